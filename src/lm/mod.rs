@@ -1,0 +1,125 @@
+//! Language models behind two traits: one scores given tokens, the other generates text.
+//!
+//! Knows nothing of sessions and terminals. Every fault is an error with a reason; a number is returned only
+//! when it was computed for exactly the tokens asked for.
+
+use async_trait::async_trait;
+
+use crate::reer::search::{Refusal, Sampling};
+use crate::reer::{Example, Identity, Segment, SegmentId, Target, Trajectory};
+
+/// What went wrong at a back end, by what the caller can do about it.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum LmError {
+    /// The text does not fit the model's context; nothing was computed.
+    #[error("the context is too long: {have} tokens, the model takes {limit}")]
+    TooLong { have: usize, limit: usize },
+    /// A passing fault: the same call may work later.
+    #[error("{0}")]
+    Passing(String),
+    /// This call can never work with this back end.
+    #[error("{0}")]
+    Unsupported(String),
+    /// The back end answered something that fails a check; no number may be made of it.
+    #[error("{0}")]
+    Invalid(String),
+    /// The caller gave the call up.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+/// What a scored text stands behind: p(y | context).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Context {
+    /// The frame of `x` with thinking `z`; an empty string is the empty think block of the baseline.
+    Thinking { z: String },
+}
+
+/// Log-probabilities of y's tokens, one a token of [`Target::tokens`], in nats.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TokenLogprobs {
+    pub logprobs: Vec<f32>,
+    /// Tokens of the whole prompt (context and y).
+    pub prompt_tokens: usize,
+    /// Of these, how many came from a cache.
+    pub cached_tokens: usize,
+}
+
+/// Scores y's tokens behind contexts.
+#[async_trait]
+pub trait Scorer: Send + Sync {
+    fn identity(&self) -> &Identity;
+
+    /// Smallest difference in nats per token that is not noise; 0 for a deterministic scorer.
+    fn noise_floor(&self) -> f64 {
+        0.0
+    }
+
+    /// Tokenises y once: ids without special tokens and byte offsets into [`Example::scored_reference`].
+    async fn tokenize(&self, example: &Example) -> Result<Target, LmError>;
+
+    /// log p of each token of `target` behind each context, all contexts of one example together so that a
+    /// back end can share what they have in common. One answer a context, in order.
+    async fn score(
+        &self,
+        example: &Example,
+        target: &Target,
+        contexts: &[Context],
+    ) -> Vec<Result<TokenLogprobs, LmError>>;
+}
+
+/// What a generator is asked for.
+#[derive(Debug, Clone)]
+pub enum Task<'a> {
+    /// A first trajectory for (x, y).
+    Draft,
+    /// Rewrites of one segment of `trajectory`.
+    Refine { trajectory: &'a Trajectory, segment: SegmentId, instruction: Option<&'a str> },
+}
+
+/// One request: `seeds.len()` independent samples of the same task.
+#[derive(Debug, Clone)]
+pub struct Request<'a> {
+    pub example: &'a Example,
+    pub task: Task<'a>,
+    /// The search step this serves; 0 for drafts. `recorded` answers are looked up by it.
+    pub step: u32,
+    /// One seed a sample, derived per example, step and candidate.
+    pub seeds: &'a [u64],
+    pub sampling: &'a Sampling,
+}
+
+impl Request<'_> {
+    /// The segment to rewrite, when the task is one.
+    pub fn target_segment(&self) -> Option<&Segment> {
+        match &self.task {
+            Task::Draft => None,
+            Task::Refine { trajectory, segment, .. } => trajectory.segments.iter().find(|s| s.id == *segment),
+        }
+    }
+}
+
+/// One sample as parsed: either text that may become a segment or draft, or why there is none.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    /// The thinking (draft) or the rewritten segment; stripped.
+    pub text: Result<String, Refusal>,
+    /// The generator's own reason, where it gave one.
+    pub analysis: Option<String>,
+    /// The answer as it came, when parsing dropped something.
+    pub raw: Option<String>,
+    pub tokens_in: usize,
+    pub tokens_out: usize,
+}
+
+/// Receives text as it streams: sample index, then the new piece. May be called from any thread.
+pub type Sink<'a> = &'a (dyn Fn(usize, &str) + Send + Sync);
+
+/// Drafts trajectories and rewrites segments.
+#[async_trait]
+pub trait Generator: Send + Sync {
+    fn identity(&self) -> &Identity;
+
+    /// One sample a seed, in order. The whole call fails only when no sample could be had.
+    async fn generate(&self, request: &Request<'_>, sink: Sink<'_>) -> Result<Vec<Sample>, LmError>;
+}

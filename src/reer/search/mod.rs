@@ -1,0 +1,19 @@
+//! The search as a pure state machine: facts in, wants out.
+//!
+//! [`Search`] is a fold over [`Fact`]s. [`Search::wants`] is a function of what was folded and of nothing else, so
+//! a search read back from its journal goes on at the exact step. It awaits nothing and reads no clock.
+
+mod config;
+mod fact;
+mod guard;
+mod machine;
+mod policy;
+mod seed;
+mod tree;
+
+pub use config::{Config, ConfigError, Order, Preset, Sampling};
+pub use fact::{Decision, Fact, Node, NodeId, Other, Reason, Refusal, ScoreOf, Scored, StopReason, Why};
+pub use guard::GuardLimits;
+pub use machine::{Search, Want};
+pub use seed::{Purpose, derive};
+pub use tree::{Tree, Version};
