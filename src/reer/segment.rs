@@ -106,7 +106,7 @@ mod tests {
             let draft = parts.concat();
             let pieces = split(&draft);
             let joined: String = pieces.iter().map(|p| p.text).collect();
-            if draft.trim().is_empty() { prop_assert!(pieces.is_empty()); } else { prop_assert_eq!(joined, draft); }
+            if draft.trim().is_empty() { prop_assert!(pieces.is_empty()); } else { prop_assert_eq!(&joined, &draft); }
             prop_assert!(pieces.iter().all(|p| !p.segment().is_empty()));
             if pieces.len() > 1 {
                 prop_assert!(pieces.iter().all(|p| p.segment().chars().count() >= SHORT));
