@@ -19,7 +19,7 @@ class Config:
 
     vocabulary: int = 10_240
     width: int = 256
-    layers: int = 8
+    layers: int = 6
     heads: int = 8
     kv_heads: int = 4
     feed_forward: int = 768

@@ -3,6 +3,8 @@
 //! Knows nothing of sessions and terminals. Every fault is an error with a reason; a number is returned only
 //! when it was computed for exactly the tokens asked for.
 
+pub mod frame;
+
 use async_trait::async_trait;
 
 use crate::reer::search::{Refusal, Sampling};
@@ -122,4 +124,44 @@ pub trait Generator: Send + Sync {
 
     /// One sample a seed, in order. The whole call fails only when no sample could be had.
     async fn generate(&self, request: &Request<'_>, sink: Sink<'_>) -> Result<Vec<Sample>, LmError>;
+}
+
+/// A turn of a conversation, for chat templates and chat servers.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Message {
+    /// `system`, `user` or `assistant`.
+    pub role: &'static str,
+    pub content: String,
+}
+
+/// What a text model is asked to continue.
+#[derive(Debug, Clone)]
+pub struct CompletionRequest<'a> {
+    pub messages: &'a [Message],
+    /// Text the answer begins with; not part of what is returned.
+    pub prefill: &'a str,
+    /// The answer ends before the first of these.
+    pub stop: &'a [&'a str],
+    /// One sample a seed.
+    pub seeds: &'a [u64],
+    pub sampling: &'a Sampling,
+}
+
+/// One answer of a text model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Completion {
+    pub text: String,
+    /// False when the token limit or the end of the context cut it off.
+    pub finished: bool,
+    pub tokens_in: usize,
+    pub tokens_out: usize,
+}
+
+/// A text model that continues a conversation; [`prompted`] makes a [`Generator`] of it.
+#[async_trait]
+pub trait Complete: Send + Sync {
+    fn identity(&self) -> &Identity;
+
+    /// One answer a seed, in order.
+    async fn complete(&self, request: &CompletionRequest<'_>, sink: Sink<'_>) -> Result<Vec<Completion>, LmError>;
 }
