@@ -27,7 +27,6 @@ pub struct Search {
     pub(super) overtaken: bool,
     pub(super) line_end: Option<StopReason>,
     pub(super) tokens: u64,
-    pub(super) out_of_time: bool,
     pub(super) stopped: Option<StopReason>,
 }
 
@@ -64,7 +63,6 @@ impl Search {
             overtaken: false,
             line_end: None,
             tokens: 0,
-            out_of_time: false,
             stopped: None,
         }
     }
@@ -120,6 +118,11 @@ impl Search {
         measures.objective(self.config.objective).ok().map(|n| n.0)
     }
 
+    /// Goes on with other knobs: a larger budget, more steps.
+    pub fn reconfigure(&mut self, config: Config) {
+        self.config = config;
+    }
+
     /// Learns one fact.
     pub fn apply(&mut self, fact: &Fact) {
         match fact {
@@ -128,9 +131,8 @@ impl Search {
             Fact::Decided(decision) => self.decided(decision),
             Fact::Head(node) => self.moved(*node),
             Fact::Spent { tokens } => self.tokens += tokens,
-            Fact::OutOfTime => self.out_of_time = true,
             Fact::Stopped(reason) => self.stopped = Some(*reason),
-            Fact::Resumed => (self.stopped, self.out_of_time) = (None, false),
+            Fact::Resumed => self.stopped = None,
         }
     }
 

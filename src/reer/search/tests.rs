@@ -174,11 +174,10 @@ fn a_token_budget_ends_the_search_and_a_later_run_goes_on() {
     let mut s = search(&config(|c| c.max_tokens = Some(100)));
     s.apply(&Fact::Spent { tokens: 100 });
     assert!(matches!(s.wants()[..], [Want::Stop(StopReason::Budget, _)]));
-    let mut s = search(&config(|_| ()));
-    s.apply(&Fact::OutOfTime);
     PLAIN.run(&mut s, 10);
     assert_eq!(s.stopped(), Some(StopReason::Budget));
     s.apply(&Fact::Resumed);
+    s.reconfigure(config(|c| c.max_tokens = Some(200)));
     PLAIN.run(&mut s, 1000);
     assert_eq!(s.stopped(), Some(StopReason::Patience));
 }

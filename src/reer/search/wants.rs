@@ -37,8 +37,8 @@ impl Search {
         if self.stopped.is_some() {
             return Vec::new();
         }
-        if let Some(why) = self.budget_spent() {
-            return vec![Want::Stop(StopReason::Budget, why.to_owned())];
+        if self.tokens_spent() {
+            return vec![Want::Stop(StopReason::Budget, "the token budget is used up".to_owned())];
         }
         let mut wants = Vec::new();
         if self.baseline.is_none() {
@@ -54,14 +54,8 @@ impl Search {
         wants
     }
 
-    fn budget_spent(&self) -> Option<&'static str> {
-        if self.out_of_time {
-            Some("the time budget is used up")
-        } else if self.config.max_tokens.is_some_and(|max| self.tokens >= max) {
-            Some("the token budget is used up")
-        } else {
-            None
-        }
+    fn tokens_spent(&self) -> bool {
+        self.config.max_tokens.is_some_and(|max| self.tokens >= max)
     }
 
     fn wants_draft(&self) -> Option<Want> {
