@@ -107,6 +107,14 @@ impl Session {
         Ok(events.remove(0))
     }
 
+    /// Records several events in one write: a reader sees all of them or, after a crash, the first few.
+    ///
+    /// # Errors
+    /// As [`Session::record`].
+    pub fn record_all(&mut self, by: Author, payloads: Vec<Payload>) -> Result<Vec<Event>, SessionError> {
+        self.append(&by, None, payloads)
+    }
+
     /// Records the events of one action in one write; one undo takes them back together.
     ///
     /// # Errors
@@ -181,7 +189,7 @@ impl Session {
                 summary.verdict = verdict;
                 Ok(Payload::Verdict(VerdictRecord { verdict, summary: Some(summary) }))
             }
-            Payload::Config(config) if self.state.config.as_ref().is_some_and(|old| *old != config) => {
+            Payload::Config(config) if self.state.config.as_ref().is_some_and(|old| !old.same_but_budget(&config)) => {
                 let why = "a session has one search, and this one has other knobs; fork it into a session of its own";
                 Err(SessionError::Unrecordable { event: "config".to_owned(), why: why.to_owned() })
             }

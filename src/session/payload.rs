@@ -93,6 +93,20 @@ pub struct ConfigRecord {
     pub scorer: String,
 }
 
+impl ConfigRecord {
+    /// True when `other` is the same but for the budgets, which may be raised at any time.
+    pub fn same_but_budget(&self, other: &ConfigRecord) -> bool {
+        self.without_budget() == other.without_budget()
+    }
+
+    /// The knobs that make a search what it is.
+    pub fn without_budget(&self) -> ConfigRecord {
+        let mut config = self.clone();
+        (config.search.max_seconds, config.search.max_tokens) = (None, None);
+        config
+    }
+}
+
 /// y as one scorer's tokens; once a scorer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tokens {

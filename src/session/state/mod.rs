@@ -66,6 +66,8 @@ pub struct State {
     pub recovered: Vec<Recovered>,
     /// `seq` of the last event.
     pub last_seq: u64,
+    /// Milliseconds that runs have had it open for writing, from line to line.
+    pub active_ms: u64,
     actions: Actions,
     /// Facts that came before the knobs, for the search when it begins.
     early: Vec<Fact>,
@@ -77,6 +79,7 @@ impl State {
     /// Learns one event.
     pub fn apply(&mut self, event: &Event) {
         self.last_seq = event.seq;
+        self.active_ms += event.dt;
         let head = self.head();
         self.fold(event);
         if event.by.is_person() && Action::is_undoable(&event.payload) {
@@ -141,9 +144,11 @@ impl State {
         self.stop.as_ref().is_none_or(|stop| !stop.reason.is_final() || self.moved_since_stop)
     }
 
-    /// One search a session: later knobs are passed over.
+    /// One search a session: later knobs can only be another budget.
     fn configured(&mut self, config: &ConfigRecord) {
-        if self.search.is_some() {
+        if let Some(search) = &mut self.search {
+            search.reconfigure(config.search.clone());
+            self.config = Some(config.clone());
             return;
         }
         let pair = self.example.as_ref().map(|example| example.hash.clone()).unwrap_or_default();
