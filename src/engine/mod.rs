@@ -4,8 +4,11 @@
 
 mod batch;
 mod observer;
+mod rescore;
 mod run;
+mod scoring;
 
 pub use batch::{BatchError, Plan, Report, Shard, Skipped, batch};
 pub use observer::{Observer, Progress};
+pub use rescore::{Rescored, rescore};
 pub use run::{Limits, Models, RunError, search};

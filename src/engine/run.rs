@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use futures::future;
 use tokio_util::sync::CancellationToken;
 
+use super::scoring::{self, Answer, Pair};
 use super::{Observer, Progress};
-use crate::lm::{Context, Generator, LmError, Request, Sample, Scorer, Task, TokenLogprobs};
+use crate::lm::{Generator, LmError, Request, Sample, Scorer, Task};
 use crate::reer::search::{Fact, Node, NodeId, Refusal, ScoreOf, Scored, Search, StopReason, Want, Why};
-use crate::reer::{Example, LeakProbe, MeasureError, Segment, SegmentId, Target, Trajectory, measure, split};
-use crate::session::{Author, Call, Failure, Payload, Score, Session, SessionError, Stop, Tokens};
+use crate::reer::{MeasureError, Segment, SegmentId, Target, Trajectory, split};
+use crate::session::{Author, Call, Failure, Payload, Session, SessionError, Stop, Tokens};
 
 /// The back ends of a run.
 #[derive(Clone)]
@@ -59,7 +60,7 @@ pub async fn search(
     }
     let deadline =
         limits.time.map(|time| Instant::now() + time.saturating_sub(Duration::from_millis(session.state().active_ms)));
-    let mut run = Run { session, models, observer, leak: LeakProbe::new(&example.query, &example.reference), example };
+    let mut run = Run { session, models, observer, pair: Pair::new(example) };
     let target = match run.target().await? {
         Ok(target) => target,
         Err(fault) => return run.fail(fault),
@@ -94,8 +95,7 @@ struct Run<'a> {
     session: &'a mut Session,
     models: &'a Models,
     observer: &'a dyn Observer,
-    example: Example,
-    leak: LeakProbe,
+    pair: Pair,
 }
 
 /// What one generation answered, before it is recorded.
@@ -131,7 +131,7 @@ impl Run<'_> {
     /// y's tokens for this scorer: from the scorer, recorded once.
     async fn target(&mut self) -> Result<Result<Target, Fault>, RunError> {
         let fault = |message: String| Fault { purpose: "tokenize", message };
-        let target = match self.models.scorer.tokenize(&self.example).await {
+        let target = match self.models.scorer.tokenize(&self.pair.example).await {
             Ok(target) if target.tokens.is_empty() => return Ok(Err(fault(MeasureError::Empty.to_string()))),
             Ok(target) => target,
             Err(error) => return Ok(Err(fault(error.to_string()))),
@@ -166,7 +166,7 @@ impl Run<'_> {
         undetailed: Option<NodeId>,
     ) -> Result<Result<(), Fault>, RunError> {
         let mut scores: Vec<ScoreOf> = undetailed.map(ScoreOf::Node).into_iter().collect();
-        let mut generations = Vec::new();
+        let mut asked = Vec::new();
         for want in wants {
             match want {
                 Want::Decide(decision) => {
@@ -178,9 +178,10 @@ impl Run<'_> {
                     self.stop(reason, &why)?;
                 }
                 Want::Score(of) => scores.push(of),
-                want => generations.push(self.generate(want)),
+                want => asked.push(want),
             }
         }
+        let generations = asked.into_iter().map(|want| self.generate(want));
         let (scored, generated) = future::join(self.score(target, &scores), future::join_all(generations)).await;
         let mut outcome = Ok(());
         if let Some(scored) = scored {
@@ -194,13 +195,13 @@ impl Run<'_> {
 
     async fn generate(&self, want: Want) -> Generated {
         let began = Instant::now();
-        let id = self.example.id.as_str();
+        let id = self.pair.example.id.as_str();
         let sink = |sample: usize, piece: &str| self.observer.see(Progress::Streamed { id, sample, piece });
         let config = self.session.state().search.as_ref().map(|s| s.config().sampling.clone());
         let samples = match (&want, config) {
             (Want::Draft { seed, .. }, Some(sampling)) => {
                 let seeds = [*seed];
-                let (example, task) = (&self.example, Task::Draft);
+                let (example, task) = (&self.pair.example, Task::Draft);
                 let request = Request { example, task, step: 0, seeds: &seeds, sampling: &sampling };
                 self.models.generator.generate(&request, &sink).await
             }
@@ -209,7 +210,7 @@ impl Run<'_> {
                 match self.session.state().search.as_ref().and_then(|s| s.tree().trajectory(*node)) {
                     Some(trajectory) => {
                         let task = Task::Refine { trajectory, segment: *segment, instruction: None };
-                        let example = &self.example;
+                        let example = &self.pair.example;
                         let request = Request { example, task, step: *step, seeds: &seeds, sampling: &sampling };
                         self.models.generator.generate(&request, &sink).await
                     }
@@ -298,50 +299,24 @@ impl Run<'_> {
     }
 
     /// Scores behind all contexts at once; `None` when nothing was asked for.
-    async fn score(&self, target: &Target, of: &[ScoreOf]) -> Option<(Call, Vec<Result<TokenLogprobs, LmError>>)> {
+    async fn score(&self, target: &Target, of: &[ScoreOf]) -> Option<(Call, Vec<Answer>)> {
+        let search = self.session.state().search.as_ref()?;
         if of.is_empty() {
             return None;
         }
-        let began = Instant::now();
-        let contexts: Vec<Context> = of.iter().map(|of| Context::Thinking { z: self.thinking(*of) }).collect();
-        let answers = self.models.scorer.score(&self.example, target, &contexts).await;
-        let purpose = match of[0] {
-            ScoreOf::Baseline => "baseline",
-            ScoreOf::Node(_) => "score",
-            ScoreOf::Without(..) => "leave-one-out",
-        };
-        let call = Call {
-            purpose: purpose.to_owned(),
-            model: self.models.scorer.identity().model.clone(),
-            tokens_in: answers.iter().flatten().map(|a| a.prompt_tokens as u64).sum(),
-            tokens_out: 0,
-            tokens_cached: answers.iter().flatten().map(|a| a.cached_tokens as u64).sum(),
-            ms: began.elapsed().as_millis() as u64,
-            error: answers.iter().find_map(|a| a.as_ref().err()).map(LmError::to_string),
-        };
-        Some((call, answers))
-    }
-
-    fn thinking(&self, of: ScoreOf) -> String {
-        let tree = self.session.state().search.as_ref().map(Search::tree);
-        let z = match of {
-            ScoreOf::Baseline => None,
-            ScoreOf::Node(node) => tree.and_then(|t| t.trajectory(node).cloned()),
-            ScoreOf::Without(node, segment) => tree.and_then(|t| t.trajectory(node)?.without(segment)),
-        };
-        z.unwrap_or_default().text()
+        Some(self.pair.ask(self.models.scorer.as_ref(), target, search, of).await)
     }
 
     fn record_scores(
         &mut self,
         target: &Target,
         of: &[ScoreOf],
-        (call, answers): (Call, Vec<Result<TokenLogprobs, LmError>>),
+        (call, answers): (Call, Vec<Answer>),
     ) -> Result<Result<(), Fault>, RunError> {
         let mut fault = None;
         let mut scores = Vec::new();
         for (of, answer) in of.iter().zip(answers) {
-            match self.judge(target, *of, &answer) {
+            match self.pair.judge(target, self.search()?, *of, &answer) {
                 Ok(scored) => scores.push((scored, answer.ok())),
                 Err(message) => fault = Some(Fault { purpose: "score", message }),
             }
@@ -350,30 +325,11 @@ impl Run<'_> {
         let mut payloads = vec![Payload::Call(call)];
         for (scored, answer) in &scores {
             let keep = detailed.contains(&scored.of);
-            let logprobs = answer.as_ref().filter(|_| keep).map(|a| rounded(&a.logprobs));
-            payloads.push(Payload::Score(self.event(scored, logprobs)));
+            let logprobs = answer.as_ref().filter(|_| keep).map(|a| scoring::rounded(&a.logprobs));
+            payloads.push(Payload::Score(scoring::event(scored, self.models.scorer.identity(), logprobs)));
         }
         self.record(payloads)?;
         Ok(fault.map_or(Ok(()), Err))
-    }
-
-    /// A back end's answer as a fact; `Err` with the reason when it is a fault and not a property of the text.
-    fn judge(&self, target: &Target, of: ScoreOf, answer: &Result<TokenLogprobs, LmError>) -> Result<Scored, String> {
-        let config = self.session.state().search.as_ref().map(Search::config);
-        let outcome = match answer {
-            Ok(answer) => {
-                let measures = measure(self.example.scored_reference(), target, &answer.logprobs);
-                let measures = measures.map_err(|e| e.to_string())?;
-                if let Some(config) = config {
-                    measures.objective(config.objective).map_err(|e| e.to_string())?;
-                }
-                Ok(measures)
-            }
-            Err(LmError::TooLong { .. }) if matches!(of, ScoreOf::Node(_)) => Err(None),
-            Err(error) => return Err(error.to_string()),
-        };
-        let leak = matches!(of, ScoreOf::Node(_)).then(|| self.leak.leak(&self.thinking(of)));
-        Ok(Scored { of, outcome, leak })
     }
 
     /// Which of these scores are kept with their token log-probabilities: the baseline, drafts, the current
@@ -400,33 +356,10 @@ impl Run<'_> {
         }
         keep
     }
-
-    fn event(&self, scored: &Scored, logprobs: Option<Vec<f64>>) -> Score {
-        let (node, without) = match scored.of {
-            ScoreOf::Baseline => (None, None),
-            ScoreOf::Node(node) => (Some(node), None),
-            ScoreOf::Without(node, segment) => (Some(node), Some(segment)),
-        };
-        Score {
-            node,
-            without,
-            scorer: self.models.scorer.identity().clone(),
-            measures: scored.outcome.as_ref().ok().copied(),
-            leak: scored.leak,
-            logprobs,
-            error: scored.outcome.as_ref().err().cloned().flatten(),
-            too_long: scored.outcome == Err(None),
-        }
-    }
 }
 
 /// A draft's segments with identities from `first` on.
 fn number(draft: &str, first: SegmentId) -> Vec<Segment> {
     let pieces = split(draft);
     pieces.iter().zip(first.0..).map(|(p, id)| Segment { id: SegmentId(id), text: p.segment().to_owned() }).collect()
-}
-
-/// To three decimals, as journals keep them.
-fn rounded(logprobs: &[f32]) -> Vec<f64> {
-    logprobs.iter().map(|v| (f64::from(*v) * 1000.0).round() / 1000.0).collect()
 }

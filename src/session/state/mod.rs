@@ -215,6 +215,18 @@ impl State {
         self.search.as_ref().map_or(0, |search| search.decisions().len() as u32)
     }
 
+    /// True when `scorer` has scored `of` in this session.
+    pub fn has_score(&self, scorer: &Identity, of: ScoreOf) -> bool {
+        if self.scorer.as_ref() != Some(scorer) {
+            return self.others.get(scorer).is_some_and(|scores| scores.contains_key(&of));
+        }
+        self.search.as_ref().is_some_and(|search| match of {
+            ScoreOf::Baseline => search.baseline().is_some(),
+            ScoreOf::Node(node) => search.tree().get(node).is_some_and(|v| v.measures.is_some()),
+            ScoreOf::Without(node, segment) => search.importance(node, segment).is_some(),
+        })
+    }
+
     /// The action that an undo would take back now.
     pub fn undoable(&self) -> Option<&Action> {
         self.actions.undoable()
