@@ -1,1 +1,14 @@
-//! engine
+//! The engine: carries out what searches want. Calls back ends, bounds them, appends events as they happen.
+//!
+//! Knows nothing of terminals; who watches is told through [`Observer`].
+
+mod batch;
+mod observer;
+mod rescore;
+mod run;
+mod scoring;
+
+pub use batch::{BatchError, Plan, Report, Shard, Skipped, batch};
+pub use observer::{Observer, Progress};
+pub use rescore::{Rescored, rescore};
+pub use run::{Limits, Models, RunError, search};
