@@ -1,4 +1,4 @@
 //! Sessions as files: the laws of the journal, its state, and what is built on them.
 
 mod recovery;
-mod scripted;
+pub(crate) mod scripted;
