@@ -8,7 +8,7 @@ mod rescore;
 mod run;
 mod scoring;
 
-pub use batch::{BatchError, Plan, Report, Shard, Skipped, batch};
+pub use batch::{BatchError, Plan, Report, Shard, batch};
 pub use observer::{Observer, Progress};
 pub use rescore::{Rescored, rescore};
 pub use run::{Limits, Models, RunError, search};

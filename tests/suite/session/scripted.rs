@@ -38,7 +38,8 @@ pub fn ticks() -> Arc<dyn Clock> {
 
 pub fn example(id: &str) -> ExampleRecord {
     let query = format!("Write a short toast for the wedding of {id}.\nKeep it warm.");
-    let reference = "Friends, when Ana was six she married two \"bears\" — 她很高兴.\n\nTonight she does better.".to_owned();
+    let reference =
+        "Friends, when Ana was six she married two \"bears\" — 她很高兴.\n\nTonight she does better.".to_owned();
     let meta = serde_json::json!({"tone": "warm", "scores": [0.1, 1e-7, 3], "\u{1f600}": null});
     ExampleRecord {
         id: id.to_owned(),
@@ -110,7 +111,8 @@ fn answer(session: &mut Session, want: Want) {
         Want::Draft { slot, .. } => vec![call("draft"), Payload::Node(draft(session, slot))],
         Want::Propose { step, node, segment, slots } => {
             let first = session.state().search.as_ref().unwrap().tree().next_id().0;
-            let text = |slot| format!("Rewrite {step}.{slot}: what does she 想 hear? {}", "Wait. ".repeat(slot as usize));
+            let text =
+                |slot| format!("Rewrite {step}.{slot}: what does she 想 hear? {}", "Wait. ".repeat(slot as usize));
             let nodes = slots.iter().enumerate().map(|(at, (slot, _))| {
                 let mut new = blank(first + at as u32, Why::Candidate);
                 (new.parent, new.segment, new.step, new.slot) = (Some(node), Some(segment), Some(step), Some(*slot));
@@ -183,7 +185,8 @@ fn score(session: &Session, of: ScoreOf) -> Score {
         }
     };
     let (measures, logprobs) = measures(&z);
-    let leak = (without.is_none() && node.is_some()).then(|| LeakProbe::new(&example.query, &example.reference).leak(&z));
+    let leak =
+        (without.is_none() && node.is_some()).then(|| LeakProbe::new(&example.query, &example.reference).leak(&z));
     Score {
         node,
         without,
