@@ -5,6 +5,7 @@
 mod clock;
 mod error;
 mod event;
+pub mod export;
 mod follow;
 mod journal;
 pub mod library;

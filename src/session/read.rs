@@ -27,7 +27,13 @@ pub enum Moment {
 /// # Errors
 /// The file cannot be read, or is no session.
 pub fn read(path: &Path) -> Result<Reading, SessionError> {
-    let (events, health) = events(path)?;
+    let bytes = std::fs::read(path).map_err(SessionError::io(path, "read it"))?;
+    fold(path, &bytes)
+}
+
+/// As [`read`], of a file's bytes.
+pub(super) fn fold(path: &Path, bytes: &[u8]) -> Result<Reading, SessionError> {
+    let (events, health) = scan(path, bytes)?;
     let mut state = State::default();
     events.iter().for_each(|event| state.apply(event));
     Ok(Reading { state, health })
@@ -39,9 +45,13 @@ pub fn read(path: &Path) -> Result<Reading, SessionError> {
 /// As [`read`].
 pub fn events(path: &Path) -> Result<(Vec<Event>, Health), SessionError> {
     let bytes = std::fs::read(path).map_err(SessionError::io(path, "read it"))?;
+    scan(path, &bytes)
+}
+
+fn scan(path: &Path, bytes: &[u8]) -> Result<(Vec<Event>, Health), SessionError> {
     let mut events = Vec::new();
-    let health = Scan::default().run(&bytes, |event| events.push(event));
-    admit(path, &bytes, &health, events.first())?;
+    let health = Scan::default().run(bytes, |event| events.push(event));
+    admit(path, bytes, &health, events.first())?;
     Ok((events, health))
 }
 

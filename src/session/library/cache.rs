@@ -16,7 +16,7 @@ const VERSION: u32 = 1;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Known {
-    Session(Summary),
+    Session(Box<Summary>),
     /// No session, and why.
     Stranger(String),
 }

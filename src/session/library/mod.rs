@@ -104,7 +104,7 @@ impl Library {
         let fresh = changed.len();
         let looked = changed.into_par_iter().map(|(under, path, size, mtime)| {
             let known = match peek::summary(&path) {
-                Ok(summary) => Known::Session(summary),
+                Ok(summary) => Known::Session(Box::new(summary)),
                 Err(SessionError::NotASession { why, .. }) => Known::Stranger(why),
                 Err(error) => Known::Stranger(error.to_string()),
             };
@@ -141,7 +141,7 @@ impl Library {
     fn entry(&self, path: &Path) -> Option<Entry> {
         let seen = self.seen.get(path)?;
         let Known::Session(summary) = &seen.known else { return None };
-        Some(Entry { path: self.root.join(path), size: seen.size, mtime: seen.mtime, summary: summary.clone() })
+        Some(Entry { path: self.root.join(path), size: seen.size, mtime: seen.mtime, summary: (**summary).clone() })
     }
 
     /// Files named as sessions that are none.
@@ -177,7 +177,7 @@ impl Library {
             }
             match Session::create(&self.root.join(&file), stem, example.clone()) {
                 Ok(session) => {
-                    let known = Known::Session(session.state().summary());
+                    let known = Known::Session(Box::new(session.state().summary()));
                     self.keep(file.into(), Seen { size: 0, mtime: 0, known });
                     return Ok(session);
                 }
