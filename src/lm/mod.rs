@@ -3,8 +3,10 @@
 //! Knows nothing of sessions and terminals. Every fault is an error with a reason; a number is returned only
 //! when it was computed for exactly the tokens asked for.
 
+pub mod cues;
 pub mod frame;
 pub mod prompts;
+pub mod spec;
 pub mod template;
 
 use async_trait::async_trait;
