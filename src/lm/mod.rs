@@ -3,7 +3,11 @@
 //! Knows nothing of sessions and terminals. Every fault is an error with a reason; a number is returned only
 //! when it was computed for exactly the tokens asked for.
 
+pub mod cues;
 pub mod frame;
+pub mod prompts;
+pub mod spec;
+pub mod template;
 
 use async_trait::async_trait;
 
@@ -88,6 +92,8 @@ pub struct Request<'a> {
     pub step: u32,
     /// One seed a sample, derived per example, step and candidate.
     pub seeds: &'a [u64],
+    /// The slot of each sample, one a seed: a resumed step may ask only for those that are missing.
+    pub slots: &'a [u32],
     pub sampling: &'a Sampling,
 }
 
