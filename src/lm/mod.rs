@@ -4,6 +4,7 @@
 //! when it was computed for exactly the tokens asked for.
 
 pub mod frame;
+pub mod gguf;
 
 use async_trait::async_trait;
 
