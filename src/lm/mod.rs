@@ -5,6 +5,7 @@
 
 pub mod cues;
 pub mod frame;
+pub mod gguf;
 pub mod prompts;
 pub mod spec;
 pub mod template;
