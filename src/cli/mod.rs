@@ -2,11 +2,17 @@
 //!
 //! Decides nothing about searches, scores or sessions; it reads arguments, calls the rooms below and prints.
 
+mod check;
 mod completions;
 mod config;
+mod export;
+mod numbers;
 mod outcome;
 mod output;
+mod replay;
 pub mod search;
+mod stats;
+mod table;
 mod usage;
 mod welcome;
 
@@ -37,6 +43,10 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Replay(replay::ReplayArgs),
+    Stats(stats::StatsArgs),
+    Export(export::ExportArgs),
+    Check(check::CheckArgs),
     Config(config::ConfigArgs),
     Completions(completions::CompletionsArgs),
 }
@@ -51,6 +61,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut output = Output::stdout();
     let done = match &cli.command {
         None => welcome::run(&mut output),
+        Some(Command::Replay(args)) => replay::run(args, &mut output),
+        Some(Command::Stats(args)) => stats::run(args, &mut output),
+        Some(Command::Export(args)) => export::run(args, &mut output),
+        Some(Command::Check(args)) => check::run(args, &mut output),
         Some(Command::Config(args)) => config::run(args, &mut output),
         Some(Command::Completions(args)) => completions::run(args, &mut output),
     };

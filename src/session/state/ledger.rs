@@ -50,6 +50,13 @@ impl Ledger {
         });
     }
 
+    /// Adds another session's costs.
+    pub fn merge(&mut self, other: &Ledger) {
+        for (purpose, spent) in &other.by_purpose {
+            self.by_purpose.entry(purpose.clone()).or_default().add(spent);
+        }
+    }
+
     /// Over all purposes.
     pub fn total(&self) -> Spent {
         self.by_purpose.values().fold(Spent::default(), |mut sum, spent| {
