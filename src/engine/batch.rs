@@ -82,15 +82,15 @@ pub enum BatchError {
 
 /// The usable rows of an input, found in a first pass that keeps no texts.
 #[derive(Debug, Default)]
-struct Survey {
+pub(super) struct Survey {
     /// Line of each row to search, rising.
-    lines: Vec<u64>,
+    pub(super) lines: Vec<u64>,
     hashes: HashSet<String>,
-    skipped: Vec<Skipped>,
+    pub(super) skipped: Vec<Skipped>,
 }
 
 /// What a pair needs.
-enum Work {
+pub(super) enum Work {
     /// A session is there that needs nothing more.
     Nothing(Summary, PathBuf),
     /// Go on with this session.
@@ -181,12 +181,12 @@ fn settle(
 }
 
 /// Place of an example in the input, from 1.
-fn line(example: &ExampleRecord) -> u64 {
+pub(super) fn line(example: &ExampleRecord) -> u64 {
     example.source.as_ref().map_or(0, |source| source.row)
 }
 
 /// Reads the whole input once: which rows are usable, which repeat others.
-fn survey(plan: &Plan, observer: &dyn Observer) -> Result<Survey, BatchError> {
+pub(super) fn survey(plan: &Plan, observer: &dyn Observer) -> Result<Survey, BatchError> {
     let mut survey = Survey::default();
     let mut first_line: HashMap<String, u64> = HashMap::new();
     for row in pairs::read(&plan.input, &plan.fields)? {
@@ -219,7 +219,7 @@ fn survey(plan: &Plan, observer: &dyn Observer) -> Result<Survey, BatchError> {
 }
 
 /// Before anything is begun: an unfinished session of this input with other settings ends the run, unless it forks.
-fn refuse_other_settings(plan: &Plan, library: &Library, survey: &Survey) -> Result<(), BatchError> {
+pub(super) fn refuse_other_settings(plan: &Plan, library: &Library, survey: &Survey) -> Result<(), BatchError> {
     if plan.fork {
         return Ok(());
     }
@@ -267,7 +267,7 @@ impl Plan {
 
     /// What an example needs, from the sessions that the library has of it: the one that goes on, else the one
     /// that is finished, else a new one.
-    fn work(&self, library: &Library, example: ExampleRecord) -> Result<Work, BatchError> {
+    pub(super) fn work(&self, library: &Library, example: ExampleRecord) -> Result<Work, BatchError> {
         let mut finished = None;
         for entry in library.find(&example.hash) {
             let done = match entry.summary.status {

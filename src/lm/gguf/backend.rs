@@ -15,9 +15,7 @@ use super::generate::{Ask, generate};
 use super::model::Model;
 use super::prompt;
 use crate::lm::frame::FramePiece;
-use crate::lm::{
-    Complete, Completion, CompletionRequest, Context, LmError, Message, Scorer, Sink, TokenLogprobs,
-};
+use crate::lm::{Complete, Completion, CompletionRequest, Context, LmError, Message, Scorer, Sink, TokenLogprobs};
 use crate::reer::{Example, Identity, Target};
 
 /// Everything before y, given x and z.

@@ -111,9 +111,9 @@ impl GgufFile {
     pub(super) fn tensor_bytes(&self) -> Result<u64, GgufError> {
         let mut names: Vec<&String> = self.content.tensor_infos.keys().collect();
         names.sort();
-        names.into_iter().try_fold(0u64, |sum, name| {
-            Ok(sum + self.tensor(name)?.map_or(0, |tensor| tensor.bytes.len() as u64))
-        })
+        names
+            .into_iter()
+            .try_fold(0u64, |sum, name| Ok(sum + self.tensor(name)?.map_or(0, |tensor| tensor.bytes.len() as u64)))
     }
 
     /// A value of the metadata.
@@ -184,7 +184,8 @@ fn header_error(name: String, message: &str) -> GgufError {
     if reason.contains("magic/version") {
         return GgufError::Unsupported { name, what: reason, remedy: "convert the model to GGUF version 2 or 3" };
     }
-    let reason = if reason.contains("fill whole buffer") { "the file ends inside its header".to_owned() } else { reason };
+    let reason =
+        if reason.contains("fill whole buffer") { "the file ends inside its header".to_owned() } else { reason };
     GgufError::Damaged { name, reason }
 }
 

@@ -215,12 +215,7 @@ pub(super) fn required_vector(file: &GgufFile, tensor: &str, width: usize) -> Re
     vector(file, tensor, width)?.ok_or_else(|| file.missing(&format!("the tensor {tensor}")))
 }
 
-fn checked<'a>(
-    file: &'a GgufFile,
-    tensor: &str,
-    inputs: usize,
-    outputs: usize,
-) -> Result<RawTensor<'a>, GgufError> {
+fn checked<'a>(file: &'a GgufFile, tensor: &str, inputs: usize, outputs: usize) -> Result<RawTensor<'a>, GgufError> {
     let raw = file.required(tensor)?;
     if raw.dims == [outputs, inputs] {
         Ok(raw)

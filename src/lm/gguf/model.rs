@@ -49,8 +49,7 @@ impl Model {
             (network, tokenizer.join(), digest.join())
         });
         let crashed = |_| file.damaged("reading it failed unexpectedly");
-        let (network, tokenizer, digest) =
-            (network?, tokenizer.map_err(crashed)??, digest.map_err(crashed)?);
+        let (network, tokenizer, digest) = (network?, tokenizer.map_err(crashed)??, digest.map_err(crashed)?);
         if tokenizer.len() > network.vocabulary {
             let (tokens, rows) = (tokenizer.len(), network.vocabulary);
             return Err(file.damaged(format!("it has {tokens} tokens but embeddings for {rows}")));

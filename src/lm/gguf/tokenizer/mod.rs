@@ -431,7 +431,8 @@ fn build(
 ) -> Result<Bpe, GgufError> {
     let ids: tokenizers::models::bpe::Vocab = vocabulary.ids().collect();
     let builder = BPE::builder().vocab_and_merges(ids, merges);
-    let bpe = set(builder).build().map_err(|error| file.damaged(format!("its vocabulary and merges differ: {error}")))?;
+    let bpe =
+        set(builder).build().map_err(|error| file.damaged(format!("its vocabulary and merges differ: {error}")))?;
     Ok(Bpe::new(bpe))
 }
 
