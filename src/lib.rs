@@ -6,7 +6,7 @@
 #![deny(unsafe_code)]
 
 pub mod cli;
-//pub mod engine;
+pub mod engine;
 pub mod lm;
 pub mod reer;
 pub mod session;

@@ -2,6 +2,7 @@
 //!
 //! Decides nothing about searches, scores or sessions; it reads arguments, calls the rooms below and prints.
 
+mod back_ends;
 mod check;
 mod completions;
 mod config;
@@ -43,6 +44,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Search(search::SearchArgs),
     Replay(replay::ReplayArgs),
     Stats(stats::StatsArgs),
     Export(export::ExportArgs),
@@ -61,6 +63,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut output = Output::stdout();
     let done = match &cli.command {
         None => welcome::run(&mut output),
+        Some(Command::Search(args)) => search::run(args, &mut output),
         Some(Command::Replay(args)) => replay::run(args, &mut output),
         Some(Command::Stats(args)) => stats::run(args, &mut output),
         Some(Command::Export(args)) => export::run(args, &mut output),

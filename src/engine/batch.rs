@@ -13,10 +13,10 @@ use tokio_util::sync::CancellationToken;
 use super::{Limits, Models, Observer, Progress, RunError, search};
 use crate::reer::Identity;
 use crate::reer::search::StopReason;
-use crate::session::pairs::{self, Pair};
+use crate::session::pairs::{self, Skipped};
 use crate::session::{
-    self, Author, ConfigRecord, Library, LibraryError, Models as ModelsRecord, Payload, Session, SessionError, State,
-    Status, Summary,
+    self, Author, ConfigRecord, ExampleRecord, Library, Models as ModelsRecord, Payload, ReadOnly, Session,
+    SessionError, State, Status, Summary,
 };
 
 /// One of N parts of an input, chosen by the pairs' hashes.
@@ -52,13 +52,6 @@ pub struct Plan {
     pub fork: bool,
 }
 
-/// A row of the input that was not used.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Skipped {
-    pub line: u64,
-    pub reason: String,
-}
-
 /// What a batch did, in the input's order.
 #[derive(Debug, Default)]
 pub struct Report {
@@ -74,9 +67,7 @@ pub struct Report {
 #[derive(Debug, thiserror::Error)]
 pub enum BatchError {
     #[error(transparent)]
-    Pairs(#[from] pairs::PairsError),
-    #[error(transparent)]
-    Library(#[from] LibraryError),
+    Input(#[from] pairs::InputError),
     #[error(transparent)]
     Session(#[from] SessionError),
     #[error(transparent)]
@@ -91,20 +82,27 @@ pub enum BatchError {
 
 /// The usable rows of an input, found in a first pass that keeps no texts.
 #[derive(Debug, Default)]
-struct Survey {
+pub(super) struct Survey {
     /// Line of each row to search, rising.
-    lines: Vec<u64>,
+    pub(super) lines: Vec<u64>,
     hashes: HashSet<String>,
-    skipped: Vec<Skipped>,
+    pub(super) skipped: Vec<Skipped>,
 }
 
 /// What a pair needs.
-enum Work {
+pub(super) enum Work {
     /// A session is there that needs nothing more.
     Nothing(Summary, PathBuf),
     /// Go on with this session.
     Resume(PathBuf),
-    Create,
+    Create(ExampleRecord),
+}
+
+/// A pair's session, ready for its task.
+enum Ready {
+    Finished(Summary, PathBuf),
+    Begun(PathBuf),
+    Created(Session),
 }
 
 /// Searches every pair of the plan's input.
@@ -118,7 +116,7 @@ pub async fn batch(
     cancel: CancellationToken,
 ) -> Result<Report, BatchError> {
     let survey = survey(&plan, observer.as_ref())?;
-    let library = Library::create(&plan.library)?;
+    let mut library = Library::create(&plan.library)?;
     refuse_other_settings(&plan, &library, &survey)?;
     observer.see(Progress::Expected(survey.lines.len()));
     let permits = Arc::new(Semaphore::new(plan.concurrency.max(1)));
@@ -127,21 +125,27 @@ pub async fn batch(
     let mut ended = Vec::new();
     let mut lines = survey.lines.iter().copied().peekable();
     for row in pairs::read(&item.plan.input, &item.plan.fields)? {
-        let Ok(pair) = row else { continue };
-        if lines.next_if_eq(&pair.line).is_none() {
+        let Ok(example) = row else { continue };
+        let line = line(&example);
+        if lines.next_if_eq(&line).is_none() {
             continue;
         }
-        let work = item.plan.work(&library, &pair)?;
         let permit = tokio::select! {
             biased;
             () = cancel.cancelled() => break,
             permit = permits.clone().acquire_owned() => permit,
         };
-        let (item, order) = (item.clone(), pair.line);
+        let work = match item.plan.work(&library, example) {
+            Ok(Work::Create(example)) => library.add(example).map(Ready::Created).map_err(BatchError::from),
+            Ok(Work::Resume(path)) => Ok(Ready::Begun(path)),
+            Ok(Work::Nothing(summary, path)) => Ok(Ready::Finished(summary, path)),
+            Err(error) => Err(error),
+        };
+        let item = item.clone();
         tasks.spawn(async move {
-            let ended = item.carry_out(pair, work).await;
+            let ended = item.carry_out(work?).await;
             drop(permit);
-            ended.map(|(summary, file)| (order, summary, file))
+            ended.map(|(summary, file)| (line, summary, file))
         });
         while let Some(joined) = tasks.try_join_next() {
             ended.push(settle(joined, &cancel));
@@ -176,28 +180,34 @@ fn settle(
     ended
 }
 
+/// Place of an example in the input, from 1.
+pub(super) fn line(example: &ExampleRecord) -> u64 {
+    example.source.as_ref().map_or(0, |source| source.row)
+}
+
 /// Reads the whole input once: which rows are usable, which repeat others.
-fn survey(plan: &Plan, observer: &dyn Observer) -> Result<Survey, BatchError> {
+pub(super) fn survey(plan: &Plan, observer: &dyn Observer) -> Result<Survey, BatchError> {
     let mut survey = Survey::default();
     let mut first_line: HashMap<String, u64> = HashMap::new();
     for row in pairs::read(&plan.input, &plan.fields)? {
         let skipped = match row {
-            Ok(pair) => match first_line.entry(pair.example.hash.clone()) {
+            Ok(example) => match first_line.entry(example.hash.clone()) {
                 Entry::Occupied(first) => {
-                    Skipped { line: pair.line, reason: format!("the same query and reference as line {}", first.get()) }
+                    let reason = format!("the same query and reference as line {}", first.get());
+                    Skipped { line: line(&example), reason }
                 }
                 Entry::Vacant(place) => {
-                    place.insert(pair.line);
-                    let wanted = plan.shard.is_none_or(|shard| shard.holds(&pair.example.hash))
+                    place.insert(line(&example));
+                    let wanted = plan.shard.is_none_or(|shard| shard.holds(&example.hash))
                         && plan.limit.is_none_or(|limit| survey.lines.len() < limit);
                     if wanted {
-                        survey.lines.push(pair.line);
-                        survey.hashes.insert(pair.example.hash);
+                        survey.lines.push(line(&example));
+                        survey.hashes.insert(example.hash);
                     }
                     continue;
                 }
             },
-            Err(bad) => Skipped { line: bad.line, reason: bad.reason },
+            Err(bad) => bad,
         };
         observer.see(Progress::Skipped { line: skipped.line, reason: &skipped.reason });
         survey.skipped.push(skipped);
@@ -209,11 +219,11 @@ fn survey(plan: &Plan, observer: &dyn Observer) -> Result<Survey, BatchError> {
 }
 
 /// Before anything is begun: an unfinished session of this input with other settings ends the run, unless it forks.
-fn refuse_other_settings(plan: &Plan, library: &Library, survey: &Survey) -> Result<(), BatchError> {
+pub(super) fn refuse_other_settings(plan: &Plan, library: &Library, survey: &Survey) -> Result<(), BatchError> {
     if plan.fork {
         return Ok(());
     }
-    for entry in library.sessions().filter(|e| survey.hashes.contains(&e.summary.hash)) {
+    for entry in library.entries().filter(|e| survey.hashes.contains(&e.summary.hash)) {
         if !matches!(entry.summary.status, Status::Unfinished | Status::Failed) {
             continue;
         }
@@ -255,33 +265,40 @@ impl Plan {
         settings.or(models)
     }
 
-    /// What `pair` needs, from the session that the library has of it.
-    fn work(&self, library: &Library, pair: &Pair) -> Result<Work, BatchError> {
-        let Some(entry) = library.find(&pair.example.hash) else { return Ok(Work::Create) };
-        let (summary, path) = (entry.summary.clone(), entry.path.clone());
-        Ok(match summary.status {
-            Status::Done => Work::Nothing(summary, path),
-            Status::Failed if !self.retry_failed => Work::Nothing(summary, path),
-            Status::Fresh => Work::Resume(path),
-            Status::Unfinished | Status::Failed => {
-                let state = session::read(&path)?.state;
-                if self.conflict(&state).is_some() {
-                    Work::Create
-                } else if self.budget_is_spent(&state) {
-                    Work::Nothing(summary, path)
-                } else {
-                    Work::Resume(path)
-                }
+    /// What an example needs, from the sessions that the library has of it: the one that goes on, else the one
+    /// that is finished, else a new one.
+    pub(super) fn work(&self, library: &Library, example: ExampleRecord) -> Result<Work, BatchError> {
+        let mut finished = None;
+        for entry in library.find(&example.hash) {
+            let done = match entry.summary.status {
+                Status::Done => true,
+                Status::Failed => !self.retry_failed,
+                Status::Fresh | Status::Unfinished => false,
+            };
+            if done && !self.fork {
+                finished = finished.or(Some((entry.summary, entry.path)));
+                continue;
             }
-        })
+            let state = session::read(&entry.path)?.state;
+            if self.conflict(&state).is_some() {
+                continue;
+            }
+            if done || self.budget_is_spent(&state) {
+                finished = Some((entry.summary, entry.path));
+            } else {
+                return Ok(Work::Resume(entry.path));
+            }
+        }
+        Ok(finished.map_or(Work::Create(example), |(summary, path)| Work::Nothing(summary, path)))
     }
 
     /// A search that its budget stopped, and that the budget now allowed would stop at once.
     fn budget_is_spent(&self, state: &State) -> bool {
         let search = &self.config.search;
+        let spent = state.ledger.total();
         state.stop.as_ref().is_some_and(|stop| stop.reason == StopReason::Budget)
             && (search.max_seconds.is_some_and(|max| state.active_ms >= max * 1000)
-                || search.max_tokens.is_some_and(|max| state.tokens_spent() >= max))
+                || search.max_tokens.is_some_and(|max| spent.tokens_in + spent.tokens_out >= max))
     }
 }
 
@@ -295,14 +312,22 @@ struct Item {
 }
 
 impl Item {
-    async fn carry_out(&self, pair: Pair, work: Work) -> Result<(Summary, PathBuf), BatchError> {
-        let (mut session, resumed) = match work {
-            Work::Nothing(summary, file) => {
+    async fn carry_out(&self, ready: Ready) -> Result<(Summary, PathBuf), BatchError> {
+        let (mut session, resumed) = match ready {
+            Ready::Created(session) => (session, false),
+            Ready::Finished(summary, file) => {
                 self.observer.see(Progress::Found { summary: &summary, file: &file });
                 return Ok((summary, file));
             }
-            Work::Create => (Session::create(&self.plan.library, pair.example)?, false),
-            Work::Resume(path) => (Session::open(&path)?, true),
+            Ready::Begun(path) => match Session::open(&path) {
+                Ok(session) => (session, true),
+                Err(SessionError::ReadOnly { why: why @ (ReadOnly::Locked | ReadOnly::Damaged { .. }), .. }) => {
+                    let summary = session::read(&path)?.state.summary();
+                    self.observer.see(Progress::Failed { summary: &summary, reason: &why.to_string() });
+                    return Ok((summary, path));
+                }
+                Err(error) => return Err(error.into()),
+            },
         };
         self.configure(&mut session)?;
         self.observer.see(Progress::Started { session: &session, resumed });

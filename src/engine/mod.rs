@@ -3,12 +3,14 @@
 //! Knows nothing of terminals; who watches is told through [`Observer`].
 
 mod batch;
+mod forecast;
 mod observer;
 mod rescore;
 mod run;
 mod scoring;
 
-pub use batch::{BatchError, Plan, Report, Shard, Skipped, batch};
+pub use batch::{BatchError, Plan, Report, Shard, batch};
+pub use forecast::{Forecast, forecast};
 pub use observer::{Observer, Progress};
 pub use rescore::{Rescored, rescore};
 pub use run::{Limits, Models, RunError, search};

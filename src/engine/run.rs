@@ -199,19 +199,20 @@ impl Run<'_> {
         let sink = |sample: usize, piece: &str| self.observer.see(Progress::Streamed { id, sample, piece });
         let config = self.session.state().search.as_ref().map(|s| s.config().sampling.clone());
         let samples = match (&want, config) {
-            (Want::Draft { seed, .. }, Some(sampling)) => {
-                let seeds = [*seed];
+            (Want::Draft { slot, seed }, Some(sampling)) => {
+                let (seeds, slots) = ([*seed], [*slot]);
                 let (example, task) = (&self.pair.example, Task::Draft);
-                let request = Request { example, task, step: 0, seeds: &seeds, sampling: &sampling };
+                let request = Request { example, task, step: 0, seeds: &seeds, slots: &slots, sampling: &sampling };
                 self.models.generator.generate(&request, &sink).await
             }
             (Want::Propose { step, node, segment, slots }, Some(sampling)) => {
-                let seeds: Vec<u64> = slots.iter().map(|(_, seed)| *seed).collect();
+                let (slots, seeds): (Vec<u32>, Vec<u64>) = slots.iter().copied().unzip();
                 match self.session.state().search.as_ref().and_then(|s| s.tree().trajectory(*node)) {
                     Some(trajectory) => {
                         let task = Task::Refine { trajectory, segment: *segment, instruction: None };
                         let example = &self.pair.example;
-                        let request = Request { example, task, step: *step, seeds: &seeds, sampling: &sampling };
+                        let request =
+                            Request { example, task, step: *step, seeds: &seeds, slots: &slots, sampling: &sampling };
                         self.models.generator.generate(&request, &sink).await
                     }
                     None => Err(LmError::Invalid(format!("version {} has no trajectory to rewrite", node.0))),

@@ -1,4 +1,13 @@
-//! The frame around x and z in which y is scored.
+//! The frame around x and z in which y is scored, and around messages for generation.
+//!
+//! Says which bytes are markup and which are the example's; turning them into tokens is the back end's.
+
+use std::sync::Arc;
+
+use super::prompts::{Kind, Prompts};
+use super::template::{ChatTemplate, SpecialTokens};
+use super::{LmError, Message};
+use crate::reer::{Example, Language};
 
 /// A part of a prompt, by how its control tokens are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -7,4 +16,102 @@ pub enum FramePiece {
     Text(String),
     /// Text of a template or of the frame: control tokens spelled in it are recognised where the vocabulary has them.
     Markup(String),
+}
+
+/// What stands around x and between z and y.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Style {
+    /// x alone; y follows the think block.
+    #[default]
+    Plain,
+    /// The official code's: x inside a guide on how to think; y follows `<answer>`.
+    Guide,
+}
+
+/// Renders prompts for one model.
+#[derive(Debug, Clone)]
+pub struct Frame {
+    /// Absent: the plain frame of the prompts.
+    template: Option<Arc<ChatTemplate>>,
+    style: Style,
+    prompts: Arc<Prompts>,
+}
+
+impl Frame {
+    /// The frame of models without a chat template, with the bundled texts.
+    pub fn plain() -> Frame {
+        Frame { template: None, style: Style::Plain, prompts: Arc::new(Prompts::default()) }
+    }
+
+    /// The frame of a model with a chat template.
+    ///
+    /// # Errors
+    /// [`LmError::Unsupported`] with the place and cause when the template does not compile.
+    pub fn template(source: &str, tokens: SpecialTokens) -> Result<Frame, LmError> {
+        Ok(Frame { template: Some(Arc::new(ChatTemplate::new(source, tokens)?)), ..Frame::plain() })
+    }
+
+    /// This frame with a style.
+    #[must_use]
+    pub fn styled(self, style: Style) -> Frame {
+        Frame { style, ..self }
+    }
+
+    /// This frame with the user's prompts.
+    #[must_use]
+    pub fn with_prompts(self, prompts: Arc<Prompts>) -> Frame {
+        Frame { prompts, ..self }
+    }
+
+    /// `template`, `plain` or `guide`, as records name it.
+    pub fn name(&self) -> &'static str {
+        match (self.style, &self.template) {
+            (Style::Guide, _) => "guide",
+            (Style::Plain, Some(_)) => "template",
+            (Style::Plain, None) => "plain",
+        }
+    }
+
+    /// Everything before y: prompt(x), then the think block with `z`, which may be empty.
+    ///
+    /// # Errors
+    /// [`LmError::Unsupported`] when the chat template refuses a single user turn.
+    pub fn context(&self, example: &Example, z: &str) -> Result<Vec<FramePiece>, LmError> {
+        let content = match self.style {
+            Style::Plain => example.query.clone(),
+            Style::Guide => self.prompts.fill(example.language, Kind::Guide, &[("query", Some(&example.query))]),
+        };
+        let mut pieces = self.turn(&[Message { role: "user", content }], example.language)?;
+        pieces.push(FramePiece::Markup("<think>".to_owned()));
+        pieces.push(FramePiece::Text(format!("\n{z}\n")));
+        pieces.push(FramePiece::Markup("</think>".to_owned()));
+        match self.style {
+            Style::Plain => pieces.push(FramePiece::Text("\n\n".to_owned())),
+            Style::Guide => pieces.extend([
+                FramePiece::Text("\n".to_owned()),
+                FramePiece::Markup("<answer>".to_owned()),
+                FramePiece::Text("\n".to_owned()),
+            ]),
+        }
+        Ok(pieces)
+    }
+
+    /// A conversation up to the assistant's turn, for generation; a think block that the template opens is taken off.
+    ///
+    /// # Errors
+    /// As [`Frame::context`].
+    pub fn render(&self, messages: &[Message]) -> Result<Vec<FramePiece>, LmError> {
+        let language = messages.last().map_or(Language::En, |last| Language::of(&last.content));
+        self.turn(messages, language)
+    }
+
+    fn turn(&self, messages: &[Message], language: Language) -> Result<Vec<FramePiece>, LmError> {
+        if let Some(template) = &self.template {
+            return template.render(messages);
+        }
+        let contents: Vec<&str> = messages.iter().map(|message| message.content.as_str()).collect();
+        let head = self.prompts.fill(language, Kind::Frame, &[("query", Some(&contents.join("\n\n")))]);
+        // One piece of text: cut at x, the words around it would become other tokens than those trained on.
+        Ok(vec![FramePiece::Text(head + "\n")])
+    }
 }

@@ -3,7 +3,19 @@
 //! Knows nothing of sessions and terminals. Every fault is an error with a reason; a number is returned only
 //! when it was computed for exactly the tokens asked for.
 
+pub mod bundled;
+pub mod cues;
 pub mod frame;
+pub mod gguf;
+pub mod open;
+pub mod prompted;
+pub mod prompts;
+pub mod recorded;
+pub mod rewrite;
+pub mod spec;
+pub mod template;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -88,6 +100,8 @@ pub struct Request<'a> {
     pub step: u32,
     /// One seed a sample, derived per example, step and candidate.
     pub seeds: &'a [u64],
+    /// The slot of each sample, one a seed: a resumed step may ask only for those that are missing.
+    pub slots: &'a [u32],
     pub sampling: &'a Sampling,
 }
 
@@ -164,4 +178,15 @@ pub trait Complete: Send + Sync {
 
     /// One answer a seed, in order.
     async fn complete(&self, request: &CompletionRequest<'_>, sink: Sink<'_>) -> Result<Vec<Completion>, LmError>;
+}
+
+#[async_trait]
+impl<M: Complete + ?Sized> Complete for Arc<M> {
+    fn identity(&self) -> &Identity {
+        (**self).identity()
+    }
+
+    async fn complete(&self, request: &CompletionRequest<'_>, sink: Sink<'_>) -> Result<Vec<Completion>, LmError> {
+        (**self).complete(request, sink).await
+    }
 }

@@ -3,7 +3,9 @@
 mod args;
 mod progress;
 mod report;
+mod run;
 
 pub use args::{Knobs, SearchArgs};
 pub use progress::Progress;
 pub use report::Report;
+pub use run::run;

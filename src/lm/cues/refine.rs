@@ -1,0 +1,241 @@
+//! Rewrites of one segment: four strategies that add, sharpen, reorder or question, on what its part of y turns on.
+
+use std::collections::{HashSet, VecDeque};
+use std::ops::Range;
+
+use super::carried::{Carried, carried, sentences};
+use super::compose::Composer;
+use super::source::Source;
+use super::terms::{Breadth, Term, spoken};
+use super::voice::Mood;
+
+/// How a rewrite changes a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Strategy {
+    /// Keeps every sentence and puts further terms among them.
+    Add,
+    /// Widens the terms that are there and makes empty sentences say something.
+    Sharpen,
+    /// Says everything again in y's order.
+    Reorder,
+    /// Turns further terms into questions and answers.
+    Question,
+}
+
+impl Strategy {
+    /// The strategy of a slot; neighbouring slots never share one.
+    pub fn of(slot: u32) -> Strategy {
+        [Strategy::Add, Strategy::Sharpen, Strategy::Reorder, Strategy::Question][slot as usize % 4]
+    }
+
+    /// What to try when this one changes nothing.
+    pub fn next(self) -> Strategy {
+        Strategy::of(self as u32 + 1)
+    }
+}
+
+/// The segment to rewrite and what is known of its surroundings.
+pub(super) struct Site<'a> {
+    pub source: &'a Source<'a>,
+    /// The segment as it is.
+    pub text: &'a str,
+    /// Units of y that it plans.
+    pub part: Range<usize>,
+    /// Words and pairs that stand anywhere in z.
+    pub spoken: HashSet<String>,
+    /// The text of the segment after it.
+    pub next: &'a str,
+}
+
+/// A rewrite, and the terms it brings in.
+pub(super) struct Rewrite {
+    pub text: String,
+    pub news: Vec<String>,
+}
+
+/// A sentence of the rewrite before it is said.
+enum Line {
+    Keep(String),
+    Say(Mood, VecDeque<Term>),
+}
+
+/// Further terms asked for: few, so that later visits have something left.
+const NEWS: usize = 4;
+/// A rewrite is at most this many times as long as the segment, within the bounds below (characters).
+const GROWTH: (usize, usize) = (8, 5);
+const ROOM: (usize, usize) = (400, 900);
+
+impl Site<'_> {
+    /// Rewrites the segment by `strategy`. The text may be empty, or the same, when y's part has nothing left.
+    pub fn rewrite(&self, strategy: Strategy, composer: &mut Composer<'_>) -> Rewrite {
+        let news = self.news(strategy, composer);
+        let lines = match strategy {
+            Strategy::Add => self.add(&news, composer),
+            Strategy::Sharpen => self.sharpen(&news, composer),
+            Strategy::Reorder => self.reorder(&news, composer),
+            Strategy::Question => self.question(&news, composer),
+        };
+        composer.avoid(self.text, &[Mood::Link, Mood::Step, Mood::Ask, Mood::Sharpen, Mood::Order, Mood::Muse]);
+        self.say(lines, composer);
+        composer.lengthen();
+        let text = composer.finish(self.next);
+        let said = text.to_lowercase();
+        let news = news.into_iter().map(|term| term.text).filter(|t| said.contains(&t.to_lowercase())).collect();
+        Rewrite { text, news }
+    }
+
+    /// Most characters of the rewrite.
+    fn room(&self) -> usize {
+        let old = self.text.chars().count();
+        (old * GROWTH.0 / GROWTH.1).min(ROOM.1).max(ROOM.0).max(old)
+    }
+
+    fn say(&self, lines: Vec<Line>, composer: &mut Composer<'_>) {
+        for line in lines {
+            match line {
+                Line::Keep(sentence) => {
+                    composer.keep(&sentence);
+                }
+                Line::Say(mood, mut terms) => {
+                    while !terms.is_empty() && composer.length() < self.room() {
+                        if !composer.say(mood, &mut terms) && mood == Mood::Order {
+                            composer.say(Mood::Step, &mut terms);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Terms of this part, or around it when it is used up, that z does not name yet.
+    fn news(&self, strategy: Strategy, composer: &mut Composer<'_>) -> Vec<Term> {
+        let breadth = match strategy {
+            Strategy::Sharpen => Breadth::Wide,
+            Strategy::Add | Strategy::Question if composer.dice.chance(0.4) => Breadth::Wide,
+            _ => Breadth::Narrow,
+        };
+        let count = NEWS - usize::from(matches!(strategy, Strategy::Sharpen | Strategy::Question));
+        let found = self.source.terms(self.part.clone(), count, breadth, &self.spoken, &mut composer.dice);
+        if found.len() * 2 > count {
+            return found;
+        }
+        let reach = self.part.len() / 2;
+        let wider = self.part.start.saturating_sub(reach)..(self.part.end + reach).min(self.source.units.len());
+        self.source.terms(wider, count, breadth, &self.spoken, &mut composer.dice)
+    }
+
+    /// The sentences with what each carries.
+    fn lines(&self) -> Vec<(&str, Vec<Carried>)> {
+        sentences(self.text).into_iter().map(|s| (s, carried(self.source, s, &self.part))).collect()
+    }
+
+    fn add(&self, news: &[Term], composer: &mut Composer<'_>) -> Vec<Line> {
+        let mut groups: VecDeque<Vec<Term>> = VecDeque::new();
+        for term in news {
+            match groups.back_mut() {
+                Some(group) if group.len() == 1 => group.push(term.clone()),
+                _ => groups.push_back(vec![term.clone()]),
+            }
+        }
+        self.among(groups, composer, |composer| if composer.dice.chance(0.7) { Mood::Step } else { Mood::Sharpen })
+    }
+
+    fn question(&self, news: &[Term], composer: &mut Composer<'_>) -> Vec<Line> {
+        let cut = news.len().div_ceil(2);
+        let groups = [news[..cut].to_vec(), news[cut..].to_vec()].into_iter().filter(|g| !g.is_empty()).collect();
+        self.among(groups, composer, |_| Mood::Ask)
+    }
+
+    /// All sentences in their order, with new ones where their terms come up in y. Empty sentences make room.
+    fn among(
+        &self,
+        mut groups: VecDeque<Vec<Term>>,
+        composer: &mut Composer<'_>,
+        mood: impl Fn(&mut Composer<'_>) -> Mood,
+    ) -> Vec<Line> {
+        let lines = self.lines();
+        let tight = self.text.chars().count() + 60 * groups.len() > self.room();
+        let mut out = Vec::new();
+        for (at, (sentence, holds)) in lines.into_iter().enumerate() {
+            let place = holds.iter().map(|c| c.units.start).min();
+            while let (Some(place), Some(group)) = (place, groups.front()) {
+                if at == 0 || group[0].units.start > place {
+                    break;
+                }
+                out.extend(groups.pop_front().map(|group| Line::Say(mood(composer), group.into())));
+            }
+            if at == 0 || !holds.is_empty() || !tight {
+                out.push(Line::Keep(sentence.to_owned()));
+            }
+        }
+        out.extend(groups.into_iter().map(|group| Line::Say(mood(composer), group.into())));
+        out
+    }
+
+    fn sharpen(&self, news: &[Term], composer: &mut Composer<'_>) -> Vec<Line> {
+        let mut news: VecDeque<Term> = news.to_vec().into();
+        let mut out = Vec::new();
+        for (at, (sentence, holds)) in self.lines().into_iter().enumerate() {
+            if holds.is_empty() && at > 0 {
+                out.extend(news.pop_front().map(|term| Line::Say(Mood::Sharpen, [term].into())));
+            } else {
+                out.push(Line::Keep(self.widened(sentence, &holds, composer)));
+            }
+        }
+        out.extend((!news.is_empty()).then(|| Line::Say(Mood::Sharpen, news)));
+        out
+    }
+
+    /// The sentence with each term it carries replaced by a wider phrase of y around it.
+    fn widened(&self, sentence: &str, holds: &[Carried], composer: &mut Composer<'_>) -> String {
+        let mut out = String::new();
+        let mut done = 0;
+        for held in holds {
+            let bounds = held.units.start.saturating_sub(3)..(held.units.end + 3).min(self.source.units.len());
+            let wide = self.source.phrase(held.head, bounds, Breadth::Wide, &mut composer.dice);
+            let before = &sentence[done..held.span.start];
+            let same = wide.units.len() <= held.units.len();
+            out.push_str(before);
+            out.push_str(if same { &sentence[held.span.clone()] } else { self.after(before, &wide) });
+            done = held.span.end;
+        }
+        out + &sentence[done..]
+    }
+
+    /// The term's text, without its article when the words before it end with one.
+    fn after<'t>(&self, before: &str, term: &'t Term) -> &'t str {
+        use super::lexicon::{Class, class};
+        let opens = |word: &str| class(&word.to_lowercase(), false) == Class::Determiner;
+        let last = before.split_whitespace().next_back().unwrap_or_default();
+        match term.text.split_once(' ') {
+            Some((article, rest)) if opens(last) && opens(article) => rest,
+            _ => &term.text,
+        }
+    }
+
+    fn reorder(&self, news: &[Term], composer: &mut Composer<'_>) -> Vec<Line> {
+        let lines = self.lines();
+        let lead = lines.first().filter(|(_, holds)| holds.is_empty()).map(|(s, _)| Line::Keep((*s).to_owned()));
+        let mut terms: Vec<Term> = lines.iter().flat_map(|(_, holds)| holds).map(|c| c.term(self.source)).collect();
+        terms.extend(news.iter().take(NEWS / 2 + 1).cloned());
+        terms.sort_by_key(|term| term.units.start);
+        terms.dedup_by(|b, a| b.units.start < a.units.end);
+        let mut terms: VecDeque<Term> = terms.into();
+        let mut out: Vec<Line> = lead.into_iter().collect();
+        let mut moods = [Mood::Link, Mood::Order, Mood::Step, Mood::Ask];
+        composer.dice.shuffle(&mut moods[1..]);
+        for mood in moods.into_iter().cycle() {
+            if terms.is_empty() {
+                break;
+            }
+            let size = if mood == Mood::Order { 3 } else { 2 };
+            out.push(Line::Say(mood, terms.drain(..size.min(terms.len())).collect()));
+        }
+        out
+    }
+}
+
+/// The words and pairs of a whole trajectory.
+pub(super) fn spoken_in(segments: &[&str]) -> HashSet<String> {
+    segments.iter().flat_map(|segment| spoken(segment)).collect()
+}

@@ -1,0 +1,180 @@
+//! Chat templates as model files carry them, rendered up to the assistant's turn.
+//!
+//! Contents are set in by sentinels, so that the caller knows which bytes are the template's and which the
+//! messages'. Tools, documents and pictures are not for us and are absent.
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, Error, ErrorKind, Value, context};
+use time::format_description::parse_strftime_owned;
+
+use super::frame::FramePiece;
+use super::{LmError, Message};
+
+/// Special tokens that templates name, spelled as in the vocabulary.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SpecialTokens {
+    pub bos: Option<String>,
+    pub eos: Option<String>,
+    pub unknown: Option<String>,
+    pub padding: Option<String>,
+}
+
+/// A chat template that compiles.
+#[derive(Debug, Clone)]
+pub struct ChatTemplate {
+    environment: Environment<'static>,
+    tokens: SpecialTokens,
+}
+
+/// Private-use characters around a message's number: no template's text contains them.
+const OPEN: char = '\u{E8F0}';
+const CLOSE: char = '\u{E8F1}';
+/// White space that templates trim but never write; where it survives, the template does not trim.
+const PROBE: char = '\u{2003}';
+
+/// The date a template is told, so that a score does not change with the day it is made: the one that Llama
+/// templates fall back to.
+const TODAY: time::PrimitiveDateTime = time::macros::datetime!(2024-07-26 12:00);
+
+impl ChatTemplate {
+    /// Compiles a template.
+    ///
+    /// # Errors
+    /// [`LmError::Unsupported`] with the place and cause of the fault.
+    pub fn new(source: &str, tokens: SpecialTokens) -> Result<ChatTemplate, LmError> {
+        let mut environment = Environment::new();
+        let blocks = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+        environment.set_syntax(blocks.map_err(|e| fault(&e))?);
+        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.add_function("raise_exception", |text: String| -> Result<Value, Error> {
+            Err(Error::new(ErrorKind::InvalidOperation, text))
+        });
+        environment.add_function("strftime_now", strftime_now);
+        environment.add_filter("tojson", to_json);
+        environment.add_template_owned("chat", without_generation_marks(source)).map_err(|e| fault(&e))?;
+        Ok(ChatTemplate { environment, tokens })
+    }
+
+    /// The prompt for the assistant's next turn. What the template says is markup, the contents are text; a think
+    /// block that the template opens (or writes empty) for the assistant is taken off.
+    ///
+    /// # Errors
+    /// [`LmError::Unsupported`] when the template refuses the messages or leaves a content out.
+    pub fn render(&self, messages: &[Message]) -> Result<Vec<FramePiece>, LmError> {
+        let marked: Vec<Value> = (0..messages.len())
+            .map(|at| context! { role => messages[at].role, content => format!("{PROBE}{OPEN}{at}{CLOSE}{PROBE}") })
+            .collect();
+        let tokens = &self.tokens;
+        let rendered = self
+            .environment
+            .get_template("chat")
+            .and_then(|template| {
+                template.render(context! {
+                    messages => marked,
+                    add_generation_prompt => true,
+                    bos_token => tokens.bos.as_deref().unwrap_or_default(),
+                    eos_token => tokens.eos.as_deref().unwrap_or_default(),
+                    unk_token => tokens.unknown.as_deref().unwrap_or_default(),
+                    pad_token => tokens.padding.as_deref().unwrap_or_default(),
+                    tools => (),
+                    documents => (),
+                })
+            })
+            .map_err(|e| fault(&e))?;
+        pieces(without_think(&rendered), messages)
+    }
+}
+
+/// Splits a rendering at its sentinels and sets the contents in, trimmed where the template trims.
+fn pieces(rendered: &str, messages: &[Message]) -> Result<Vec<FramePiece>, LmError> {
+    let mut out = Vec::new();
+    let mut seen = vec![false; messages.len()];
+    let mut parts = rendered.split(OPEN);
+    push_markup(&mut out, parts.next().unwrap_or_default().trim_end_matches(PROBE));
+    let mut trims_start = !rendered.split(OPEN).next().unwrap_or_default().ends_with(PROBE);
+    for part in parts {
+        let (number, after) = part.split_once(CLOSE).ok_or_else(|| left_out("cuts a message's content"))?;
+        let at: usize = number.parse().map_err(|_| left_out("changes a message's content"))?;
+        let message = messages.get(at).ok_or_else(|| left_out("changes a message's content"))?;
+        seen[at] = true;
+        let content = if trims_start { message.content.trim_start() } else { &message.content };
+        let content = if after.starts_with(PROBE) { content } else { content.trim_end() };
+        if !content.is_empty() {
+            out.push(FramePiece::Text(content.to_owned()));
+        }
+        trims_start = !after.strip_prefix(PROBE).unwrap_or(after).ends_with(PROBE);
+        push_markup(&mut out, after.trim_matches(PROBE));
+    }
+    match messages.iter().zip(seen).find(|(_, seen)| !seen) {
+        Some((message, _)) => Err(left_out(&format!("leaves out the {} message", message.role))),
+        None => Ok(out),
+    }
+}
+
+fn push_markup(out: &mut Vec<FramePiece>, text: &str) {
+    if !text.is_empty() {
+        out.push(FramePiece::Markup(text.to_owned()));
+    }
+}
+
+/// Takes off an opened, or an empty, think block at the end.
+fn without_think(rendered: &str) -> &str {
+    let end = rendered.trim_end();
+    if let Some(head) = end.strip_suffix("<think>") {
+        return head;
+    }
+    match end.strip_suffix("</think>").and_then(|head| head.trim_end().strip_suffix("<think>")) {
+        Some(head) => head,
+        None => rendered,
+    }
+}
+
+/// Training templates mark the assistant's words with a tag that only one library knows; it changes nothing here.
+fn without_generation_marks(source: &str) -> String {
+    let mut out = String::new();
+    let mut rest = source;
+    while let Some(at) = rest.find("{%") {
+        let Some(end) = rest[at..].find("%}").map(|end| at + end + 2) else { break };
+        let tag = &rest[at..end];
+        let statement = match tag[2..tag.len() - 2].trim_matches(['-', '+', ' ', '\t', '\r', '\n']) {
+            "generation" => tag.replace("generation", "if true"),
+            "endgeneration" => tag.replace("endgeneration", "endif"),
+            _ => tag.to_owned(),
+        };
+        out.push_str(&rest[..at]);
+        out.push_str(&statement);
+        rest = &rest[end..];
+    }
+    out + rest
+}
+
+fn strftime_now(format: &str) -> Result<String, Error> {
+    let bad = |cause: String| Error::new(ErrorKind::InvalidOperation, format!("date format {format:?}: {cause}"));
+    let items = parse_strftime_owned(format).map_err(|e| bad(e.to_string()))?;
+    TODAY.format(&items).map_err(|e| bad(e.to_string()))
+}
+
+/// JSON as the template authors' library writes it: nothing escaped for HTML.
+fn to_json(value: &Value, options: minijinja::value::Kwargs) -> Result<String, Error> {
+    let indent: Option<usize> = options.get("indent")?;
+    let fail = |e: serde_json::Error| Error::new(ErrorKind::BadSerialization, e.to_string());
+    let Some(indent) = indent else { return serde_json::to_string(value).map_err(fail) };
+    let spaces = " ".repeat(indent);
+    let mut out = Vec::new();
+    let formatter = serde_json::ser::PrettyFormatter::with_indent(spaces.as_bytes());
+    serde::Serialize::serialize(value, &mut serde_json::Serializer::with_formatter(&mut out, formatter))
+        .map_err(fail)?;
+    String::from_utf8(out).map_err(|e| Error::new(ErrorKind::BadSerialization, e.to_string()))
+}
+
+fn fault(error: &Error) -> LmError {
+    let place = error.line().map(|line| format!(", line {line}")).unwrap_or_default();
+    let detail = error.detail().map(str::to_owned).unwrap_or_else(|| error.kind().to_string());
+    LmError::Unsupported(format!(
+        "the model's chat template{place}: {detail}; a template file of your own, or the plain frame, can take its place"
+    ))
+}
+
+fn left_out(what: &str) -> LmError {
+    LmError::Unsupported(format!("the model's chat template {what}; a template file of your own can take its place"))
+}
