@@ -11,6 +11,7 @@ mod numbers;
 mod outcome;
 mod output;
 mod replay;
+mod score;
 pub mod search;
 mod stats;
 mod table;
@@ -44,7 +45,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Search(search::SearchArgs),
+    Search(Box<search::SearchArgs>),
+    Score(score::ScoreArgs),
     Replay(replay::ReplayArgs),
     Stats(stats::StatsArgs),
     Export(export::ExportArgs),
@@ -64,6 +66,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let done = match &cli.command {
         None => welcome::run(&mut output),
         Some(Command::Search(args)) => search::run(args, &mut output),
+        Some(Command::Score(args)) => score::run(args, &mut output),
         Some(Command::Replay(args)) => replay::run(args, &mut output),
         Some(Command::Stats(args)) => stats::run(args, &mut output),
         Some(Command::Export(args)) => export::run(args, &mut output),

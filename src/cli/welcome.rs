@@ -7,7 +7,7 @@ pub const EXAMPLES: &str = "\
 Examples:
   retrace search pairs.jsonl --into out      search the thinking behind every pair of a file
   retrace stats out                          what the search gained, and what explains the gain
-  retrace export out --to kept.jsonl --format messages --queue all
+  retrace export out --to rows --format messages --queue all
                                              training rows from the sessions in out/";
 
 pub fn run(output: &mut Output) -> Result<Outcome, Fault> {

@@ -12,5 +12,5 @@ mod scoring;
 pub use batch::{BatchError, Plan, Report, Shard, batch};
 pub use forecast::{Forecast, forecast};
 pub use observer::{Observer, Progress};
-pub use rescore::{Rescored, rescore};
+pub use rescore::{Rescored, rescore, unscored};
 pub use run::{Limits, Models, RunError, search};

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use super::RunError;
 use super::scoring::{self, Pair};
 use crate::lm::Scorer;
+use crate::reer::Identity;
 use crate::reer::search::{ScoreOf, Search, Why};
-use crate::session::{Author, Payload, Session, Tokens};
+use crate::session::{Author, Payload, Session, State, Tokens};
 
 /// What a rescoring did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +18,12 @@ pub struct Rescored {
     pub known: usize,
     /// Versions that could not be scored, with the reason.
     pub failed: Vec<(ScoreOf, String)>,
+}
+
+/// What [`rescore`] would score; `None` for a session without a search.
+pub fn unscored(state: &State, scorer: &Identity) -> Option<Vec<ScoreOf>> {
+    let wanted = once_current(state.search.as_ref()?);
+    Some(wanted.into_iter().filter(|of| !state.has_score(scorer, *of)).collect())
 }
 
 /// Scores the baseline and every version that was ever current with `scorer`, where that is not yet done.

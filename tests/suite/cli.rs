@@ -1,6 +1,8 @@
 //! The program as its users call it: real processes, exit codes, stdout and stderr.
 
 mod config;
+mod score;
+mod search;
 mod sessions;
 mod usage;
 

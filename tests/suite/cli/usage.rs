@@ -11,7 +11,7 @@ fn without_arguments_it_says_what_it_can_do() {
 #[test]
 fn help_teaches() {
     let house = House::new();
-    for command in ["", "config", "replay", "stats", "export", "check", "completions"] {
+    for command in ["", "search", "score", "config", "replay", "stats", "export", "check", "completions"] {
         let args: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
         let ran = house.run(&args).fine();
         let name = if command.is_empty() { "retrace" } else { command };
