@@ -2,4 +2,5 @@
 
 mod architecture;
 mod engine;
+mod model;
 mod session;
