@@ -5,7 +5,10 @@
 
 pub mod cues;
 pub mod frame;
+pub mod prompted;
 pub mod prompts;
+pub mod recorded;
+pub mod rewrite;
 pub mod spec;
 pub mod template;
 
