@@ -7,5 +7,5 @@ mod pairs;
 mod processes;
 mod recovery;
 mod schema;
-mod scripted;
+pub(crate) mod scripted;
 mod undo;
