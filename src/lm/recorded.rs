@@ -214,7 +214,10 @@ mod tests {
     #[test]
     fn faults_name_file_line_and_place() {
         let message = |text: &str| open(text).unwrap_err().to_string();
-        assert!(message("{\"purpose\":\"draft\",\"texts\":[\"a\"]}\n{\"purpose\":\"sing\"}").contains("answers.jsonl, line 2: "));
+        assert!(
+            message("{\"purpose\":\"draft\",\"texts\":[\"a\"]}\n{\"purpose\":\"sing\"}")
+                .contains("answers.jsonl, line 2: ")
+        );
         assert!(message("{\"purpose\":\"draft\",\"texts\":[]}").contains("line 1: texts is empty"));
         assert!(message("{\"purpose\":\"draft\",\"texts\":[\"a\"],\"stpe\":1}").contains("stpe"));
         assert!(message("\n").contains("no answers"));

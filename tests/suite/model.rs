@@ -49,8 +49,7 @@ async fn nll(scorer: &Backend, passage: Passage) -> Nll {
     let thoughts = [String::new(), passage.plan.join("\n\n"), passage.wrong_plan.join("\n\n"), y.clone()];
     let contexts = thoughts.map(|z| Context::Thinking { z });
     let scores = scorer.score(&example, &target, &contexts).await;
-    let nll: Vec<f64> =
-        scores.into_iter().map(|s| measure(&y, &target, &s.unwrap().logprobs).unwrap().nll.0).collect();
+    let nll: Vec<f64> = scores.into_iter().map(|s| measure(&y, &target, &s.unwrap().logprobs).unwrap().nll.0).collect();
     Nll { language: passage.language, empty: nll[0], plan: nll[1], wrong_plan: nll[2], copy: nll[3] }
 }
 
