@@ -3,5 +3,6 @@
 mod architecture;
 mod cli;
 mod engine;
+mod killed;
 mod model;
 mod session;
