@@ -79,10 +79,7 @@ impl Sequence {
     /// The first `length` tokens, sharing their blocks.
     pub(super) fn fork(&self, length: usize) -> Sequence {
         let length = length.min(self.tokens.len());
-        Sequence {
-            tokens: self.tokens[..length].to_vec(),
-            blocks: self.blocks[..length.div_ceil(BLOCK)].to_vec(),
-        }
+        Sequence { tokens: self.tokens[..length].to_vec(), blocks: self.blocks[..length.div_ceil(BLOCK)].to_vec() }
     }
 
     /// How many of the first tokens are also `tokens`' first.
