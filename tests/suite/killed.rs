@@ -10,7 +10,9 @@ fn search(library: &Path) -> Command {
     command
         .args(["search", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/pairs/pairs.jsonl")])
         .args(["--into", &library.to_string_lossy(), "--steps", "3", "--limit", "3"])
-        .env("RETRACE_CONFIG", library.join("no-settings.toml"))
+        .env_remove("RETRACE_CONFIG")
+        .env("HOME", library)
+        .env("XDG_CONFIG_HOME", library.join("none"))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
