@@ -20,7 +20,7 @@ fn search(library: &Path) -> Command {
 }
 
 fn files(library: &Path) -> Vec<PathBuf> {
-    session::files(library).unwrap_or_default()
+    session::library::files(library).unwrap_or_default()
 }
 
 fn lines(library: &Path) -> usize {

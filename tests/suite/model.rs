@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use retrace::lm::frame::Style;
+use retrace::lm::frame::Framing;
 use retrace::lm::gguf::Backend;
 use retrace::lm::open::Opener;
 use retrace::lm::prompts::Prompts;
@@ -32,7 +32,7 @@ struct Nll {
 }
 
 fn backend() -> std::sync::Arc<Backend> {
-    Opener::new(Prompts::load(None).unwrap(), Style::Plain).model(&Spec::Bundled).unwrap()
+    Opener::new(Prompts::load(None).unwrap(), Framing::Plain).model(&Spec::Bundled).unwrap()
 }
 
 async fn nll(scorer: &Backend, passage: Passage) -> Nll {
@@ -99,7 +99,7 @@ fn it_loads_at_once() {
 async fn control_tokens_spelled_in_a_text_are_plain_text() {
     let scorer = backend();
     let tokenizer = scorer.model().tokenizer();
-    let think = tokenizer.encode_markup("<think>").unwrap().ids;
+    let think = tokenizer.encode_markup("<think>", true).unwrap().ids;
     assert_eq!(think.len(), 1, "the vocabulary has the tag as a control token");
     assert!(!tokenizer.encode("a <think> b").unwrap().ids.contains(&think[0]));
 }
