@@ -1,6 +1,6 @@
 //! Back ends as the settings name them.
 
-use crate::lm::frame::Style;
+use crate::lm::frame::Framing;
 use crate::lm::open::Opener;
 use crate::lm::prompts::Prompts;
 use crate::lm::spec::Spec;
@@ -14,11 +14,11 @@ use super::Fault;
 /// # Errors
 /// A prompt of the user's that cannot be used.
 pub fn opener(settings: &Settings) -> Result<Opener, Fault> {
-    let style = match settings.search.preset {
-        Preset::Retrace => Style::Plain,
-        Preset::Paper => Style::Guide,
+    let framing = match settings.search.preset {
+        Preset::Retrace => Framing::Plain,
+        Preset::Paper => Framing::Guide,
     };
-    Ok(Opener::new(Prompts::load(settings.prompts.as_deref())?, style))
+    Ok(Opener::new(Prompts::load(settings.prompts.as_deref())?, framing))
 }
 
 /// Reads a SPEC.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::bundled;
 use super::cues::Cues;
-use super::frame::{Frame, Style};
+use super::frame::{Frame, Framing};
 use super::gguf::{Backend, GgufError, Model};
 use super::prompted::Prompted;
 use super::prompts::{PromptError, Prompts};
@@ -34,14 +34,14 @@ pub enum OpenError {
 /// Opens back ends that share prompts and a frame.
 pub struct Opener {
     prompts: Arc<Prompts>,
-    style: Style,
+    framing: Framing,
     models: HashMap<Option<PathBuf>, Arc<Backend>>,
 }
 
 impl Opener {
-    /// `style` is the frame around x: plain, or the paper's guide.
-    pub fn new(prompts: Prompts, style: Style) -> Opener {
-        Opener { prompts: Arc::new(prompts), style, models: HashMap::new() }
+    /// `framing` is the frame around x: plain, or the paper's guide.
+    pub fn new(prompts: Prompts, framing: Framing) -> Opener {
+        Opener { prompts: Arc::new(prompts), framing, models: HashMap::new() }
     }
 
     /// The prompts that back ends are asked with.
@@ -118,6 +118,6 @@ impl Opener {
             }
             None => Frame::plain(),
         };
-        Ok(frame.styled(self.style).with_prompts(self.prompts.clone()))
+        Ok(frame.framed(self.framing).with_prompts(self.prompts.clone()))
     }
 }

@@ -81,3 +81,64 @@ pub(super) fn is_opening(line: &[u8]) -> bool {
     }
     serde_json::from_slice::<First>(line).is_ok_and(|first| first.ev == "open")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::{Note, Tag, Undo};
+
+    fn event(payload: Payload) -> Event {
+        let by = Author::User("Åda \"A\"".to_owned());
+        Event { seq: 41, t: "2026-01-31T10:22:05.118Z".to_owned(), dt: 182, by, grp: None, payload }
+    }
+
+    #[test]
+    fn a_line_reads_as_the_format_says() {
+        let tag = event(Payload::Tag(Tag { name: "warm".to_owned(), on: true }));
+        let body = r#"{"seq":41,"t":"2026-01-31T10:22:05.118Z","dt":182,"by":"user:Åda \"A\"","ev":"tag","d":{"name":"warm","on":true}"#;
+        let line = String::from_utf8(encode(&tag).unwrap()).unwrap();
+        assert_eq!(line, format!("{body},\"crc\":\"{:08x}\"}}\n", crc32c::crc32c(body.as_bytes())));
+        let grouped = Event { grp: Some(40), ..event(Payload::Undo(Undo { seq: 3 })) };
+        let line = String::from_utf8(encode(&grouped).unwrap()).unwrap();
+        assert!(line.contains(r#""d":{"seq":3},"grp":40,"crc":""#));
+        assert_eq!(crc32c::crc32c(b"123456789"), 0xe306_9283, "the check value of CRC-32C");
+    }
+
+    #[test]
+    fn what_was_written_is_what_is_read() {
+        for text in ["", "plain", "\"crc\":\"00000000\"}", ",\"crc\":\"00000000\"}\n", "\u{0}\u{7f}\u{2028}想"] {
+            let note = event(Payload::Note(Note { text: text.to_owned(), node: None }));
+            let line = encode(&note).unwrap();
+            assert_eq!(line.iter().filter(|b| **b == b'\n').count(), 1);
+            assert_eq!(decode(&line[..line.len() - 1]).unwrap(), note);
+        }
+    }
+
+    #[test]
+    fn every_flipped_bit_is_found() {
+        let line = encode(&event(Payload::Tag(Tag { name: "x".to_owned(), on: false }))).unwrap();
+        let line = &line[..line.len() - 1];
+        for bit in 0..line.len() * 8 {
+            let mut flipped = line.to_vec();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(decode(&flipped).is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_bad_line_says_why() {
+        let sealed = |body: &str| format!("{body},\"crc\":\"{:08x}\"}}", crc32c::crc32c(body.as_bytes()));
+        let table = [
+            (String::new(), "it is empty"),
+            ("{}".to_owned(), "it has no checksum"),
+            ("{\"a\":1,\"crc\":\"00000000\"}".to_owned(), "its checksum is 00000000, its bytes give"),
+            (sealed("{\"seq\":1"), "it is not an event: missing field"),
+            (sealed(r#"{"seq":1,"by":"ghost","ev":"x","d":1"#), "is not an author"),
+        ];
+        for (line, why) in table {
+            let error = decode(line.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains(why), "{line}: {error}");
+        }
+        assert_eq!(decode(b"\xff"), Err(BadLine::NotUtf8));
+    }
+}

@@ -133,23 +133,23 @@ impl Session {
         self.record(by, Payload::Verdict(VerdictRecord { verdict, summary: None }))
     }
 
-    /// Takes a person's last action back; `None` when there is none.
+    /// Takes a person's last action back; `None` when there is none, or `by` is no person.
     ///
     /// # Errors
     /// As [`Session::record`].
     pub fn undo(&mut self, by: Author) -> Result<Option<Event>, SessionError> {
         self.mend()?;
-        let last = self.state.undoable().map(|action| action.seq);
+        let last = self.state.undoable().filter(|_| by.is_person()).map(|action| action.seq);
         last.map(|seq| self.record(by, Payload::Undo(Undo { seq }))).transpose()
     }
 
-    /// Brings the last undone action back; `None` when there is none.
+    /// Brings the last undone action back; `None` when there is none, or `by` is no person.
     ///
     /// # Errors
     /// As [`Session::record`].
     pub fn redo(&mut self, by: Author) -> Result<Option<Event>, SessionError> {
         self.mend()?;
-        let last = self.state.redoable().map(|action| action.seq);
+        let last = self.state.redoable().filter(|_| by.is_person()).map(|action| action.seq);
         last.map(|seq| self.record(by, Payload::Redo(Undo { seq }))).transpose()
     }
 

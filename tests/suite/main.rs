@@ -3,4 +3,7 @@
 mod architecture;
 mod cli;
 mod engine;
+mod gguf;
+mod killed;
+mod model;
 mod session;

@@ -36,7 +36,7 @@ pub struct Backend {
 #[derive(Debug, Clone, PartialEq)]
 pub struct RawScore {
     /// Tokens in front of the scored text, BOS included.
-    pub context_tokens: usize,
+    pub context_ids: Vec<u32>,
     pub ids: Vec<u32>,
     /// Byte range of each token in the scored text.
     pub spans: Vec<std::ops::Range<usize>>,
@@ -63,19 +63,18 @@ impl Backend {
         let tokenizer = self.model.tokenizer();
         let special = tokenizer.special();
         let bos = special.bos.filter(|_| special.adds_bos);
-        let mut tokens: Vec<u32> = bos.into_iter().chain(tokenizer.encode_markup(context)?.ids).collect();
-        let context_tokens = tokens.len();
-        let encoded = tokenizer.encode_markup(reference)?;
-        tokens.extend(&encoded.ids);
+        let context_ids: Vec<u32> = bos.into_iter().chain(tokenizer.encode_markup(context, true)?.ids).collect();
+        let encoded = tokenizer.encode_markup(reference, context.is_empty())?;
+        let tokens: Vec<u32> = context_ids.iter().chain(&encoded.ids).copied().collect();
         let mut logprobs = Vec::with_capacity(encoded.ids.len());
         // Nothing predicts a sequence's first token.
-        logprobs.extend(encoded.ids.first().filter(|_| context_tokens == 0).map(|_| None));
-        let from = context_tokens.max(1);
+        logprobs.extend(encoded.ids.first().filter(|_| context_ids.is_empty()).map(|_| None));
+        let from = context_ids.len().max(1);
         if from < tokens.len() {
             let scored = self.evaluate(vec![Job { tokens: self.fitting(tokens)?, from }]).await?;
             logprobs.extend(scored.into_iter().flat_map(|s| s.logprobs).map(Some));
         }
-        Ok(RawScore { context_tokens, ids: encoded.ids, spans: encoded.spans, logprobs })
+        Ok(RawScore { context_ids, ids: encoded.ids, spans: encoded.spans, logprobs })
     }
 
     fn fitting(&self, tokens: Vec<u32>) -> Result<Vec<u32>, LmError> {

@@ -43,6 +43,15 @@ pub(super) struct RawTensor<'a> {
     pub(super) dims: Vec<usize>,
 }
 
+/// All tensors of a file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sizes {
+    /// Numbers.
+    pub(super) weights: u64,
+    /// Bytes they take in the file.
+    pub(super) bytes: u64,
+}
+
 impl GgufFile {
     /// Maps a file into memory and reads its header.
     ///
@@ -107,13 +116,18 @@ impl GgufFile {
         self.tensor(tensor)?.ok_or_else(|| self.missing(&format!("the tensor {tensor}")))
     }
 
-    /// Checks that every tensor lies inside the file, and adds up their bytes.
-    pub(super) fn tensor_bytes(&self) -> Result<u64, GgufError> {
+    /// Checks that every tensor lies inside the file, and adds up their numbers and bytes.
+    pub(super) fn tensor_sizes(&self) -> Result<Sizes, GgufError> {
         let mut names: Vec<&String> = self.content.tensor_infos.keys().collect();
         names.sort();
-        names
-            .into_iter()
-            .try_fold(0u64, |sum, name| Ok(sum + self.tensor(name)?.map_or(0, |tensor| tensor.bytes.len() as u64)))
+        let mut sizes = Sizes { weights: 0, bytes: 0 };
+        for name in names {
+            if let Some(tensor) = self.tensor(name)? {
+                sizes.weights += tensor.dims.iter().product::<usize>() as u64;
+                sizes.bytes += tensor.bytes.len() as u64;
+            }
+        }
+        Ok(sizes)
     }
 
     /// A value of the metadata.

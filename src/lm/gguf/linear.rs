@@ -10,6 +10,49 @@ use super::error::{GgufError, first_line, invalid};
 use super::file::{GgufFile, RawTensor};
 use crate::lm::LmError;
 
+/// How weights are kept in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Precision {
+    /// [`Precision::Plain`] for models of up to 128 million parameters, else [`Precision::Stored`].
+    #[default]
+    Auto,
+    /// As f32: the numbers are those of the file's weights to rounding, whatever is computed beside them.
+    Plain,
+    /// As the file stores them, multiplied by kernels that quantise the activations too: a quarter of the memory and
+    /// faster, at the price of some hundredths of a nat at single tokens.
+    Stored,
+}
+
+/// Bytes of f32 weights up to which a model is small: half a gigabyte.
+const SMALL: u64 = 512 << 20;
+
+impl Precision {
+    /// The choice for a model with that many weights.
+    pub(super) fn settled(self, weights: u64) -> Precision {
+        match self {
+            Precision::Auto if weights * 4 <= SMALL => Precision::Plain,
+            Precision::Auto => Precision::Stored,
+            settled => settled,
+        }
+    }
+
+    /// Whether a weight is multiplied as it is stored. The library's kernels for Q8_0 want inner dimensions in multiples
+    /// of 256 and are ten times slower than plain f32 products otherwise; such weights, and unquantised ones,
+    /// are always kept as f32.
+    fn keeps(self, dtype: GgmlDType, inputs: usize) -> bool {
+        self == Precision::Stored
+            && !matches!(dtype, GgmlDType::F32 | GgmlDType::F16 | GgmlDType::BF16)
+            && (dtype != GgmlDType::Q8_0 || inputs.is_multiple_of(256))
+    }
+}
+
+/// Reads weights out of a file.
+#[derive(Clone, Copy)]
+pub(super) struct Loader<'a> {
+    pub(super) file: &'a GgufFile,
+    pub(super) precision: Precision,
+}
+
 /// One matrix `[outputs, inputs]`.
 pub(super) struct Linear {
     weight: QMatMul,
@@ -22,28 +65,23 @@ pub(super) struct Product(Tensor);
 
 impl Linear {
     /// A weight that the file must have, with the shape it must have.
-    pub(super) fn load(file: &GgufFile, tensor: &str, inputs: usize, outputs: usize) -> Result<Linear, GgufError> {
-        let raw = checked(file, tensor, inputs, outputs)?;
-        Linear::new(file, tensor, raw.bytes.to_vec(), raw.dtype, inputs, outputs)
+    pub(super) fn load(from: Loader<'_>, tensor: &str, inputs: usize, outputs: usize) -> Result<Linear, GgufError> {
+        let raw = checked(from.file, tensor, inputs, outputs)?;
+        Linear::new(from, tensor, quantised(raw.bytes.to_vec(), raw.dtype, &[outputs, inputs]))
     }
 
-    fn new(
-        file: &GgufFile,
-        tensor: &str,
-        bytes: Vec<u8>,
-        dtype: GgmlDType,
-        inputs: usize,
-        outputs: usize,
-    ) -> Result<Linear, GgufError> {
-        let weight = quantised(bytes, dtype, &[outputs, inputs])
-            .and_then(|weight| {
-                if fast(dtype, inputs) {
-                    QMatMul::from_qtensor(weight)
-                } else {
-                    Ok(QMatMul::Tensor(weight.dequantize(&Device::Cpu)?))
-                }
-            })
-            .map_err(|error| file.damaged(format!("{tensor}: {}", first_line(&error.to_string()))))?;
+    fn new(from: Loader<'_>, tensor: &str, weight: candle_core::Result<QTensor>) -> Result<Linear, GgufError> {
+        let linear = weight.and_then(|weight| Linear::arranged(Arc::new(weight), from.precision));
+        linear.map_err(|error| from.file.damaged(format!("{tensor}: {}", first_line(&error.to_string()))))
+    }
+
+    fn arranged(weight: Arc<QTensor>, precision: Precision) -> candle_core::Result<Linear> {
+        let (outputs, inputs) = weight.shape().dims2()?;
+        let weight = if precision.keeps(weight.dtype(), inputs) {
+            QMatMul::from_arc(weight)?
+        } else {
+            QMatMul::Tensor(weight.dequantize(&Device::Cpu)?)
+        };
         Ok(Linear { weight, inputs, outputs })
     }
 
@@ -85,17 +123,17 @@ struct Part {
 
 impl Joined {
     /// Weights that the file must have, by name and outputs.
-    pub(super) fn load(file: &GgufFile, maps: &[(String, usize)], inputs: usize) -> Result<Joined, GgufError> {
+    pub(super) fn load(from: Loader<'_>, maps: &[(String, usize)], inputs: usize) -> Result<Joined, GgufError> {
         let raws = maps
             .iter()
-            .map(|(tensor, outputs)| checked(file, tensor, inputs, *outputs))
+            .map(|(tensor, outputs)| checked(from.file, tensor, inputs, *outputs))
             .collect::<Result<Vec<_>, _>>()?;
         let mut joined = Joined { linears: Vec::new(), parts: Vec::new() };
         let dtype = raws.first().map(|raw| raw.dtype).filter(|first| raws.iter().all(|raw| raw.dtype == *first));
         if let (Some(dtype), Some((tensor, _))) = (dtype, maps.first()) {
             let bytes = raws.iter().flat_map(|raw| raw.bytes).copied().collect();
             let outputs = maps.iter().map(|(_, outputs)| outputs).sum();
-            joined.linears.push(Linear::new(file, tensor, bytes, dtype, inputs, outputs)?);
+            joined.linears.push(Linear::new(from, tensor, quantised(bytes, dtype, &[outputs, inputs]))?);
             let mut offset = 0;
             for (_, width) in maps {
                 joined.parts.push(Part { linear: 0, offset, width: *width });
@@ -103,7 +141,7 @@ impl Joined {
             }
         } else {
             for (linear, (tensor, width)) in maps.iter().enumerate() {
-                joined.linears.push(Linear::load(file, tensor, inputs, *width)?);
+                joined.linears.push(Linear::load(from, tensor, inputs, *width)?);
                 joined.parts.push(Part { linear, offset: 0, width: *width });
             }
         }
@@ -188,13 +226,9 @@ impl Embedding {
     }
 
     /// The same table as the output map, for models that tie the two.
-    pub(super) fn tied(&self, tokens: usize, width: usize) -> Result<Linear, LmError> {
-        let weight = if fast(self.table.dtype(), width) {
-            QMatMul::from_arc(self.table.clone())
-        } else {
-            self.table.dequantize(&Device::Cpu).map(QMatMul::Tensor)
-        };
-        Ok(Linear { weight: weight.map_err(invalid)?, inputs: width, outputs: tokens })
+    pub(super) fn tied(&self, from: Loader<'_>) -> Result<Linear, GgufError> {
+        Linear::arranged(self.table.clone(), from.precision)
+            .map_err(|error| from.file.damaged(format!("token_embd.weight: {}", first_line(&error.to_string()))))
     }
 }
 
@@ -226,12 +260,4 @@ fn checked<'a>(file: &'a GgufFile, tensor: &str, inputs: usize, outputs: usize) 
 
 fn quantised(bytes: Vec<u8>, dtype: GgmlDType, dims: &[usize]) -> candle_core::Result<QTensor> {
     QTensor::new(QStorage::from_data(Cow::Owned(bytes), &Device::Cpu, dtype)?, dims)
-}
-
-/// Whether the library multiplies this quantisation fast. Its kernels for Q8_0 want inner dimensions in multiples
-/// of 256 and are ten times slower than plain f32 products otherwise; such weights are kept as f32 instead, at four times
-/// the memory. Unquantised weights always are.
-fn fast(dtype: GgmlDType, inputs: usize) -> bool {
-    !matches!(dtype, GgmlDType::F32 | GgmlDType::F16 | GgmlDType::BF16)
-        && (dtype != GgmlDType::Q8_0 || inputs.is_multiple_of(256))
 }

@@ -27,5 +27,6 @@ mod tokenizer;
 pub use backend::{Backend, ContextFrame, ConversationFrame, RawScore};
 pub use config::{Architecture, Config};
 pub use error::GgufError;
+pub use linear::Precision;
 pub use model::Model;
 pub use tokenizer::{Encoded, Special, Tokenizer};

@@ -10,7 +10,7 @@ use super::cache::{BLOCK, Layout, Sequence};
 use super::config::{Architecture, Config};
 use super::error::GgufError;
 use super::file::GgufFile;
-use super::linear::{Columns, Embedding, Joined, Linear, required_vector, vector};
+use super::linear::{Columns, Embedding, Joined, Linear, Loader, required_vector, vector};
 use super::{parallel, simd};
 use crate::lm::LmError;
 
@@ -50,7 +50,8 @@ struct Layer {
 }
 
 impl Layer {
-    fn load(file: &GgufFile, config: &Config, layer: usize) -> Result<Layer, GgufError> {
+    fn load(from: Loader<'_>, config: &Config, layer: usize) -> Result<Layer, GgufError> {
+        let file = from.file;
         let name = |part: &str| format!("blk.{layer}.{part}");
         let (width, heads) = (config.width, config.heads * config.head_width);
         let kv = config.kv_heads * config.head_width;
@@ -62,7 +63,7 @@ impl Layer {
         };
         Ok(Layer {
             attention_norm: required_vector(file, &name("attn_norm.weight"), width)?,
-            query_key_value: Joined::load(file, &qkv, width)?,
+            query_key_value: Joined::load(from, &qkv, width)?,
             biases: [
                 vector(file, &name("attn_q.bias"), heads)?,
                 vector(file, &name("attn_k.bias"), kv)?,
@@ -70,28 +71,29 @@ impl Layer {
             ],
             query_norm: head_norm("attn_q_norm.weight")?,
             key_norm: head_norm("attn_k_norm.weight")?,
-            attention_output: Linear::load(file, &name("attn_output.weight"), heads, width)?,
+            attention_output: Linear::load(from, &name("attn_output.weight"), heads, width)?,
             output_bias: vector(file, &name("attn_output.bias"), width)?,
             feed_forward_norm: required_vector(file, &name("ffn_norm.weight"), width)?,
-            gate_up: Joined::load(file, &gate_up, width)?,
-            down: Linear::load(file, &name("ffn_down.weight"), config.feed_forward, width)?,
+            gate_up: Joined::load(from, &gate_up, width)?,
+            down: Linear::load(from, &name("ffn_down.weight"), config.feed_forward, width)?,
         })
     }
 }
 
 impl Network {
-    pub(super) fn load(file: &GgufFile) -> Result<Network, GgufError> {
+    pub(super) fn load(from: Loader<'_>) -> Result<Network, GgufError> {
+        let file = from.file;
         let config = Config::read(file)?;
         let (embedding, vocabulary) = Embedding::load(file, config.width)?;
         let output = match file.tensor("output.weight")? {
-            Some(_) => Linear::load(file, "output.weight", config.width, vocabulary)?,
-            None => embedding.tied(vocabulary, config.width).map_err(|error| file.damaged(error.to_string()))?,
+            Some(_) => Linear::load(from, "output.weight", config.width, vocabulary)?,
+            None => embedding.tied(from)?,
         };
         Ok(Network {
             vocabulary,
             layout: Layout::new(&config),
             embedding,
-            layers: (0..config.layers).map(|layer| Layer::load(file, &config, layer)).collect::<Result<_, _>>()?,
+            layers: (0..config.layers).map(|layer| Layer::load(from, &config, layer)).collect::<Result<_, _>>()?,
             norm: required_vector(file, "output_norm.weight", config.width)?,
             output,
             frequencies: frequencies(file, &config)?,

@@ -61,8 +61,7 @@ impl Prompt<'_> {
             return Ok(());
         }
         self.begin(None);
-        let encoded = if self.after_control { self.tokenizer.encode_first(&run) } else { self.tokenizer.encode(&run) };
-        self.ids.extend(encoded?.ids);
+        self.ids.extend(self.tokenizer.encode_at(&run, self.after_control)?.ids);
         self.after_control = false;
         Ok(())
     }

@@ -6,8 +6,11 @@ use std::path::Path;
 
 use crate::session::{Payload, SessionError, Summary, line, read};
 
-/// Bytes read at either end.
-const END: u64 = 64 << 10;
+/// Bytes within which the first line ends.
+const START: u64 = 4 << 10;
+
+/// Bytes read from the end: first these few, which hold a run's last line, then as many as a long note may take.
+const ENDS: [u64; 2] = [8 << 10, 64 << 10];
 
 /// The summary of a session.
 ///
@@ -26,27 +29,48 @@ fn quick(path: &Path) -> io::Result<Option<Summary>> {
     let mut file = File::open(path)?;
     let size = file.metadata()?.len();
     let mut bytes = Vec::new();
-    file.by_ref().take(END).read_to_end(&mut bytes)?;
+    file.by_ref().take(START).read_to_end(&mut bytes)?;
     let first = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
     if !matches!(line::decode(first).map(|event| event.payload), Ok(Payload::Open(_))) {
         return Ok(None);
     }
-    if size > END {
+    for end in ENDS {
         bytes.clear();
-        file.seek(SeekFrom::Start(size - END))?;
+        file.seek(SeekFrom::Start(size.saturating_sub(end)))?;
         file.read_to_end(&mut bytes)?;
-    }
-    let Some(whole) = bytes.strip_suffix(b"\n") else { return Ok(None) };
-    for text in whole.rsplit(|b| *b == b'\n') {
-        let Ok(event) = line::decode(text) else { return Ok(None) };
-        match event.payload {
-            Payload::Closed(closed) => return Ok(Some(closed.summary)),
-            Payload::Verdict(verdict) => return Ok(verdict.summary),
-            other if is_neutral(&other) => {}
-            _ => return Ok(None),
+        match last_word(&bytes) {
+            Last::Settles(summary) => return Ok(Some(*summary)),
+            Last::Outdates => return Ok(None),
+            Last::SaysNothing => {}
         }
     }
     Ok(None)
+}
+
+/// What the last lines of a file say of its summary.
+enum Last {
+    Settles(Box<Summary>),
+    /// Something after the last summary changes it, or the tail is torn.
+    Outdates,
+    /// The answer stands further up.
+    SaysNothing,
+}
+
+fn last_word(bytes: &[u8]) -> Last {
+    let Some(whole) = bytes.strip_suffix(b"\n") else { return Last::Outdates };
+    for (at, text) in whole.rsplit(|b| *b == b'\n').enumerate() {
+        match line::decode(text).map(|event| event.payload) {
+            Ok(Payload::Closed(closed)) => return Last::Settles(Box::new(closed.summary)),
+            Ok(Payload::Verdict(verdict)) => {
+                return verdict.summary.map_or(Last::Outdates, |summary| Last::Settles(Box::new(summary)));
+            }
+            Ok(other) if is_neutral(&other) => {}
+            // The first of the bytes may be the rest of a line.
+            Err(_) if at > 0 || whole.len() == text.len() => return Last::SaysNothing,
+            _ => return Last::Outdates,
+        }
+    }
+    Last::SaysNothing
 }
 
 /// Events that change nothing a summary shows.

@@ -121,8 +121,16 @@ impl State {
             Payload::Error(failure) => self.errors.push(failure.clone()),
             Payload::Export(export) => self.exports.push(export.clone()),
             Payload::Recovered(recovered) => self.recovered.push(recovered.clone()),
+            Payload::Fork(_)
+            | Payload::Mark(_)
+            | Payload::Flag(_)
+            | Payload::Verdict(_)
+            | Payload::Rate(_)
+            | Payload::Tag(_)
+            | Payload::Note(_)
+            | Payload::Star(_) => {}
+            // A summary says nothing new, and what a newer program says is passed over.
             Payload::Closed(_) | Payload::Unknown { .. } => {}
-            _ => {}
         }
         self.annotations.apply(event);
     }

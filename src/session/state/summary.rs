@@ -1,7 +1,8 @@
 //! Where a session stands, and its line in a list.
 
 use super::State;
-use crate::reer::search::{Search, StopReason};
+use crate::reer::Measures;
+use crate::reer::search::{Search, StopReason, Why};
 use crate::session::{ExampleRecord, Status, Summary};
 
 /// Characters of a title in a list.
@@ -51,8 +52,7 @@ fn accepted(search: &Search) -> u32 {
 }
 
 /// The score of the first draft that has one.
-fn first_score(search: &Search) -> Option<crate::reer::Measures> {
-    use crate::reer::search::Why;
+fn first_score(search: &Search) -> Option<Measures> {
     let drafts = search.tree().iter().filter(|(_, v)| matches!(v.node.why, Why::Draft | Why::Import));
     drafts.filter_map(|(_, version)| version.measures).next()
 }

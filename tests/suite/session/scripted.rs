@@ -62,7 +62,7 @@ pub fn second_scorer() -> Identity {
 }
 
 pub fn config(steps: u32) -> ConfigRecord {
-    let search = Config { steps, candidates: 3, patience: Some(3), seed: 11, ..Config::preset(Preset::Retrace) };
+    let search = Config { steps, candidates: 3, patience: None, seed: 11, ..Config::preset(Preset::Retrace) };
     ConfigRecord { search, generator: "cues".to_owned(), scorer: "bundled".to_owned() }
 }
 
@@ -85,7 +85,7 @@ pub fn begin(session: &mut Session, steps: u32) {
 /// Measures that depend on `text` and on nothing else; the longer, the lower.
 pub fn measures(text: &str) -> (Measures, Vec<f64>) {
     let seed = text.bytes().fold(17u32, |h, b| h.wrapping_mul(31).wrapping_add(u32::from(b)));
-    let base = 3.0 - (text.len() as f32 / 2000.0).min(1.5);
+    let base = if text.is_empty() { 3.5 } else { 3.0 - (text.len() as f32 / 2000.0).min(1.5) };
     let logprobs: Vec<f32> = (0..4).map(|i| -base - ((seed >> (i * 4)) % 97) as f32 / 331.0).collect();
     let target = Target { tokens: vec![1, 2, 3, 4], spans: vec![0..8, 8..40, 40..60, 60..87] };
     let y = "y".repeat(87);
@@ -206,4 +206,25 @@ pub fn finished(path: &Path, id: &str, steps: u32) {
     drive(&mut session, 1000);
     assert!(session.state().stop.is_some());
     session.close().unwrap();
+}
+
+/// A folder in memory where there is one: thousands of recoveries sync a disk tens of thousands of times.
+pub fn folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
+}
+
+pub fn ada() -> Author {
+    Author::User("ada".to_owned())
+}
+
+/// A line of the journal's form with a right checksum; `head` is everything before it, without the last brace.
+pub fn sealed(head: &str) -> String {
+    format!("{head},\"crc\":\"{:08x}\"}}\n", crc32c::crc32c(head.as_bytes()))
+}
+
+/// Appends bytes to a file past any writer.
+pub fn append(path: &Path, bytes: &[u8]) {
+    use std::io::Write;
+    std::fs::OpenOptions::new().append(true).open(path).unwrap().write_all(bytes).unwrap();
 }

@@ -161,22 +161,29 @@ impl Tokenizer {
     /// # Errors
     /// [`LmError::Unsupported`] when the vocabulary has no token for a byte of it.
     pub fn encode(&self, text: &str) -> Result<Encoded, LmError> {
+        self.encode_at(text, false)
+    }
+
+    /// As [`Tokenizer::encode`]; with `first`, as the beginning of a sequence or of what follows a control token, where
+    /// SentencePiece models expect a space in front.
+    pub(super) fn encode_at(&self, text: &str, first: bool) -> Result<Encoded, LmError> {
         let mut out = Encoded::default();
-        self.push(text, false, &mut out)?;
+        self.push(text, first, &mut out)?;
         Ok(out.covering(text))
     }
 
-    /// Tokens of a text in which control tokens spelled out are those tokens.
+    /// Tokens of a text in which control tokens spelled out are those tokens; `first` as in `encode_at`.
     ///
     /// # Errors
     /// As [`Tokenizer::encode`].
-    pub fn encode_markup(&self, text: &str) -> Result<Encoded, LmError> {
-        let mut out = Encoded::default();
+    pub fn encode_markup(&self, text: &str, first: bool) -> Result<Encoded, LmError> {
+        let (mut out, mut first) = (Encoded::default(), first);
         for part in self.cut(text) {
             match part {
                 Part::Control(id, spelling) => out.push(id, spelling.len()),
-                Part::Plain(plain) => self.push(plain, false, &mut out)?,
+                Part::Plain(plain) => self.push(plain, first, &mut out)?,
             }
+            first = matches!(part, Part::Control(..));
         }
         Ok(out.covering(text))
     }
@@ -184,13 +191,6 @@ impl Tokenizer {
     /// A text cut at the control tokens spelled in it.
     pub(super) fn cut<'t>(&self, text: &'t str) -> Vec<Part<'t>> {
         self.control.cut(text)
-    }
-
-    /// Tokens at the very beginning of a sequence, where SentencePiece models expect a space in front.
-    pub(super) fn encode_first(&self, text: &str) -> Result<Encoded, LmError> {
-        let mut out = Encoded::default();
-        self.push(text, true, &mut out)?;
-        Ok(out.covering(text))
     }
 
     fn push(&self, text: &str, first: bool, out: &mut Encoded) -> Result<(), LmError> {
@@ -256,6 +256,7 @@ impl Encoded {
 }
 
 /// A run of plain text, or a token spelled out.
+#[derive(Clone, Copy)]
 pub(super) enum Part<'t> {
     Plain(&'t str),
     Control(u32, &'t str),
