@@ -23,6 +23,8 @@ pub struct Progress {
     objective: Objective,
     expected: AtomicUsize,
     ended: AtomicUsize,
+    /// Lines from before the search began: a run that cannot begin says one line, and that is its fault.
+    waiting: Mutex<Option<Vec<String>>>,
     bars: Option<Bars>,
 }
 
@@ -37,9 +39,9 @@ impl Progress {
     /// Names the scorer once; every number told afterwards is of it.
     pub fn new(scorer: &Identity, objective: Objective) -> Progress {
         let (scorer, name) = (numbers::scorer(scorer), numbers::objective(objective));
-        note(format_args!("scorer {scorer}, objective {name}"));
+        let waiting = Mutex::new(Some(vec![format!("scorer {scorer}, objective {name}")]));
         let bars = std::io::stderr().is_terminal().then(Bars::new);
-        Progress { objective, expected: AtomicUsize::new(0), ended: AtomicUsize::new(0), bars }
+        Progress { objective, expected: AtomicUsize::new(0), ended: AtomicUsize::new(0), waiting, bars }
     }
 
     fn expect(&self, examples: usize) {
@@ -47,10 +49,16 @@ impl Progress {
         if let Some(bars) = &self.bars {
             bars.all.set_length(examples as u64);
         }
+        let waited = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
+        waited.into_iter().flatten().for_each(|line| self.say(&line));
     }
 
-    /// One line, above the bars where there are any.
+    /// One line, above the bars where there are any; once the search has begun.
     fn say(&self, line: &str) {
+        if let Some(waiting) = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            waiting.push(line.to_owned());
+            return;
+        }
         match &self.bars {
             // A terminal that went away leaves nobody to tell.
             Some(bars) => drop(bars.multi.println(visible(line))),
