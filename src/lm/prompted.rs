@@ -23,7 +23,8 @@ impl<C: Complete> Prompted<C> {
 
     fn question(&self, request: &Request<'_>) -> String {
         let example = request.example;
-        let (query, reference) = (("query", Some(example.query.trim())), ("reference", Some(example.scored_reference())));
+        let (query, reference) =
+            (("query", Some(example.query.trim())), ("reference", Some(example.scored_reference())));
         match &request.task {
             Task::Draft => self.prompts.fill(example.language, Kind::Draft, &[query, reference]),
             Task::Refine { trajectory, segment, instruction } => {
@@ -159,14 +160,15 @@ mod tests {
             sampling: &config.sampling,
         };
         let streamed = Mutex::new(String::new());
-        let samples =
-            block(model.generate(&request, &|_, piece| streamed.lock().unwrap().push_str(piece))).unwrap();
+        let samples = block(model.generate(&request, &|_, piece| streamed.lock().unwrap().push_str(piece))).unwrap();
         assert_eq!(samples[0].text, Ok("I want the lamp.".to_owned()));
         assert_eq!((samples[0].raw.as_ref(), samples[0].tokens_in, samples[0].tokens_out), (None, 9, 3));
         assert_eq!(*streamed.lock().unwrap(), "I want the lamp.\n");
         let asked = model.model.asked.lock().unwrap();
         let (question, prefill, stop) = &asked[0];
-        assert!(question.contains("Write about {reference}.") && question.contains("<文章>\nThe lamp burned.\n</文章>"));
+        assert!(
+            question.contains("Write about {reference}.") && question.contains("<文章>\nThe lamp burned.\n</文章>")
+        );
         assert_eq!((prefill.as_str(), stop.as_slice()), ("<think>\n", &["</think>".to_owned()][..]));
     }
 
@@ -194,12 +196,15 @@ mod tests {
         let samples = block(model.generate(&request(task(Some("be brief"))), &|_, _| {})).unwrap();
         let texts: Vec<_> = samples.iter().map(|s| s.text.clone()).collect();
         let refused = |r| Err::<String, _>(r);
-        assert_eq!(texts, [
-            Ok("Her father's lamp.".to_owned()),
-            refused(Refusal::Truncated),
-            refused(Refusal::Missing),
-            refused(Refusal::Same)
-        ]);
+        assert_eq!(
+            texts,
+            [
+                Ok("Her father's lamp.".to_owned()),
+                refused(Refusal::Truncated),
+                refused(Refusal::Missing),
+                refused(Refusal::Same)
+            ]
+        );
         assert_eq!(samples[0].analysis.as_deref(), Some("Vague."));
         assert_eq!(samples[2].raw.as_deref(), Some("I would keep it."));
         let question = model.model.asked.lock().unwrap()[0].0.clone();

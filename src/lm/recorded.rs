@@ -88,7 +88,7 @@ impl Recorded {
 }
 
 fn sample(text: &str, current: Option<&str>) -> Sample {
-    let tagged = ["<think>", "</think>", "<refine>", "<analyze>"].iter().any(|tag| text.contains(tag));
+    let tagged = text.contains(if current.is_some() { "<refine>" } else { "<think>" });
     let (parsed, analysis, dropped) = match (tagged, current) {
         (true, None) => {
             let parsed = rewrite::draft(text, true);
@@ -214,7 +214,10 @@ mod tests {
     #[test]
     fn faults_name_file_line_and_place() {
         let message = |text: &str| open(text).unwrap_err().to_string();
-        assert!(message("{\"purpose\":\"draft\",\"texts\":[\"a\"]}\n{\"purpose\":\"sing\"}").contains("answers.jsonl, line 2: "));
+        assert!(
+            message("{\"purpose\":\"draft\",\"texts\":[\"a\"]}\n{\"purpose\":\"sing\"}")
+                .contains("answers.jsonl, line 2: ")
+        );
         assert!(message("{\"purpose\":\"draft\",\"texts\":[]}").contains("line 1: texts is empty"));
         assert!(message("{\"purpose\":\"draft\",\"texts\":[\"a\"],\"stpe\":1}").contains("stpe"));
         assert!(message("\n").contains("no answers"));
