@@ -119,8 +119,9 @@ impl<'a> Composer<'a> {
                     let term = terms.get(taken).filter(|term| term.thing || bit != Bit::Thing)?;
                     taken += 1;
                     // What is no thing does not fit the grammar around it, unless as a quotation.
-                    match bit == Bit::Any && !term.thing && !sentence.ends_with('"') {
-                        true => sentence.extend(["\"", term.text.as_str(), "\""]),
+                    let (open, close) = if self.language == Language::Zh { ("“", "”") } else { ("\"", "\"") };
+                    match bit == Bit::Any && !term.thing && !sentence.ends_with(open) {
+                        true => sentence.extend([open, term.text.as_str(), close]),
                         false => sentence.push_str(&term.text),
                     }
                 }

@@ -18,7 +18,7 @@ pub(super) enum Class {
     Function,
 }
 
-const DETERMINERS: &str = "a an the this these those my your his her its our their no every each some any one two \
+const DETERMINERS: &str = "a an the this these those my your his her its our their no every each some any two \
     three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen \
     eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million dozen another both";
 const PREPOSITIONS: &str = "of in on at with without from for by under over above below behind beside between through \
@@ -30,7 +30,7 @@ const BEFORE_VERB: &str = "i you he she it we they who to will would shall shoul
 const FUNCTION: &str = "and or but nor so yet if when while where why how what which whom whose because though although \
     unless whether that there here then now thus hence therefore however also too very quite rather just only even \
     still already almost ever always often sometimes again once more most much many few little less least own same \
-    such other others else all none nothing something anything everything nobody somebody someone anyone everyone is \
+    one such other others else all none nothing something anything everything nobody somebody someone anyone everyone is \
     am are was were be been being have has had having get got gets getting let lets me him us them myself yourself \
     himself herself itself ourselves themselves that yes oh well perhaps maybe im ive id its thats theres s t ll d re ve m \
     say said says go went goes come came make made take took put thing things way ways kind sort lot bit bits seem \
@@ -52,7 +52,7 @@ const HAN_FUNCTION: &str = "的了是不在有他我你这那就也都和与而�
 const HAN_LONE: &str = "坐看走说笑送关停拿问听想打开放收用找叫吃喝写讲做买卖住站跑飞落起出进回过推拉抱提抬举抓扔丢挂贴摆搬带点\
     望见闻哭喊唱念读画洗擦扫烧煮等跟随靠朝往离归属像似变成化死生爱恨怕信懂肯愿敢应该当算数一二三四五六七八九十百千万两几个只张\
     把块条片根支件位名口头匹座间层本册封句段篇次回遍趟番阵场顿份双对群堆串滴杯碗年月日天早晚大小多少好坏长短高低新旧老轻重远近快慢\
-    先再又还都全总只就才刚曾正仍偷急忙渐忽竟居偏似乎边里面旁内外左右东西南北样种类般式扇道颗粒枝朵棵株盏幅页头脚手拆取留剩补";
+    先再又还都全总只就才刚曾正仍偷急忙渐忽竟居偏似乎边里面旁左右样种类般式扇道颗粒枝朵棵株盏幅页头脚手拆取留剩补许加";
 
 static CLASSES: LazyLock<HashMap<&'static str, Class>> = LazyLock::new(|| {
     let groups = [

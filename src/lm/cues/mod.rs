@@ -80,13 +80,11 @@ impl Cues {
             language: example.language,
         };
         let before = at.checked_sub(1).map_or("", |before| segments[before]);
-        let mut strategy = Strategy::of(slot);
-        for _ in 0..4 {
+        for strategy in Strategy::order(slot) {
             let rewrite = site.rewrite(strategy, &mut room.composer(seed, before));
             if !rewrite.text.is_empty() && rewrite.text != segments[at] {
                 return Ok((rewrite.text.clone(), analysis(strategy, &rewrite, example.language)));
             }
-            strategy = strategy.next();
         }
         Err(Refusal::Same)
     }
@@ -122,7 +120,7 @@ struct Room<'a> {
 /// Words of requests that say nothing of their subject.
 const TASK_WORDS: &str = "write story short essay letter explain describe tell tells piece text paragraph words poem \
     article please scene about make give create compose draft using include style 写 一篇 一个 关于 短文 故事 文章 请写 \
-    描写 介绍 解释 说明 作文 散文 小说 篇关 一封 封信";
+    谈谈 说说 聊聊 讲讲 讲述 叙述 描写 介绍 解释 说明 作文 散文 小说 篇关 一封 封信";
 
 impl<'a> Room<'a> {
     fn new(example: &'a Example) -> Room<'a> {

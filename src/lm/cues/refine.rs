@@ -31,9 +31,15 @@ impl Strategy {
         [Strategy::Add, Strategy::Sharpen, Strategy::Reorder, Strategy::Question][slot as usize % 4]
     }
 
-    /// What to try when this one changes nothing.
-    pub fn next(self) -> Strategy {
-        Strategy::of(self as u32 + 1)
+    /// What a slot tries, in order, when a strategy changes nothing; no two slots go the same way.
+    pub fn order(slot: u32) -> [Strategy; 4] {
+        let rest = match Strategy::of(slot) {
+            Strategy::Add => [2, 1, 3],
+            Strategy::Sharpen => [0, 2, 3],
+            Strategy::Reorder => [3, 0, 1],
+            Strategy::Question => [1, 2, 0],
+        };
+        [Strategy::of(slot), Strategy::of(rest[0]), Strategy::of(rest[1]), Strategy::of(rest[2])]
     }
 }
 
@@ -131,9 +137,10 @@ impl Site<'_> {
         if found.len() * 2 > count {
             return found;
         }
+        // Used up: whole turns of phrase, and what stands a little before and after.
         let reach = self.part.len() / 2;
         let wider = self.part.start.saturating_sub(reach)..(self.part.end + reach).min(self.source.units.len());
-        self.source.terms(wider, count, breadth, &self.spoken, &mut composer.dice)
+        self.source.terms(wider, count, Breadth::Wide, &self.spoken, &mut composer.dice)
     }
 
     /// The sentences with what each carries.
@@ -204,7 +211,9 @@ impl Site<'_> {
                 out.push(Line::Keep(self.widened(&sentence, &holds, &mut said)));
             }
         }
-        out.extend((!news.is_empty()).then(|| Line::Say(Mood::Sharpen, news)));
+        if !news.is_empty() {
+            out.push(Line::Say(Mood::Sharpen, news));
+        }
         out
     }
 

@@ -31,6 +31,8 @@ pub(super) struct Term {
 const WORDS: usize = 5;
 /// Most Chinese characters of a wide term.
 const HAN: usize = 8;
+/// What a turn of phrase that begins with a loose character is worth less than a word, in nats.
+const LOOSE: f64 = 2.0;
 
 /// Folded words, and pairs of Chinese characters, that stand in a text.
 pub(super) fn spoken(text: &str) -> HashSet<String> {
@@ -55,7 +57,7 @@ impl Source<'_> {
         for slice in 0..count {
             let (low, high) = (part.start + part.len() * slice / count, part.start + part.len() * (slice + 1) / count);
             let after = terms.last().map_or(part.start, |term| term.units.end);
-            let Some(head) = self.best_head(after.max(low)..high, &taken, dice) else { continue };
+            let Some(head) = self.best_head(after.max(low)..high, breadth, &taken, dice) else { continue };
             let term = self.phrase(head, after..part.end, breadth);
             taken.extend(spoken(&term.text));
             terms.push(term);
@@ -64,17 +66,38 @@ impl Source<'_> {
     }
 
     /// The unit that tells most, with some noise so that other seeds find other heads.
-    fn best_head(&self, range: Range<usize>, taken: &HashSet<String>, dice: &mut Dice) -> Option<usize> {
+    fn best_head(
+        &self,
+        range: Range<usize>,
+        breadth: Breadth,
+        taken: &HashSet<String>,
+        dice: &mut Dice,
+    ) -> Option<usize> {
         let free = |at: &usize| match self.units[*at].word.cjk {
-            true => {
-                let token = &self.units[*at].token;
-                token.start == *at && token.len() > 1 && !taken.contains(self.slice(*at..at + 2))
-            }
+            true => self.opens_han(*at, breadth) && !taken.contains(self.slice(*at..at + 2)),
             false => self.units[*at].class == Class::Content && !taken.contains(self.units[*at].word.folded.as_str()),
         };
+        let loose = |at: usize| if self.units[at].word.cjk && self.units[at].token.len() < 2 { LOOSE } else { 0.0 };
         let rated: Vec<(f64, usize)> =
-            range.filter(free).map(|at| (self.units[at].weight + 1.2 * dice.noise(), at)).collect();
+            range.filter(free).map(|at| (self.units[at].weight - loose(at) + 1.2 * dice.noise(), at)).collect();
         rated.into_iter().max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, at)| at)
+    }
+
+    /// Whether a Chinese term may begin here: a word that is more than numbers and measures; for wide terms also a
+    /// loose character that others follow.
+    fn opens_han(&self, at: usize, breadth: Breadth) -> bool {
+        let token = &self.units[at].token;
+        let telling = token.clone().any(|unit| lexicon::joins_terms(&self.units[unit].word.folded));
+        let followed = |next: usize| self.units.get(next).is_some_and(|unit| unit.joined && unit.word.cjk);
+        match token.len() {
+            1 => {
+                breadth == Breadth::Wide
+                    && self.units[at].class == Class::Content
+                    && followed(at + 1)
+                    && followed(at + 2)
+            }
+            _ => token.start == at && telling,
+        }
     }
 
     /// The phrase around `head` inside `bounds`.
@@ -125,7 +148,12 @@ impl Source<'_> {
             }
             return start..end;
         }
-        while left(start) && self.is_content(start - 1) && end - start < 3 {
+        // A noun phrase ends with its plural: what follows one is no part of it.
+        let plural = |at: usize| {
+            let word = &self.units[at].word.folded;
+            word.ends_with('s') && !word.ends_with("ss")
+        };
+        while left(start) && self.is_content(start - 1) && !plural(start - 1) && end - start < 3 {
             start -= 1;
         }
         let opened = start > 0
@@ -135,7 +163,7 @@ impl Source<'_> {
             return head..head + 1;
         }
         let noun = |at: usize| self.is_content(at) && !lexicon::is_verbal(&self.units[at].word.folded);
-        while right(end) && noun(end) && end - start < 3 {
+        while right(end) && noun(end) && !plural(end - 1) && end - start < 3 {
             end += 1;
         }
         start..end
@@ -185,8 +213,8 @@ impl Source<'_> {
             }
             bridges -= usize::from(function);
             far = token.end;
-            // A term does not end in a function character, nor in a loose one.
-            if !function && self.units[far - 1].token.len() > 1 {
+            // A term does not end in a function character; in a loose one only if it would be too short without.
+            if !function && (self.units[far - 1].token.len() > 1 || end - start < 3) {
                 end = far;
             }
         }
@@ -201,7 +229,10 @@ impl Source<'_> {
             || (before == Some(Class::Preposition) && !first.word.folded.ends_with("ing"));
         // A verb behind the first noun makes it a clause; right after the article it is an adjective.
         let content = units.clone().filter(|at| self.units[*at].class == Class::Content).skip(1);
-        first.word.cjk || (opened && content.into_iter().all(|at| !lexicon::is_verbal(&self.units[at].word.folded)))
+        if first.word.cjk {
+            return first.token.len() > 1;
+        }
+        opened && content.into_iter().all(|at| !lexicon::is_verbal(&self.units[at].word.folded))
     }
 
     /// The phrase as a writer would note it: in lower case unless a name, on one line.

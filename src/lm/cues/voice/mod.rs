@@ -191,7 +191,7 @@ mod tests {
         let whole = sentences(text, Language::En);
         assert_eq!(whole.len(), 5, "{whole:?}");
         assert!(whole[0].ends_with("Here is the place.") && whole[1].ends_with("The sun, I think."));
-        assert_eq!(sentences("还缺什么？我想是海。用“好。”收住。完了", Language::Zh).len(), 3);
+        assert_eq!(sentences("还缺什么？我想是海。用“好”收住。完了", Language::Zh).len(), 3);
     }
 
     #[test]
