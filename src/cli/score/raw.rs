@@ -33,7 +33,7 @@ pub fn run(
     let measures = measures(reference, &raw).map_err(|why| Why::Reference(why.to_string()))?;
     let score = ScoreReport::new(model.model().identity(), Objective::Nll, &measures);
     let per_token = args.tokens.then(|| tokens::tokens(reference, 0, &raw.ids, &raw.spans, &raw.logprobs));
-    let scored = Scored { score, context_tokens: raw.context_tokens, per_token };
+    let scored = Scored { score, context_tokens: raw.context_ids.len(), per_token };
     if args.json {
         output.json(&scored);
     } else {
