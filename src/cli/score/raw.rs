@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_reference_of_one_token_behind_nothing_cannot_be_measured() {
-        let raw = RawScore { context_tokens: 0, ids: vec![1], spans: vec![0..1], logprobs: vec![None] };
+        let raw = RawScore { context_ids: vec![], ids: vec![1], spans: vec![0..1], logprobs: vec![None] };
         assert_eq!(measures("a", &raw), Err(MeasureError::Empty));
     }
 }
