@@ -13,6 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
+#: Embeddings start large beside what the first blocks add; a small last norm keeps the first logits near 1.
+EMBEDDING_STD, FINAL_NORM = 0.5, 0.12
+
+
 @dataclass(frozen=True)
 class Config:
     """Shape of the network. Every width a matrix is multiplied over is a multiple of 256."""
@@ -20,11 +24,11 @@ class Config:
     vocabulary: int = 10_240
     width: int = 256
     layers: int = 6
-    heads: int = 8
-    kv_heads: int = 4
+    heads: int = 4
+    kv_heads: int = 2
     feed_forward: int = 768
     context: int = 4_096
-    rope_base: float = 10_000.0
+    rope_base: float = 500_000.0
     norm_eps: float = 1e-5
 
     @property
@@ -109,13 +113,15 @@ class Scorer(nn.Module):
         cos, sin = rope_table(config, config.context)
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
-        nn.init.normal_(self.embedding.weight, std=0.02)
+        nn.init.normal_(self.embedding.weight, std=EMBEDDING_STD)
+        nn.init.constant_(self.norm.weight, FINAL_NORM)
         for block in self.blocks:
             for name, weight in block.named_parameters():
                 if weight.ndim == 2:
                     nn.init.normal_(weight, std=weight.shape[1] ** -0.5 / 2)
                     if name.startswith(("o.", "down.")):
                         nn.init.zeros_(weight)
+        plant_induction(self)
 
     def forward(self, ids: Tensor) -> Tensor:
         """Final hidden states [batch, length, width] for token ids [batch, length]."""
@@ -128,3 +134,56 @@ class Scorer(nn.Module):
     def token_losses(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """Cross-entropy in nats of each target [n] given the hidden states [n, width] before it."""
         return F.cross_entropy(F.linear(hidden, self.embedding.weight).float(), targets, reduction="none")
+
+
+@torch.no_grad()
+def plant_induction(model: Scorer) -> None:
+    """Start the network with heads that look up what followed the last occurrence of a token.
+
+    Copying heads form by themselves only after many steps, and a scorer must have them: it is
+    through them that thinking about a passage makes the passage likelier. So they are laid
+    out before the first step, and training is free to change them. Block 0, head 0 looks one
+    position back and writes a projection of the token there into the residual stream. In
+    blocks 1 and 2, head 0 of each group looks for positions whose earlier token is the current
+    one and writes their embedding, which raises that token's logit as the embeddings are tied.
+    """
+    config, size, group = model.config, model.config.head_width, model.config.heads // model.config.kv_heads
+    frequency = config.rope_base ** (-torch.arange(0, size, 2) / size)
+    width = config.width
+
+    def projection(rows: int, columns: int) -> Tensor:
+        return torch.linalg.qr(torch.randn(columns, rows))[0].T
+
+    model.embedding.weight[:, 0] = 4 * EMBEDDING_STD  # a constant that queries and keys can use as a bias
+    read, write = projection(size, width), projection(size, width)
+    read[:, 0] = 0.0
+    write[:, 0] = 0.0
+
+    first, fast = model.blocks[0], 6
+    for pair in range(fast):
+        # With only the constant in play the score is the sum of cos(frequency * (distance - 1)).
+        first.k.weight[2 * pair, :] = 0.0
+        first.k.weight[2 * pair + 1, :] = 0.0
+        first.q.weight[2 * pair, :] = 0.0
+        first.q.weight[2 * pair + 1, :] = 0.0
+        first.k.weight[2 * pair, 0] = 2.0
+        first.q.weight[2 * pair, 0] = 2.0 * torch.cos(-frequency[pair])
+        first.q.weight[2 * pair + 1, 0] = 2.0 * torch.sin(-frequency[pair])
+    first.k.weight[2 * fast : size] *= 0.1
+    first.q.weight[2 * fast : size] *= 0.1
+    first.v.weight[:size] = read
+    first.o.weight[:, :size] = write.T
+
+    # Pairs that turn slowly enough to compare tokens hundreds of positions apart.
+    slow = [2 * pair + side for pair in range(size // 2) if frequency[pair] < 0.003 for side in (0, 1)]
+    for block in model.blocks[1:3]:
+        for kv in range(config.kv_heads):
+            mix, seen = projection(len(slow), size), projection(size, width)
+            seen[:, 0] = 0.0
+            key, query = kv * size, kv * group * size
+            block.k.weight[key : key + size] = 0.0
+            block.q.weight[query : query + size] = 0.0
+            block.k.weight[[key + place for place in slow]] = 2.0 * mix @ write
+            block.q.weight[[query + place for place in slow]] = 2.0 * mix @ read
+            block.v.weight[key : key + size] = seen
+            block.o.weight[:, query : query + size] = 0.7 * seen.T

@@ -285,7 +285,7 @@ def musing(terms: list[str], language: str, rng: random.Random) -> list[str]:
         del rest[:take]
         if kind == "step" and rng.random() < leading:
             word = rng.choice(ASK_WORDS[language])
-            text = word + (text[0].lower() + text[1:] if word and text.startswith(("The", "Then", "I ", "A ", "There")) and not text.startswith("I ") else text)
+            text = word + (text[0].lower() + text[1:] if word and text.startswith(("The", "A ")) else text)
         sentences.append(text)
 
     if rng.random() < 0.85:

@@ -1,1 +1,84 @@
-//! cli
+//! The command line: one file a subcommand; results on stdout, everything else on stderr.
+//!
+//! Decides nothing about searches, scores or sessions; it reads arguments, calls the rooms below and prints.
+
+mod back_ends;
+mod check;
+mod completions;
+mod config;
+mod export;
+mod numbers;
+mod outcome;
+mod output;
+mod replay;
+mod score;
+pub mod search;
+mod stats;
+mod table;
+mod usage;
+mod welcome;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use outcome::{Fault, Outcome};
+pub use output::{Output, note};
+
+const ABOUT: &str = "\
+Find the thinking behind a good text.
+
+Given a query and a known-good reference, a search drafts the thinking that could have led from one to the other and \
+rewrites it segment by segment, keeping what lowers the perplexity of the reference (REER, arXiv 2509.06160).
+
+Everything works offline with the built-in rule-based baseline `cues` and the built-in small model `bundled`; any GGUF \
+model of the llama, qwen2 and qwen3 architectures takes their place.";
+
+/// Find the thinking behind a good text
+#[derive(Debug, Parser)]
+#[command(name = "retrace", version, long_about = ABOUT, after_help = welcome::EXAMPLES, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Search(Box<search::SearchArgs>),
+    Score(score::ScoreArgs),
+    Replay(replay::ReplayArgs),
+    Stats(stats::StatsArgs),
+    Export(export::ExportArgs),
+    Check(check::CheckArgs),
+    Config(config::ConfigArgs),
+    Completions(completions::CompletionsArgs),
+}
+
+/// Carries out one command line, the program's name first; says what went wrong in one line on stderr.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::try_parse_from(&args) {
+        Ok(cli) => cli,
+        Err(error) => return usage::answer(&error),
+    };
+    let mut output = Output::stdout();
+    let done = match &cli.command {
+        None => welcome::run(&mut output),
+        Some(Command::Search(args)) => search::run(args, &mut output),
+        Some(Command::Score(args)) => score::run(args, &mut output),
+        Some(Command::Replay(args)) => replay::run(args, &mut output),
+        Some(Command::Stats(args)) => stats::run(args, &mut output),
+        Some(Command::Export(args)) => export::run(args, &mut output),
+        Some(Command::Check(args)) => check::run(args, &mut output),
+        Some(Command::Config(args)) => config::run(args, &mut output),
+        Some(Command::Completions(args)) => completions::run(args, &mut output),
+    };
+    match done.and_then(|outcome| output.finish().map(|()| outcome)) {
+        Ok(outcome) => outcome.code(),
+        Err(Fault(line)) => {
+            note(format_args!("retrace: {line}"));
+            Fault::code()
+        }
+    }
+}

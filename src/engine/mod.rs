@@ -1,1 +1,16 @@
-//! engine
+//! The engine: carries out what searches want. Calls back ends, bounds them, appends events as they happen.
+//!
+//! Knows nothing of terminals; who watches is told through [`Observer`].
+
+mod batch;
+mod forecast;
+mod observer;
+mod rescore;
+mod run;
+mod scoring;
+
+pub use batch::{BatchError, Plan, Report, Shard, batch};
+pub use forecast::{Forecast, forecast};
+pub use observer::{Observer, Progress};
+pub use rescore::{Rescored, rescore, unscored};
+pub use run::{Limits, Models, RunError, search};

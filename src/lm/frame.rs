@@ -20,7 +20,7 @@ pub enum FramePiece {
 
 /// What stands around x and between z and y.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Style {
+pub enum Framing {
     /// x alone; y follows the think block.
     #[default]
     Plain,
@@ -33,14 +33,14 @@ pub enum Style {
 pub struct Frame {
     /// Absent: the plain frame of the prompts.
     template: Option<Arc<ChatTemplate>>,
-    style: Style,
+    framing: Framing,
     prompts: Arc<Prompts>,
 }
 
 impl Frame {
     /// The frame of models without a chat template, with the bundled texts.
     pub fn plain() -> Frame {
-        Frame { template: None, style: Style::Plain, prompts: Arc::new(Prompts::default()) }
+        Frame { template: None, framing: Framing::Plain, prompts: Arc::new(Prompts::default()) }
     }
 
     /// The frame of a model with a chat template.
@@ -51,10 +51,10 @@ impl Frame {
         Ok(Frame { template: Some(Arc::new(ChatTemplate::new(source, tokens)?)), ..Frame::plain() })
     }
 
-    /// This frame with a style.
+    /// This frame with a framing.
     #[must_use]
-    pub fn styled(self, style: Style) -> Frame {
-        Frame { style, ..self }
+    pub fn framed(self, framing: Framing) -> Frame {
+        Frame { framing, ..self }
     }
 
     /// This frame with the user's prompts.
@@ -65,10 +65,10 @@ impl Frame {
 
     /// `template`, `plain` or `guide`, as records name it.
     pub fn name(&self) -> &'static str {
-        match (self.style, &self.template) {
-            (Style::Guide, _) => "guide",
-            (Style::Plain, Some(_)) => "template",
-            (Style::Plain, None) => "plain",
+        match (self.framing, &self.template) {
+            (Framing::Guide, _) => "guide",
+            (Framing::Plain, Some(_)) => "template",
+            (Framing::Plain, None) => "plain",
         }
     }
 
@@ -77,17 +77,17 @@ impl Frame {
     /// # Errors
     /// [`LmError::Unsupported`] when the chat template refuses a single user turn.
     pub fn context(&self, example: &Example, z: &str) -> Result<Vec<FramePiece>, LmError> {
-        let content = match self.style {
-            Style::Plain => example.query.clone(),
-            Style::Guide => self.prompts.fill(example.language, Kind::Guide, &[("query", Some(&example.query))]),
+        let content = match self.framing {
+            Framing::Plain => example.query.clone(),
+            Framing::Guide => self.prompts.fill(example.language, Kind::Guide, &[("query", Some(&example.query))]),
         };
         let mut pieces = self.turn(&[Message { role: "user", content }], example.language)?;
         pieces.push(FramePiece::Markup("<think>".to_owned()));
         pieces.push(FramePiece::Text(format!("\n{z}\n")));
         pieces.push(FramePiece::Markup("</think>".to_owned()));
-        match self.style {
-            Style::Plain => pieces.push(FramePiece::Text("\n\n".to_owned())),
-            Style::Guide => pieces.extend([
+        match self.framing {
+            Framing::Plain => pieces.push(FramePiece::Text("\n\n".to_owned())),
+            Framing::Guide => pieces.extend([
                 FramePiece::Text("\n".to_owned()),
                 FramePiece::Markup("<answer>".to_owned()),
                 FramePiece::Text("\n".to_owned()),

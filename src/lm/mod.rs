@@ -3,14 +3,19 @@
 //! Knows nothing of sessions and terminals. Every fault is an error with a reason; a number is returned only
 //! when it was computed for exactly the tokens asked for.
 
+pub mod bundled;
 pub mod cues;
 pub mod frame;
+pub mod gguf;
+pub mod open;
 pub mod prompted;
 pub mod prompts;
 pub mod recorded;
 pub mod rewrite;
 pub mod spec;
 pub mod template;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -173,4 +178,15 @@ pub trait Complete: Send + Sync {
 
     /// One answer a seed, in order.
     async fn complete(&self, request: &CompletionRequest<'_>, sink: Sink<'_>) -> Result<Vec<Completion>, LmError>;
+}
+
+#[async_trait]
+impl<M: Complete + ?Sized> Complete for Arc<M> {
+    fn identity(&self) -> &Identity {
+        (**self).identity()
+    }
+
+    async fn complete(&self, request: &CompletionRequest<'_>, sink: Sink<'_>) -> Result<Vec<Completion>, LmError> {
+        (**self).complete(request, sink).await
+    }
 }

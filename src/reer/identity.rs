@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// A back end's name, written beside everything it answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Identity {
     /// `bundled`, `gguf`, `cues`, `recorded`, or a server's kind.
     pub kind: String,

@@ -1,10 +1,13 @@
-//! The events of a session and their payloads; names and layout are published as a JSON Schema in `assets/schema/`.
+//! One event of a session: who, when, what. Names and layout are published as a JSON Schema in `assets/schema/`.
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use std::fmt;
+use std::str::FromStr;
 
-use crate::reer::search::{Config, Decision, Node, NodeId, StopReason};
-use crate::reer::{Identity, Language, Leak, Measures, Objective, SegmentId};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+use super::payload::*;
+use crate::reer::search::{Decision, Node};
 
 /// The schema this program writes.
 pub const SCHEMA: &str = "retrace.session/1";
@@ -13,9 +16,61 @@ pub const SCHEMA: &str = "retrace.session/1";
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Author {
     Search,
+    /// A person, by name.
     User(String),
     Import,
     System,
+}
+
+impl Author {
+    /// Only a person's events can be undone, and only they must be on disk before anything says saved.
+    pub fn is_person(&self) -> bool {
+        matches!(self, Author::User(_))
+    }
+}
+
+impl fmt::Display for Author {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Author::Search => f.write_str("search"),
+            Author::User(name) => write!(f, "user:{name}"),
+            Author::Import => f.write_str("import"),
+            Author::System => f.write_str("system"),
+        }
+    }
+}
+
+/// Text that is no author.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not an author: expected search, import, system or user:NAME")]
+pub struct NotAnAuthor(String);
+
+impl FromStr for Author {
+    type Err = NotAnAuthor;
+
+    fn from_str(text: &str) -> Result<Author, NotAnAuthor> {
+        match text {
+            "search" => Ok(Author::Search),
+            "import" => Ok(Author::Import),
+            "system" => Ok(Author::System),
+            other => match other.strip_prefix("user:") {
+                Some(name) => Ok(Author::User(name.to_owned())),
+                None => Err(NotAnAuthor(other.to_owned())),
+            },
+        }
+    }
+}
+
+impl Serialize for Author {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Author {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Author, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
 }
 
 /// One line of a journal.
@@ -28,344 +83,89 @@ pub struct Event {
     /// Milliseconds since the previous line, by a monotonic clock; 0 for the first line of a run.
     pub dt: u64,
     pub by: Author,
-    /// Events of one action share a group, so that one undo takes it back.
+    /// Events of one action share a group, the `seq` of its first event, so that one undo takes it back.
     pub grp: Option<u64>,
     pub payload: Payload,
 }
 
-/// What happened. Serialised as the keys `ev` (the kebab-case name) and `d`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "ev", content = "d", rename_all = "kebab-case")]
-pub enum Payload {
-    Open(Open),
-    Example(ExampleRecord),
-    Models(Models),
-    Config(ConfigRecord),
-    Tokens(Tokens),
-    Call(Call),
-    Node(Node),
-    Score(Score),
-    Decide(Decision),
-    Override(Override),
-    Head(Head),
-    Fork(Fork),
-    Mark(Mark),
-    Metric(Metric),
-    Flag(Flag),
-    Verdict(VerdictRecord),
-    Rate(Rate),
-    Tag(Tag),
-    Note(Note),
-    Star(Star),
-    Undo(Undo),
-    Redo(Undo),
-    Stop(Stop),
-    Error(Failure),
-    Export(Export),
-    Recovered(Recovered),
-    Closed(Closed),
-    /// An event of a newer program: kept, passed over.
-    #[serde(untagged)]
-    Unknown(Value),
+/// Defines [`Payload`] with its names, once for reading and writing.
+macro_rules! payloads {
+    ($($name:literal $variant:ident($record:ty)),+ $(,)?) => {
+        /// What happened: the keys `ev` (the name) and `d` (the record) of a line.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum Payload {
+            $($variant($record),)+
+            /// An event of a newer program: kept in the file, passed over.
+            Unknown { ev: String, d: Value },
+        }
+
+        impl Payload {
+            /// Every name this program knows.
+            pub const NAMES: &[&str] = &[$($name),+];
+
+            /// The name, as in the key `ev`.
+            pub fn name(&self) -> &str {
+                match self {
+                    $(Payload::$variant(_) => $name,)+
+                    Payload::Unknown { ev, .. } => ev,
+                }
+            }
+
+            /// Reads the record of the event `ev` from a whole line.
+            pub(super) fn read(ev: &str, line: &str) -> Result<Payload, serde_json::Error> {
+                match ev {
+                    $($name => Ok(Payload::$variant(record(line)?)),)+
+                    other => Ok(Payload::Unknown { ev: other.to_owned(), d: record(line)? }),
+                }
+            }
+
+            /// The record alone, as JSON text.
+            pub(super) fn record_json(&self) -> Result<String, serde_json::Error> {
+                match self {
+                    $(Payload::$variant(record) => serde_json::to_string(record),)+
+                    Payload::Unknown { d, .. } => serde_json::to_string(d),
+                }
+            }
+        }
+    };
 }
 
-/// First line of every file, and first line of every later run that writes to it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Open {
-    pub schema: String,
-    /// The session's id: the example's id made safe for a file name.
-    pub id: String,
-    /// Version of the program that writes.
-    pub tool: String,
-    /// The `seq` this run goes on from.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub resumed_from: Option<u64>,
+/// A line of which only the record is of interest.
+#[derive(Deserialize)]
+struct Body<T> {
+    d: T,
 }
 
-/// The pair, and where it came from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ExampleRecord {
-    pub id: String,
-    pub query: String,
-    pub reference: String,
-    pub language: Language,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub category: Option<String>,
-    /// BLAKE3 of query and reference, 16 hex digits: the pair's identity.
-    pub hash: String,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub source: Option<Source>,
-    /// Every other key of the input row.
-    #[serde(skip_serializing_if = "Map::is_empty", default)]
-    pub meta: Map<String, Value>,
+fn record<'a, T: Deserialize<'a>>(line: &'a str) -> Result<T, serde_json::Error> {
+    serde_json::from_str::<Body<T>>(line).map(|body| body.d)
 }
 
-/// Origin of a pair.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Source {
-    /// File name without its folder.
-    pub file: String,
-    /// Line of the file (JSONL) or row (list, parquet), from 1.
-    pub row: u64,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub licence: Option<String>,
-}
-
-/// Which models a run uses, and how they are asked.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Models {
-    pub generator: Identity,
-    pub scorer: Identity,
-    pub objective: Objective,
-    /// The frame around x and z: `template` (the model's own), `plain`, or `guide`.
-    pub frame: String,
-    /// BLAKE3 of the prompt texts in use, 16 hex digits.
-    pub prompts: String,
-}
-
-/// The knobs of the search.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ConfigRecord {
-    #[serde(flatten)]
-    pub search: Config,
-    /// As the user wrote them, so that a resumed run can find them again.
-    pub generator: String,
-    pub scorer: String,
-}
-
-/// y as one scorer's tokens; once a scorer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Tokens {
-    pub scorer: Identity,
-    /// Token ids of y, where known.
-    #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub ids: Vec<u32>,
-    /// Byte offset of each token's end in y.
-    pub ends: Vec<usize>,
-}
-
-/// One call of a back end.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Call {
-    /// `draft`, `refine`, `score`, `baseline`, `leave-one-out`.
-    pub purpose: String,
-    #[serde(rename = "gen_ai.request.model")]
-    pub model: String,
-    #[serde(rename = "gen_ai.usage.input_tokens")]
-    pub tokens_in: u64,
-    #[serde(rename = "gen_ai.usage.output_tokens")]
-    pub tokens_out: u64,
-    /// Of the input tokens, how many came from a cache.
-    #[serde(rename = "gen_ai.usage.cached_tokens", default)]
-    pub tokens_cached: u64,
-    /// Milliseconds.
-    pub ms: u64,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub error: Option<String>,
-}
-
-/// A score: measures of the baseline, of a version, or of a version without one segment; or why there are none.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Score {
-    /// Absent: the baseline (empty think block).
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub node: Option<NodeId>,
-    /// Leave one out: the segment left out of `node`.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub without: Option<SegmentId>,
-    pub scorer: Identity,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub measures: Option<Measures>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub leak: Option<Leak>,
-    /// Log-probability of each token of y in nats, to three decimals; for the baseline, drafts and accepted versions.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub logprobs: Option<Vec<f64>>,
-    /// Why there are no measures.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub error: Option<String>,
-    /// The error is that the text does not fit the scorer's context.
-    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
-    pub too_long: bool,
-}
-
-/// A person's choice against the search's: `node` becomes current.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Override {
-    pub node: NodeId,
-    /// The step whose decision it overrides, where it does.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub step: Option<u32>,
-}
-
-/// The current version moved.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Head {
-    pub node: NodeId,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub branch: Option<String>,
-}
-
-/// A named branch from a version.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Fork {
-    pub node: NodeId,
-    pub name: String,
-}
-
-/// A marked moment.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Mark {
-    pub node: NodeId,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub name: Option<String>,
-    /// False takes the mark away.
-    pub on: bool,
-}
-
-/// A measure of the whole example.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Metric {
-    pub name: String,
-    pub value: f64,
-}
-
-/// A filter's or a person's flag.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Flag {
-    pub name: String,
-    pub on: bool,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub reason: Option<String>,
-}
-
-/// A person's verdict on an example.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Verdict {
-    Keep,
-    Drop,
-    Later,
-    #[default]
-    None,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct VerdictRecord {
-    pub verdict: Verdict,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub summary: Option<Summary>,
-}
-
-/// A person's rating, 1 to 5; 0 takes it away.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Rate {
-    pub stars: u8,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Tag {
-    pub name: String,
-    pub on: bool,
-}
-
-/// A note on the example, or on one version. The last one stands; an empty text takes it away.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Note {
-    pub text: String,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub node: Option<NodeId>,
-}
-
-/// A version worth coming back to.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Star {
-    pub node: NodeId,
-    pub on: bool,
-}
-
-/// Takes back (undo) or brings back (redo) a person's event or group.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Undo {
-    /// The event's `seq`, or the first of its group.
-    pub seq: u64,
-}
-
-/// The search ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Stop {
-    pub reason: StopReason,
-    /// One sentence for a person.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub detail: Option<String>,
-}
-
-/// A fault.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Failure {
-    /// What was being done, as in [`Call::purpose`].
-    pub purpose: String,
-    pub message: String,
-}
-
-/// This example went into an export.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Export {
-    pub format: String,
-    pub node: NodeId,
-}
-
-/// A torn tail was cut off.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Recovered {
-    /// Bytes moved aside.
-    pub bytes: u64,
-    /// File name (without folder) that holds them.
-    pub saved_as: String,
-}
-
-/// The last line of a run that ended in order.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Closed {
-    pub summary: Summary,
-}
-
-/// What a list of sessions shows, so that the last lines of a file suffice to build one.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Summary {
-    pub id: String,
-    pub title: String,
-    pub hash: String,
-    pub status: Status,
-    pub verdict: Verdict,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub stop: Option<StopReason>,
-    pub steps: u32,
-    pub accepted: u32,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub scorer: Option<Identity>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub objective: Option<Objective>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub baseline: Option<Measures>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub initial: Option<Measures>,
-    #[serde(rename = "final", skip_serializing_if = "Option::is_none", default)]
-    pub best: Option<Measures>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub leak: Option<Leak>,
-}
-
-/// Where a session stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// No search has begun.
-    Fresh,
-    /// A search has begun and not ended, or ended so that it can go on.
-    Unfinished,
-    /// The search ended for good.
-    Done,
-    /// It ended by an error; it is retried on request.
-    Failed,
+payloads! {
+    "open" Open(Open),
+    "example" Example(ExampleRecord),
+    "models" Models(Models),
+    "config" Config(ConfigRecord),
+    "tokens" Tokens(Tokens),
+    "call" Call(Call),
+    "node" Node(Node),
+    "score" Score(Score),
+    "decide" Decide(Decision),
+    "override" Override(Override),
+    "head" Head(Head),
+    "fork" Fork(Fork),
+    "mark" Mark(Mark),
+    "metric" Metric(Metric),
+    "flag" Flag(Flag),
+    "verdict" Verdict(VerdictRecord),
+    "rate" Rate(Rate),
+    "tag" Tag(Tag),
+    "note" Note(Note),
+    "star" Star(Star),
+    "undo" Undo(Undo),
+    "redo" Redo(Undo),
+    "stop" Stop(Stop),
+    "error" Error(Failure),
+    "export" Export(Export),
+    "recovered" Recovered(Recovered),
+    "closed" Closed(Closed),
 }

@@ -2,6 +2,35 @@
 //!
 //! State is a fold over the events and only that. Knows nothing of networks and terminals.
 
+mod clock;
+mod error;
 mod event;
+pub mod export;
+mod follow;
+mod journal;
+pub mod library;
+mod line;
+mod live;
+pub mod pairs;
+mod payload;
+mod read;
+mod scan;
+mod state;
+mod summary;
 
-pub use event::*;
+pub use clock::{Clock, SystemClock};
+pub use error::{ReadOnly, SessionError};
+pub use event::{Author, Event, NotAnAuthor, Payload, SCHEMA};
+pub use follow::{Followed, Follower};
+pub use library::{Entry, Library, Stranger};
+pub use live::{Purpose, Session};
+pub use payload::*;
+pub use read::{Moment, Reading, events, read, state_at};
+pub use scan::{Damage, Health, Torn};
+pub use state::{Action, Annotations, Ledger, OtherScore, Setting, Spent, State};
+pub use summary::{Status, Summary};
+
+/// Sixteen hex digits that name `bytes`: the beginning of their BLAKE3.
+fn hash16(bytes: &[u8]) -> String {
+    blake3::hash(bytes).to_hex()[..16].to_owned()
+}

@@ -1,1 +1,9 @@
+//! The integration tests: one binary, one module a subject.
 
+mod architecture;
+mod cli;
+mod engine;
+mod gguf;
+mod killed;
+mod model;
+mod session;

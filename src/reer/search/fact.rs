@@ -189,8 +189,6 @@ pub enum Fact {
     Spent {
         tokens: u64,
     },
-    /// The time budget is used up.
-    OutOfTime,
     Stopped(StopReason),
     /// A run continues a stopped search.
     Resumed,

@@ -9,11 +9,15 @@ mod guard;
 mod machine;
 mod policy;
 mod seed;
+#[cfg(test)]
+mod tests;
 mod tree;
+mod wants;
 
 pub use config::{Config, ConfigError, Order, Preset, Sampling};
 pub use fact::{Decision, Fact, Node, NodeId, Other, Reason, Refusal, ScoreOf, Scored, StopReason, Why};
 pub use guard::GuardLimits;
-pub use machine::{Search, Want};
+pub use machine::Search;
 pub use seed::{Purpose, derive};
 pub use tree::{Tree, Version};
+pub use wants::Want;

@@ -1,0 +1,74 @@
+//! `retrace export`: training rows from the sessions of a folder.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use time::OffsetDateTime;
+
+use super::{Fault, Outcome, Output, note};
+use crate::session::export::{Format, Options, Queue, export};
+
+const EXAMPLES: &str = "\
+Examples:
+  retrace export out --to rows --format messages --queue all
+  retrace export out --to rows --format messages,prompt-completion,sharegpt
+      What a person kept, in three shapes, each in a folder of its own.
+
+The thinking stands before the reference as <think>, thinking, </think>, a blank line, reference. A row that a chat \
+template or tokenizer would corrupt is refused with the reason. The sessions are only read.
+Exit code: 0 everything chosen was exported, 1 some rows were refused, 2 nothing was exported.";
+
+/// Export finished thinking as training rows
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct ExportArgs {
+    /// Folder of sessions, or one session file
+    from: PathBuf,
+
+    /// Folder for the rows, empty or not there yet
+    #[arg(long, value_name = "OUT")]
+    to: PathBuf,
+
+    /// Shapes of the rows: messages, prompt-completion, sharegpt
+    #[arg(long, value_name = "FORMAT", value_delimiter = ',', required = true)]
+    format: Vec<Format>,
+
+    /// Which sessions: those a person kept, or all
+    #[arg(long, value_name = "kept|all", default_value = "kept", value_parser = queue)]
+    queue: Queue,
+
+    /// Replace an earlier export in the folder
+    #[arg(long)]
+    force: bool,
+
+    /// Print one JSON document on stdout, and nothing else there
+    #[arg(long)]
+    json: bool,
+}
+
+fn queue(text: &str) -> Result<Queue, String> {
+    match text {
+        "kept" => Ok(Queue::Kept),
+        "all" => Ok(Queue::All),
+        _ => Err("must be kept or all".to_owned()),
+    }
+}
+
+pub fn run(args: &ExportArgs, output: &mut Output) -> Result<Outcome, Fault> {
+    let options = Options { formats: args.format.clone(), queue: args.queue, force: args.force };
+    let report = export(&args.from, &args.to, &options, OffsetDateTime::now_utc())?;
+    if args.json {
+        output.json(&report);
+    } else {
+        for refused in &report.refused {
+            note(format_args!("refused {}: {}", refused.file.display(), refused.reason));
+        }
+        for file in &report.files {
+            output.line(format_args!("{}: {} rows", args.to.join(&file.path).display(), file.rows));
+        }
+        let (exported, refused) = (report.exported, report.refused.len());
+        let not_kept = report.not_kept;
+        output.line(format_args!("{exported} exported, {refused} refused, {not_kept} not kept"));
+    }
+    Ok(Outcome::partial_if(!report.refused.is_empty()))
+}

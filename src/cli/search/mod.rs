@@ -1,0 +1,11 @@
+//! `retrace search`: its flags, what it reports while it runs and when it has ended.
+
+mod args;
+mod progress;
+mod report;
+mod run;
+
+pub use args::{Knobs, SearchArgs};
+pub use progress::Progress;
+pub use report::Report;
+pub use run::run;

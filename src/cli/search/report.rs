@@ -1,0 +1,142 @@
+//! What `retrace search` says when it has ended: one JSON document, or a table a scorer and objective.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::cli::numbers::{self, Point, spelled};
+use crate::cli::table::table;
+use crate::cli::{Outcome, Output};
+use crate::engine;
+use crate::reer::search::StopReason;
+use crate::reer::{Gain, Identity, Leak, Objective};
+use crate::session::pairs::Skipped;
+use crate::session::{Status, Summary};
+
+/// JSON of `retrace search`.
+#[derive(Debug, Serialize)]
+pub struct Report<'a> {
+    library: &'a Path,
+    done: usize,
+    failed: usize,
+    skipped: &'a [Skipped],
+    /// Stopped from outside before every pair was done.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    interrupted: bool,
+    sessions: Vec<Searched<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Searched<'a> {
+    id: &'a str,
+    file: &'a PathBuf,
+    status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stop: Option<StopReason>,
+    steps: u32,
+    accepted: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scorer: Option<&'a Identity>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    objective: Option<Objective>,
+    /// Tokens of the reference.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tokens: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    baseline: Option<Point>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    initial: Option<Point>,
+    #[serde(rename = "final", skip_serializing_if = "Option::is_none")]
+    last: Option<Point>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    gain: Option<Gain>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    leak: Option<Leak>,
+}
+
+impl<'a> Report<'a> {
+    pub fn new(report: &'a engine::Report, library: &'a Path) -> Report<'a> {
+        Report {
+            library,
+            done: report.done,
+            failed: report.failed,
+            skipped: &report.skipped,
+            interrupted: report.interrupted,
+            sessions: report.sessions.iter().map(|(summary, file)| Searched::new(summary, file)).collect(),
+        }
+    }
+
+    /// What the exit code says: interrupted, else whether anything failed or was skipped.
+    pub fn outcome(&self) -> Outcome {
+        if self.interrupted {
+            Outcome::Interrupted
+        } else {
+            Outcome::partial_if(self.failed > 0 || !self.skipped.is_empty())
+        }
+    }
+
+    /// Tables for a person; the rows that were skipped and the failures were told while the search ran.
+    pub fn tell(&self, output: &mut Output) {
+        let mut groups: BTreeMap<String, Vec<Vec<String>>> = BTreeMap::new();
+        for session in &self.sessions {
+            let scorer = session.scorer.map_or("no score".to_owned(), |s| format!("scorer {}", numbers::scorer(s)));
+            let objective = session.objective.map(|o| format!(", objective {}", numbers::objective(o)));
+            groups.entry(scorer + &objective.unwrap_or_default()).or_default().push(session.cells());
+        }
+        let head = ["id", "tokens", "baseline ppl", "first", "best", "gain", "nats/token", "run", "steps", "end"];
+        for (group, rows) in groups {
+            output.line(format_args!("{group}"));
+            table(&head, &rows).iter().for_each(|line| output.line(line));
+            output.line("");
+        }
+        let (sessions, done) = (self.sessions.len(), self.done);
+        let (failed, skipped) = (self.failed, self.skipped.len());
+        let library = self.library.display();
+        output
+            .line(format_args!("{library}: {sessions} sessions, {done} done, {failed} failed, {skipped} rows skipped"));
+    }
+}
+
+impl<'a> Searched<'a> {
+    fn new(summary: &'a Summary, file: &'a PathBuf) -> Searched<'a> {
+        let point = |measures: Option<_>| measures.map(|m| Point::of(&m, summary.objective));
+        Searched {
+            id: &summary.id,
+            file,
+            status: summary.status,
+            stop: summary.stop,
+            steps: summary.steps,
+            accepted: summary.accepted,
+            scorer: summary.scorer.as_ref(),
+            objective: summary.objective,
+            tokens: summary.best.or(summary.baseline).map(|measures| measures.tokens),
+            baseline: point(summary.baseline),
+            initial: point(summary.initial),
+            last: point(summary.best),
+            gain: summary.best.zip(summary.baseline).map(|(best, baseline)| best.gain(&baseline)),
+            leak: summary.leak,
+        }
+    }
+
+    fn cells(&self) -> Vec<String> {
+        let point = |point: &Option<Point>| {
+            point.map_or(String::new(), |p| match p.clipped_nll {
+                Some(clipped) => format!("{} ({:.4})", numbers::ppl(p.ppl), clipped.0),
+                None => numbers::ppl(p.ppl),
+            })
+        };
+        vec![
+            self.id.to_owned(),
+            self.tokens.map(|tokens| tokens.to_string()).unwrap_or_default(),
+            point(&self.baseline),
+            point(&self.initial),
+            point(&self.last),
+            self.gain.map(|gain| format!("{:+.1} %", gain.gain_percent)).unwrap_or_default(),
+            self.gain.map(|gain| format!("{:+.4}", gain.gain_nats.0)).unwrap_or_default(),
+            self.leak.map(|leak| leak.span_words.to_string()).unwrap_or_default(),
+            format!("{}/{}", self.accepted, self.steps),
+            self.stop.map_or_else(|| spelled(&self.status), |stop| spelled(&stop)),
+        ]
+    }
+}

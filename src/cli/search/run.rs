@@ -1,0 +1,120 @@
+//! Carrying out `retrace search`: settings become a plan, signals a cancellation.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::{Progress, Report, SearchArgs};
+use crate::cli::{Fault, Outcome, Output, back_ends, note};
+use crate::engine::{self, Plan};
+use crate::session::pairs::Fields;
+use crate::session::{ConfigRecord, Models};
+use crate::settings::Settings;
+
+/// Searches, or says what would be searched.
+///
+/// # Errors
+/// What keeps the whole run from beginning or going on, in one line.
+pub fn run(args: &SearchArgs, output: &mut Output) -> Result<Outcome, Fault> {
+    let settings = Settings::load(&args.flags())?;
+    let mut opener = back_ends::opener(&settings)?;
+    let (generator, scorer) = (back_ends::spec(&settings.generator)?, back_ends::spec(&settings.scorer)?);
+    let models = engine::Models { generator: opener.generator(&generator)?, scorer: opener.scorer(&scorer)? };
+    let record = Models {
+        generator: models.generator.identity().clone(),
+        scorer: models.scorer.identity().clone(),
+        objective: settings.search.objective,
+        frame: opener.frame_name(&scorer)?.to_owned(),
+        prompts: opener.prompts().digest(),
+    };
+    let plan = plan(args, &settings, record)?;
+    if args.dry_run {
+        let forecast = engine::forecast(&plan)?;
+        return tell(&forecast, args.json, output);
+    }
+    let library = plan.library.clone();
+    let progress = Arc::new(Progress::new(models.scorer.identity(), settings.search.objective));
+    let runtime = tokio::runtime::Runtime::new().map_err(|e| Fault(format!("cannot start: {e}")))?;
+    let report = runtime.block_on(async {
+        let cancel = CancellationToken::new();
+        tokio::spawn(stop_on_signal(cancel.clone()));
+        engine::batch(plan, models, progress, cancel).await
+    });
+    let report = report?;
+    let report = Report::new(&report, &library);
+    if args.json {
+        output.json(&report)
+    } else {
+        report.tell(output)
+    }
+    Ok(report.outcome())
+}
+
+fn plan(args: &SearchArgs, settings: &Settings, models: Models) -> Result<Plan, Fault> {
+    let missing = || Fault("there is no folder for sessions: name one with --into DIR".to_owned());
+    Ok(Plan {
+        input: args.input.clone(),
+        library: settings.library.clone().ok_or_else(missing)?,
+        fields: Fields { query: args.query_field.clone(), reference: args.reference_field.clone() },
+        config: ConfigRecord {
+            search: settings.search.clone(),
+            generator: settings.generator.clone(),
+            scorer: settings.scorer.clone(),
+        },
+        models,
+        concurrency: settings.concurrency,
+        shard: args.shard,
+        limit: args.limit,
+        retry_failed: args.retry_failed,
+        fork: args.fork,
+    })
+}
+
+fn tell(forecast: &engine::Forecast, json: bool, output: &mut Output) -> Result<Outcome, Fault> {
+    if json {
+        output.json(forecast);
+    } else {
+        output.line(format_args!(
+            "{} pairs: {} new, {} to go on with, {} finished or left alone; {} rows skipped",
+            forecast.pairs,
+            forecast.new,
+            forecast.unfinished,
+            forecast.finished,
+            forecast.skipped.len()
+        ));
+        for skipped in &forecast.skipped {
+            output.line(format_args!("line {} skipped: {}", skipped.line, skipped.reason));
+        }
+        output.line(format_args!(
+            "at most {} generated texts and {} scores for the new ones, leave-one-out scores aside",
+            forecast.texts, forecast.scores
+        ));
+    }
+    Ok(Outcome::partial_if(!forecast.skipped.is_empty()))
+}
+
+/// Cancels at Ctrl-C or SIGTERM, so that every session ends in order; a second Ctrl-C does not wait.
+async fn stop_on_signal(cancel: CancellationToken) {
+    if interrupted().await.is_err() {
+        return;
+    }
+    note("stopping: sessions are closed so that the next run goes on with them (again to stop at once)");
+    cancel.cancel();
+    if interrupted().await.is_ok() {
+        std::process::exit(130);
+    }
+}
+
+#[cfg(unix)]
+async fn interrupted() -> std::io::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        ended = tokio::signal::ctrl_c() => ended,
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+async fn interrupted() -> std::io::Result<()> {
+    tokio::signal::ctrl_c().await
+}

@@ -1,0 +1,175 @@
+//! What the searches under one scorer and objective did; numbers of different scorers or objectives are never mixed.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::spread::Spread;
+use crate::cli::numbers::spelled;
+use crate::reer::search::{Search, Why};
+use crate::reer::{Identity, Measures, Objective, Trajectory};
+use crate::session::{State, Summary};
+
+/// A measure before the search, after the draft and at the end.
+#[derive(Debug, Default, PartialEq, Serialize)]
+pub struct Course {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Spread>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub initial: Option<Spread>,
+    #[serde(rename = "final", skip_serializing_if = "Option::is_none")]
+    pub last: Option<Spread>,
+}
+
+#[derive(Debug, Default, PartialEq, Serialize)]
+pub struct LeakSpreads {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ngram: Option<Spread>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub span_words: Option<Spread>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub span_share: Option<Spread>,
+}
+
+/// Lengths of trajectories.
+#[derive(Debug, Default, PartialEq, Serialize)]
+pub struct Lengths {
+    /// Characters of z.
+    pub characters: Course,
+    pub segments: Course,
+}
+
+/// All sessions of one scorer and objective.
+#[derive(Debug, PartialEq, Serialize)]
+pub struct Group {
+    pub scorer: Identity,
+    pub objective: Objective,
+    pub sessions: usize,
+    /// Tokens of the references.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<Spread>,
+    pub nll: Course,
+    pub ppl: Course,
+    /// The official score, where it is the objective.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clipped_nll: Option<Course>,
+    /// Sessions whose best is below the baseline under the objective.
+    pub improved: usize,
+    /// Sessions that have both a best and a baseline.
+    pub compared: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gain_nats: Option<Spread>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gain_percent: Option<Spread>,
+    pub leak: LeakSpreads,
+    pub lengths: Lengths,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps: Option<Spread>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<Spread>,
+    /// Why the searches ended, with how many.
+    pub stops: BTreeMap<String, usize>,
+}
+
+/// What a group is made of: one session.
+#[derive(Debug)]
+pub struct Member {
+    summary: Summary,
+    /// The first draft that has a score, and what was arrived at.
+    initial: Option<Length>,
+    last: Option<Length>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Length {
+    characters: usize,
+    segments: usize,
+}
+
+impl Length {
+    fn of(z: &Trajectory) -> Length {
+        Length { characters: z.text().chars().count(), segments: z.segments.len() }
+    }
+}
+
+impl Member {
+    pub fn of(state: &State, summary: Summary) -> Member {
+        let search = state.search.as_ref();
+        let outcome = search.and_then(|s| s.tree().trajectory(s.outcome()?));
+        Member { summary, initial: search.and_then(first_draft).map(Length::of), last: outcome.map(Length::of) }
+    }
+}
+
+fn first_draft(search: &Search) -> Option<&Trajectory> {
+    let mut drafts = search.tree().iter().filter(|(_, v)| matches!(v.node.why, Why::Draft | Why::Import));
+    drafts.find(|(_, version)| version.measures.is_some())?.1.trajectory.as_ref()
+}
+
+impl Group {
+    pub fn new(scorer: Identity, objective: Objective, members: &[Member]) -> Group {
+        let summaries: Vec<&Summary> = members.iter().map(|member| &member.summary).collect();
+        let measured = |measure: &dyn Fn(&Measures) -> Option<f64>| {
+            let values = |of: &dyn Fn(&Summary) -> Option<Measures>| -> Vec<f64> {
+                summaries.iter().filter_map(|summary| measure(&of(summary)?)).collect()
+            };
+            Course::of(&values(&|s| s.baseline), &values(&|s| s.initial), &values(&|s| s.best))
+        };
+        let pairs: Vec<(Measures, Measures)> =
+            summaries.iter().filter_map(|summary| Some((summary.best?, summary.baseline?))).collect();
+        let gained = |(best, baseline): &(Measures, Measures)| matches!((best.objective(objective), baseline.objective(objective)), (Ok(best), Ok(base)) if best < base);
+        let gains: Vec<_> = pairs.iter().map(|(best, baseline)| best.gain(baseline)).collect();
+        let over = |value: &dyn Fn(&Summary) -> Option<f64>| -> Option<Spread> {
+            Spread::of(&summaries.iter().filter_map(|summary| value(summary)).collect::<Vec<_>>())
+        };
+        let clipped = (objective == Objective::ReerClipped).then(|| measured(&|m| m.clipped.map(|c| c.nll.0)));
+        Group {
+            sessions: members.len(),
+            tokens: over(&|s| Some(s.best.or(s.baseline)?.tokens as f64)),
+            nll: measured(&|m| Some(m.nll.0)),
+            ppl: measured(&|m| Some(m.ppl.0)),
+            clipped_nll: clipped,
+            improved: pairs.iter().filter(|pair| gained(pair)).count(),
+            compared: pairs.len(),
+            gain_nats: Spread::of(&gains.iter().map(|gain| gain.gain_nats.0).collect::<Vec<_>>()),
+            gain_percent: Spread::of(&gains.iter().map(|gain| gain.gain_percent).collect::<Vec<_>>()),
+            leak: LeakSpreads {
+                ngram: over(&|s| Some(s.leak?.ngram)),
+                span_words: over(&|s| Some(f64::from(s.leak?.span_words))),
+                span_share: over(&|s| Some(s.leak?.span_share)),
+            },
+            lengths: Lengths {
+                characters: Course::of_lengths(members, |length| length.characters),
+                segments: Course::of_lengths(members, |length| length.segments),
+            },
+            steps: over(&|s| Some(f64::from(s.steps))),
+            accepted: over(&|s| Some(f64::from(s.accepted))),
+            stops: stops(&summaries),
+            scorer,
+            objective,
+        }
+    }
+}
+
+impl Course {
+    fn of(baseline: &[f64], initial: &[f64], last: &[f64]) -> Course {
+        let [baseline, initial, last] = Spread::together([baseline, initial, last]);
+        Course { baseline, initial, last }
+    }
+
+    /// A baseline has no trajectory.
+    fn of_lengths(members: &[Member], length: impl Fn(&Length) -> usize) -> Course {
+        let values = |of: fn(&Member) -> Option<&Length>| -> Vec<f64> {
+            members.iter().filter_map(|member| Some(length(of(member)?) as f64)).collect()
+        };
+        Course::of(&[], &values(|m| m.initial.as_ref()), &values(|m| m.last.as_ref()))
+    }
+}
+
+fn stops(summaries: &[&Summary]) -> BTreeMap<String, usize> {
+    let mut stops = BTreeMap::new();
+    for summary in summaries {
+        let reason = summary.stop.map_or_else(|| spelled(&summary.status), |stop| spelled(&stop));
+        *stops.entry(reason).or_default() += 1;
+    }
+    stops
+}

@@ -1,0 +1,105 @@
+//! Asking a scorer for versions of a trajectory, and making records of its answers.
+
+use std::time::Instant;
+
+use crate::lm::{Context, LmError, Scorer, TokenLogprobs};
+use crate::reer::search::{ScoreOf, Scored, Search};
+use crate::reer::{Example, Identity, LeakProbe, Target, measure};
+use crate::session::{Call, Score};
+
+/// A scorer's answer for one context.
+pub(super) type Answer = Result<TokenLogprobs, LmError>;
+
+/// An example made ready for scoring.
+pub(super) struct Pair {
+    pub example: Example,
+    leak: LeakProbe,
+}
+
+impl Pair {
+    pub fn new(example: Example) -> Pair {
+        Pair { leak: LeakProbe::new(&example.query, &example.reference), example }
+    }
+
+    /// Scores y behind the contexts `of`, not empty, all in one call; one answer each, in order.
+    pub async fn ask(
+        &self,
+        scorer: &dyn Scorer,
+        target: &Target,
+        search: &Search,
+        of: &[ScoreOf],
+    ) -> (Call, Vec<Answer>) {
+        let began = Instant::now();
+        let contexts: Vec<Context> = of.iter().map(|of| Context::Thinking { z: thinking(search, *of) }).collect();
+        let answers = scorer.score(&self.example, target, &contexts).await;
+        let purpose = match of.last() {
+            Some(ScoreOf::Without(..)) => "leave-one-out",
+            Some(ScoreOf::Baseline) => "baseline",
+            _ => "score",
+        };
+        let call = Call {
+            purpose: purpose.to_owned(),
+            model: scorer.identity().model.clone(),
+            tokens_in: answers.iter().flatten().map(|a| a.prompt_tokens as u64).sum(),
+            tokens_out: 0,
+            tokens_cached: answers.iter().flatten().map(|a| a.cached_tokens as u64).sum(),
+            ms: began.elapsed().as_millis() as u64,
+            error: answers.iter().find_map(|a| a.as_ref().err()).map(LmError::to_string),
+        };
+        (call, answers)
+    }
+
+    /// A scorer's answer as a fact.
+    ///
+    /// # Errors
+    /// The reason, when the answer is a fault and not a property of the text.
+    pub fn judge(&self, target: &Target, search: &Search, of: ScoreOf, answer: &Answer) -> Result<Scored, String> {
+        let outcome = match answer {
+            Ok(answer) => {
+                let measures = measure(self.example.scored_reference(), target, &answer.logprobs);
+                let measures = measures.map_err(|e| e.to_string())?;
+                measures.objective(search.config().objective).map_err(|e| e.to_string())?;
+                Ok(measures)
+            }
+            Err(LmError::TooLong { .. }) if matches!(of, ScoreOf::Node(_)) => Err(None),
+            Err(error) => return Err(error.to_string()),
+        };
+        let leak = matches!(of, ScoreOf::Node(_)).then(|| self.leak.leak(&thinking(search, of)));
+        Ok(Scored { of, outcome, leak })
+    }
+}
+
+/// The text of z that a score is of; empty for the baseline.
+fn thinking(search: &Search, of: ScoreOf) -> String {
+    let tree = search.tree();
+    let z = match of {
+        ScoreOf::Baseline => None,
+        ScoreOf::Node(node) => tree.trajectory(node).cloned(),
+        ScoreOf::Without(node, segment) => tree.trajectory(node).and_then(|z| z.without(segment)),
+    };
+    z.unwrap_or_default().text()
+}
+
+/// A fact as the event that records it.
+pub(super) fn event(scored: &Scored, scorer: &Identity, logprobs: Option<Vec<f64>>) -> Score {
+    let (node, without) = match scored.of {
+        ScoreOf::Baseline => (None, None),
+        ScoreOf::Node(node) => (Some(node), None),
+        ScoreOf::Without(node, segment) => (Some(node), Some(segment)),
+    };
+    Score {
+        node,
+        without,
+        scorer: scorer.clone(),
+        measures: scored.outcome.as_ref().ok().copied(),
+        leak: scored.leak,
+        logprobs,
+        error: scored.outcome.as_ref().err().cloned().flatten(),
+        too_long: scored.outcome == Err(None),
+    }
+}
+
+/// To three decimals, as journals keep them.
+pub(super) fn rounded(logprobs: &[f32]) -> Vec<f64> {
+    logprobs.iter().map(|v| (f64::from(*v) * 1000.0).round() / 1000.0).collect()
+}

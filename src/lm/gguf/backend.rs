@@ -1,0 +1,201 @@
+//! A model behind the traits of the room: tokenises, scores and completes for async callers.
+//!
+//! One evaluation runs at a time, off the async threads and with all cores; dropping a call stops its evaluation within a
+//! layer. Renders no frames: those are given.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use tokio::sync::Mutex;
+use tokio::sync::mpsc::unbounded_channel;
+
+use super::engine::{Engine, Job, Scored};
+use super::generate::{Ask, generate};
+use super::model::Model;
+use super::prompt;
+use crate::lm::frame::FramePiece;
+use crate::lm::{Complete, Completion, CompletionRequest, Context, LmError, Message, Scorer, Sink, TokenLogprobs};
+use crate::reer::{Example, Identity, Target};
+
+/// Everything before y, given x and z.
+pub type ContextFrame = Arc<dyn Fn(&Example, &str) -> Result<Vec<FramePiece>, LmError> + Send + Sync>;
+
+/// A conversation up to the assistant's turn.
+pub type ConversationFrame = Arc<dyn Fn(&[Message]) -> Result<Vec<FramePiece>, LmError> + Send + Sync>;
+
+/// A model with its frames and its cache.
+pub struct Backend {
+    model: Model,
+    context: ContextFrame,
+    conversation: ConversationFrame,
+    engine: Arc<Mutex<Engine>>,
+}
+
+/// Log-probabilities of a text behind another, verbatim.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RawScore {
+    /// Tokens in front of the scored text, BOS included.
+    pub context_ids: Vec<u32>,
+    pub ids: Vec<u32>,
+    /// Byte range of each token in the scored text.
+    pub spans: Vec<std::ops::Range<usize>>,
+    /// Nats; `None` for a first token that nothing stands before.
+    pub logprobs: Vec<Option<f32>>,
+}
+
+impl Backend {
+    pub fn new(model: Model, context: ContextFrame, conversation: ConversationFrame) -> Backend {
+        let engine = Arc::new(Mutex::new(Engine::new(model.network.clone())));
+        Backend { model, context, conversation, engine }
+    }
+
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Scores `reference` behind `context` without any frame: the ids are BOS, where the model uses one, and the two
+    /// texts, each encoded by itself, control tokens spelled in them recognised.
+    ///
+    /// # Errors
+    /// [`LmError::TooLong`], or a text that the vocabulary cannot spell.
+    pub async fn score_raw(&self, context: &str, reference: &str) -> Result<RawScore, LmError> {
+        let tokenizer = self.model.tokenizer();
+        let special = tokenizer.special();
+        let bos = special.bos.filter(|_| special.adds_bos);
+        let context_ids: Vec<u32> = bos.into_iter().chain(tokenizer.encode_markup(context, true)?.ids).collect();
+        let encoded = tokenizer.encode_markup(reference, context.is_empty())?;
+        let tokens: Vec<u32> = context_ids.iter().chain(&encoded.ids).copied().collect();
+        let mut logprobs = Vec::with_capacity(encoded.ids.len());
+        // Nothing predicts a sequence's first token.
+        logprobs.extend(encoded.ids.first().filter(|_| context_ids.is_empty()).map(|_| None));
+        let from = context_ids.len().max(1);
+        if from < tokens.len() {
+            let scored = self.evaluate(vec![Job { tokens: self.fitting(tokens)?, from }]).await?;
+            logprobs.extend(scored.into_iter().flat_map(|s| s.logprobs).map(Some));
+        }
+        Ok(RawScore { context_ids, ids: encoded.ids, spans: encoded.spans, logprobs })
+    }
+
+    fn fitting(&self, tokens: Vec<u32>) -> Result<Vec<u32>, LmError> {
+        let (have, limit) = (tokens.len(), self.model.config().context_length);
+        if have > limit { Err(LmError::TooLong { have, limit }) } else { Ok(tokens) }
+    }
+
+    /// The tokens of a context and y, ready to score.
+    fn job(&self, example: &Example, target: &Target, context: &Context) -> Result<Job, LmError> {
+        let Context::Thinking { z } = context;
+        let mut tokens = prompt::encode(self.model.tokenizer(), &(self.context)(example, z)?)?;
+        if tokens.is_empty() {
+            return Err(LmError::Invalid("the frame is empty: nothing predicts the first token of y".to_owned()));
+        }
+        if target.tokens.iter().any(|id| *id as usize >= self.model.tokenizer().len()) {
+            return Err(LmError::Invalid("the target holds tokens of another vocabulary".to_owned()));
+        }
+        let from = tokens.len();
+        tokens.extend(&target.tokens);
+        Ok(Job { tokens: self.fitting(tokens)?, from })
+    }
+
+    async fn evaluate(&self, jobs: Vec<Job>) -> Result<Vec<Scored>, LmError> {
+        self.run(move |engine, cancelled| engine.score(&jobs, cancelled)).await
+    }
+
+    /// Runs `work` when its turn comes, on a thread that may block; stops it when this future is dropped.
+    async fn run<R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Engine, &AtomicBool) -> Result<R, LmError> + Send + 'static,
+    ) -> Result<R, LmError> {
+        let mut engine = self.engine.clone().lock_owned().await;
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let _guard = CancelOnDrop(cancelled.clone());
+        let worker = tokio::task::spawn_blocking(move || work(&mut engine, &cancelled));
+        worker.await.unwrap_or_else(|error| Err(LmError::Invalid(format!("the evaluation broke off: {error}"))))
+    }
+}
+
+struct CancelOnDrop(Arc<AtomicBool>);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[async_trait]
+impl Scorer for Backend {
+    fn identity(&self) -> &Identity {
+        self.model.identity()
+    }
+
+    async fn tokenize(&self, example: &Example) -> Result<Target, LmError> {
+        let encoded = self.model.tokenizer().encode(example.scored_reference())?;
+        Ok(Target { tokens: encoded.ids, spans: encoded.spans })
+    }
+
+    async fn score(
+        &self,
+        example: &Example,
+        target: &Target,
+        contexts: &[Context],
+    ) -> Vec<Result<TokenLogprobs, LmError>> {
+        let (mut results, mut jobs, mut lengths) = (Vec::new(), Vec::new(), Vec::new());
+        for context in contexts {
+            let job = self.job(example, target, context);
+            results.push(job.map(|job| {
+                lengths.push(job.tokens.len());
+                jobs.push(job);
+                jobs.len() - 1
+            }));
+        }
+        if jobs.is_empty() {
+            return results.into_iter().map(|result| result.and(Err(LmError::Cancelled))).collect();
+        }
+        let scored = self.evaluate(jobs).await;
+        let answer = |index: usize| {
+            let scored = scored.as_ref().map_err(LmError::clone)?;
+            let Scored { logprobs, cached } = scored[index].clone();
+            Ok(TokenLogprobs { logprobs, prompt_tokens: lengths[index], cached_tokens: cached })
+        };
+        results.into_iter().map(|result| result.and_then(answer)).collect()
+    }
+}
+
+#[async_trait]
+impl Complete for Backend {
+    fn identity(&self) -> &Identity {
+        self.model.identity()
+    }
+
+    async fn complete(&self, request: &CompletionRequest<'_>, sink: Sink<'_>) -> Result<Vec<Completion>, LmError> {
+        let mut pieces = (self.conversation)(request.messages)?;
+        pieces.push(FramePiece::Markup(request.prefill.to_owned()));
+        let prompt = prompt::encode(self.model.tokenizer(), &pieces)?;
+        let limit = self.model.config().context_length;
+        if prompt.len() >= limit {
+            return Err(LmError::TooLong { have: prompt.len() + 1, limit });
+        }
+        if prompt.is_empty() {
+            return Err(LmError::Invalid("the prompt is empty: there is nothing to continue".to_owned()));
+        }
+        let ask = Ask {
+            prompt,
+            stops: request.stop.iter().map(|stop| (*stop).to_owned()).collect(),
+            seeds: request.seeds.to_vec(),
+            sampling: request.sampling.clone(),
+        };
+        let model = self.model.clone();
+        let (sender, mut receiver) = unbounded_channel::<(usize, String)>();
+        let work = self.run(move |engine, cancelled| {
+            // A receiver that is gone means that nobody watches, which is no reason to stop.
+            let show = |sample, piece: &str| drop(sender.send((sample, piece.to_owned())));
+            generate(engine, model.tokenizer(), &ask, &show, cancelled)
+        });
+        let watch = async {
+            while let Some((sample, piece)) = receiver.recv().await {
+                sink(sample, &piece);
+            }
+        };
+        futures::join!(work, watch).0
+    }
+}

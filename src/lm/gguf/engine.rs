@@ -1,0 +1,293 @@
+//! Evaluation of token sequences over a cache of what was evaluated before. Computes on the calling thread and
+//! the compute pool; knows nothing of text, async callers and frames.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::cache::{Pool, Sequence, common_prefix};
+use super::network::{Network, Rows};
+use super::{parallel, simd};
+use crate::lm::LmError;
+
+/// Rows of one forward pass: enough to keep the cores busy, few enough to cancel soon and to stay in the caches.
+pub(super) const CHUNK: usize = 512;
+
+/// Pending rows at which a batch of sequences is evaluated: bounds the keys and values of y that live at once.
+const BATCH: usize = 2 * CHUNK;
+
+/// Tokens that two jobs must share beyond what is cached for a pass of their own to be worth it.
+const WORTH_SHARING: usize = 16;
+
+/// Memory for keys and values kept between calls.
+const RETAINED_BYTES: usize = 512 << 20;
+
+/// Sequences kept between calls: looking for the longest match walks all of them.
+const RETAINED: usize = 256;
+
+/// Logits computed at once, in numbers: 16 MiB.
+const LOGITS: usize = 4 << 20;
+
+/// A sequence whose tokens from `from` on, which is at least 1, are to be scored.
+pub(super) struct Job {
+    pub(super) tokens: Vec<u32>,
+    pub(super) from: usize,
+}
+
+/// What a job gave.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Scored {
+    /// ln p(token | those before it) of each token from [`Job::from`] on.
+    pub(super) logprobs: Vec<f32>,
+    /// Tokens whose keys and values were there already, from an earlier call or from another job of this one.
+    pub(super) cached: usize,
+}
+
+/// A network with its cache.
+pub(super) struct Engine {
+    pub(super) network: Arc<Network>,
+    pub(super) pool: Pool,
+    /// Least recently used first.
+    retained: VecDeque<Sequence>,
+}
+
+/// A job whose shared part is evaluated.
+struct Pending {
+    job: usize,
+    sequence: Sequence,
+}
+
+impl Engine {
+    pub(super) fn new(network: Arc<Network>) -> Engine {
+        Engine { pool: Pool::new(network.layout), network, retained: VecDeque::new() }
+    }
+
+    /// Scores all jobs; what they share with each other or with earlier calls is evaluated once.
+    ///
+    /// # Errors
+    /// [`LmError::Cancelled`], or no memory.
+    pub(super) fn score(&mut self, jobs: &[Job], cancelled: &AtomicBool) -> Result<Vec<Scored>, LmError> {
+        let mut scored = vec![Scored::default(); jobs.len()];
+        let mut order: Vec<usize> = (0..jobs.len()).collect();
+        // Sorted, a job shares its longest prefixes with its neighbours.
+        order.sort_by(|a, b| jobs[*a].tokens.cmp(&jobs[*b].tokens));
+        let mut batch = Batch::default();
+        let result = self.score_sorted(jobs, &order, &mut batch, &mut scored, cancelled);
+        for sequence in batch.shared.into_iter().chain(batch.pending.into_iter().map(|p| p.sequence)) {
+            self.pool.release(sequence);
+        }
+        self.evict();
+        result.map(|()| scored)
+    }
+
+    fn score_sorted(
+        &mut self,
+        jobs: &[Job],
+        order: &[usize],
+        batch: &mut Batch,
+        scored: &mut [Scored],
+        cancelled: &AtomicBool,
+    ) -> Result<(), LmError> {
+        for (at, &index) in order.iter().enumerate() {
+            let job = &jobs[index];
+            // The hidden state before the first scored token is computed here, so its token cannot be taken from a cache.
+            let reusable = job.from - 1;
+            let mut sequence = self.longest(&batch.shared, &job.tokens[..reusable]);
+            scored[index].cached = sequence.tokens.len();
+            let shared = order.get(at + 1).map_or(0, |next| {
+                let next = &jobs[*next];
+                common_prefix(&job.tokens[..reusable], &next.tokens[..next.from - 1])
+            });
+            if shared >= sequence.tokens.len() + WORTH_SHARING {
+                self.prefill(&mut sequence, &job.tokens[..shared], cancelled)?;
+                batch.shared.push(sequence.fork(shared));
+            }
+            batch.rows += job.tokens.len() - 1 - sequence.tokens.len();
+            batch.pending.push(Pending { job: index, sequence });
+            if batch.rows >= BATCH {
+                self.flush(jobs, batch, scored, cancelled)?;
+            }
+        }
+        self.flush(jobs, batch, scored, cancelled)
+    }
+
+    /// Evaluates the pending jobs together and keeps their contexts.
+    fn flush(
+        &mut self,
+        jobs: &[Job],
+        batch: &mut Batch,
+        scored: &mut [Scored],
+        cancelled: &AtomicBool,
+    ) -> Result<(), LmError> {
+        batch.rows = 0;
+        let pending = std::mem::take(&mut batch.pending);
+        let indices: Vec<usize> = pending.iter().map(|p| p.job).collect();
+        let mut sequences: Vec<Sequence> = pending.into_iter().map(|p| p.sequence).collect();
+        let result = self.evaluate(jobs, &indices, &mut sequences, scored, cancelled);
+        for (sequence, job) in sequences.into_iter().zip(indices) {
+            if result.is_ok() {
+                self.retain(sequence.fork(jobs[job].from));
+            }
+            self.pool.release(sequence);
+        }
+        result
+    }
+
+    fn evaluate(
+        &mut self,
+        jobs: &[Job],
+        indices: &[usize],
+        sequences: &mut [Sequence],
+        scored: &mut [Scored],
+        cancelled: &AtomicBool,
+    ) -> Result<(), LmError> {
+        let mut todo = Vec::new();
+        for (at, (sequence, job)) in sequences.iter_mut().zip(indices).enumerate() {
+            let start = sequence.tokens.len();
+            // The last token's own hidden state predicts what nobody asked for.
+            let tokens = &jobs[*job].tokens[start..jobs[*job].tokens.len() - 1];
+            self.pool.extend(sequence, tokens)?;
+            todo.push(Rows { sequence: at, start, count: tokens.len() });
+        }
+        for rows in chunks(&todo) {
+            let hidden = self.network.forward(sequences, &rows, cancelled)?;
+            self.read_logprobs(jobs, indices, &rows, &hidden, scored)?;
+        }
+        Ok(())
+    }
+
+    /// Log-probabilities of the scored tokens that `rows` predict.
+    fn read_logprobs(
+        &self,
+        jobs: &[Job],
+        indices: &[usize],
+        rows: &[Rows],
+        hidden: &[f32],
+        scored: &mut [Scored],
+    ) -> Result<(), LmError> {
+        let width = self.network.config.width;
+        let (mut wanted, mut targets, mut owners) = (Vec::new(), Vec::new(), Vec::new());
+        let mut lines = hidden.chunks_exact(width);
+        for span in rows {
+            let job = &jobs[indices[span.sequence]];
+            for (position, line) in (span.start..span.start + span.count).zip(&mut lines) {
+                if position + 1 >= job.from {
+                    wanted.extend_from_slice(line);
+                    targets.push(job.tokens[position + 1]);
+                    owners.push(indices[span.sequence]);
+                }
+            }
+        }
+        let rows_at_once = (LOGITS / self.network.vocabulary).max(1);
+        let mut logprobs = Vec::with_capacity(targets.len());
+        for (hidden, targets) in wanted.chunks(rows_at_once * width).zip(targets.chunks(rows_at_once)) {
+            logprobs.extend(self.network.logits(hidden, |logits| {
+                let mut out = vec![0f32; targets.len()];
+                parallel::chunks(&mut out, 4, |task, chunk| {
+                    for (at, out) in chunk.iter_mut().enumerate() {
+                        let row = task * 4 + at;
+                        let line = &logits[row * self.network.vocabulary..][..self.network.vocabulary];
+                        *out = (f64::from(line[targets[row] as usize]) - simd::log_sum_exp(line)) as f32;
+                    }
+                });
+                out
+            })?);
+        }
+        for (logprob, owner) in logprobs.into_iter().zip(owners) {
+            scored[owner].logprobs.push(logprob);
+        }
+        Ok(())
+    }
+
+    /// Evaluates `tokens`, which begin with the sequence's own, as far as the sequence does not hold them yet, and returns the
+    /// residual stream of the last of them; empty when there was nothing to evaluate.
+    pub(super) fn prefill(
+        &mut self,
+        sequence: &mut Sequence,
+        tokens: &[u32],
+        cancelled: &AtomicBool,
+    ) -> Result<Vec<f32>, LmError> {
+        let mut last = Vec::new();
+        for chunk in tokens[sequence.tokens.len()..].chunks(CHUNK) {
+            let rows = Rows { sequence: 0, start: sequence.tokens.len(), count: chunk.len() };
+            self.pool.extend(sequence, chunk)?;
+            let hidden = self.network.forward(std::slice::from_mut(sequence), &[rows], cancelled)?;
+            last = hidden[hidden.len() - self.network.config.width..].to_vec();
+        }
+        Ok(last)
+    }
+
+    /// A fork of what holds the most of `tokens`' beginning: `shared`, or a sequence kept from earlier.
+    pub(super) fn longest(&mut self, shared: &[Sequence], tokens: &[u32]) -> Sequence {
+        let best = |sequences: &mut dyn Iterator<Item = &Sequence>| {
+            sequences.map(|s| s.shared(tokens)).enumerate().max_by_key(|(_, length)| *length).unwrap_or((0, 0))
+        };
+        let (kept, kept_length) = best(&mut self.retained.iter());
+        let (fresh, fresh_length) = best(&mut shared.iter());
+        if kept_length.max(fresh_length) == 0 {
+            return Sequence::default();
+        }
+        if fresh_length >= kept_length {
+            return shared[fresh].fork(fresh_length);
+        }
+        let Some(used) = self.retained.remove(kept) else { return Sequence::default() };
+        let fork = used.fork(kept_length);
+        self.retained.push_back(used);
+        fork
+    }
+
+    /// Keeps a sequence for later calls, in place of those that it contains.
+    pub(super) fn retain(&mut self, sequence: Sequence) {
+        if self.retained.iter().any(|kept| kept.shared(&sequence.tokens) == sequence.tokens.len()) {
+            self.pool.release(sequence);
+            return;
+        }
+        let kept = std::mem::take(&mut self.retained);
+        for old in kept {
+            if old.shared(&sequence.tokens) == old.tokens.len() {
+                self.pool.release(old);
+            } else {
+                self.retained.push_back(old);
+            }
+        }
+        self.retained.push_back(sequence);
+    }
+
+    /// Forgets the least recently used sequences beyond the limits.
+    pub(super) fn evict(&mut self) {
+        while self.retained.len() > RETAINED || self.pool.live_bytes() > RETAINED_BYTES {
+            let Some(oldest) = self.retained.pop_front() else { break };
+            self.pool.release(oldest);
+        }
+        self.pool.trim(RETAINED_BYTES);
+    }
+}
+
+/// The jobs of one call that wait to be evaluated, and the prefixes evaluated for several of them.
+#[derive(Default)]
+struct Batch {
+    shared: Vec<Sequence>,
+    pending: Vec<Pending>,
+    rows: usize,
+}
+
+/// Cuts rows into passes of at most [`CHUNK`] rows, each sequence's in order.
+fn chunks(todo: &[Rows]) -> Vec<Vec<Rows>> {
+    let mut passes: Vec<Vec<Rows>> = Vec::new();
+    let mut room = 0;
+    for rows in todo {
+        let (mut start, end) = (rows.start, rows.start + rows.count);
+        while start < end {
+            if room == 0 {
+                passes.push(Vec::new());
+                room = CHUNK;
+            }
+            let count = room.min(end - start);
+            if let Some(pass) = passes.last_mut() {
+                pass.push(Rows { sequence: rows.sequence, start, count });
+            }
+            (start, room) = (start + count, room - count);
+        }
+    }
+    passes
+}

@@ -1,0 +1,34 @@
+//! Why a model file cannot be used: one line a kind, each with the place, the cause and the remedy.
+
+use crate::lm::LmError;
+
+/// A model file that cannot be used. `name` is the file's path, or what the bundled model is called.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GgufError {
+    #[error("{name}: cannot be read: {reason}")]
+    Unreadable { name: String, reason: String },
+    #[error("{name}: not a GGUF file (it begins with {begins}); give a model in GGUF format")]
+    NotGguf { name: String, begins: String },
+    #[error("{name}: damaged or truncated: {reason}; copy or download the file again")]
+    Damaged { name: String, reason: String },
+    #[error("{name}: the architecture `{architecture}` is not supported; supported are llama, qwen2 and qwen3")]
+    Architecture { name: String, architecture: String },
+    #[error("{name}: {what} is missing; convert the model again with a current converter")]
+    Missing { name: String, what: String },
+    #[error("{name}: {what} is not supported; {remedy}")]
+    Unsupported { name: String, what: String, remedy: &'static str },
+    #[error(
+        "{name}: not enough memory: the model needs about {need} MiB, {have} MiB are free; use a smaller quantisation or model"
+    )]
+    NoMemory { name: String, need: u64, have: u64 },
+}
+
+/// Faults of the matrix library are faults of this computation: no number may be made of it.
+pub(super) fn invalid(error: candle_core::Error) -> LmError {
+    LmError::Invalid(first_line(&error.to_string()))
+}
+
+/// Without the backtrace that the library appends when one is asked for.
+pub(super) fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}

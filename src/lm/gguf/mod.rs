@@ -1,0 +1,32 @@
+//! The in-process engine: GGUF files of the llama, qwen2 and qwen3 architectures, as scorer and generator.
+//!
+//! The weights are multiplied by candle's kernels in the quantisation they are stored in; attention, cache,
+//! tokenizer rules and sampling are here. Frames and chat templates are rendered elsewhere ([`crate::lm::frame`]).
+//!
+//! From the ground up: `file` → `config`, `tokenizer`, `linear` → `network` over `cache`, `attention`, `simd`, `parallel` →
+//! `engine` (scoring), `generate` over `sample`, `answer` → `model`, `prompt` → `backend`.
+
+mod answer;
+mod attention;
+mod backend;
+mod cache;
+mod config;
+mod engine;
+mod error;
+mod file;
+mod generate;
+mod linear;
+mod model;
+mod network;
+mod parallel;
+mod prompt;
+mod sample;
+mod simd;
+mod tokenizer;
+
+pub use backend::{Backend, ContextFrame, ConversationFrame, RawScore};
+pub use config::{Architecture, Config};
+pub use error::GgufError;
+pub use linear::Precision;
+pub use model::Model;
+pub use tokenizer::{Encoded, Special, Tokenizer};

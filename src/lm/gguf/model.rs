@@ -1,0 +1,126 @@
+//! A model file opened for use: weights, tokenizer and what the file says about itself.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::config::Config;
+use super::error::GgufError;
+use super::file::{GgufFile, Sizes, Source};
+use super::linear::{Loader, Precision};
+use super::network::Network;
+use super::tokenizer::Tokenizer;
+use crate::reer::Identity;
+
+/// A loaded model; cheap to clone, the weights are shared.
+#[derive(Clone)]
+pub struct Model {
+    pub(super) network: Arc<Network>,
+    tokenizer: Arc<Tokenizer>,
+    identity: Identity,
+    chat_template: Option<Arc<str>>,
+}
+
+impl Model {
+    /// Opens a model file; its identity has the kind `gguf`.
+    ///
+    /// # Errors
+    /// One [`GgufError`] a kind of fault: no file, not a GGUF, damaged, an architecture, quantisation or tokenizer
+    /// that is not supported, no memory.
+    pub fn open(path: &Path) -> Result<Model, GgufError> {
+        Model::open_as(path, Precision::Auto)
+    }
+
+    /// Opens a model file with its weights kept as told.
+    ///
+    /// # Errors
+    /// As [`Model::open`].
+    pub fn open_as(path: &Path, precision: Precision) -> Result<Model, GgufError> {
+        let stem = path.file_stem().map_or_else(|| "model".to_owned(), |stem| stem.to_string_lossy().into_owned());
+        Model::load(GgufFile::open(path)?, precision, "gguf", stem)
+    }
+
+    /// Opens a model that is compiled in, under the identity's `kind` (such as `bundled`), which messages call it too.
+    ///
+    /// # Errors
+    /// As [`Model::open`].
+    pub fn from_bytes(bytes: &'static [u8], kind: &str) -> Result<Model, GgufError> {
+        let file = GgufFile::parse(format!("the {kind} model"), Source::Static(bytes))?;
+        Model::load(file, Precision::Auto, kind, kind.to_owned())
+    }
+
+    fn load(file: GgufFile, precision: Precision, kind: &str, fallback: String) -> Result<Model, GgufError> {
+        let sizes = file.tensor_sizes()?;
+        let precision = precision.settled(sizes.weights);
+        check_memory(&file, sizes, precision)?;
+        // The digest reads what the weights are copied from: side by side they cost the time of one.
+        let (network, tokenizer, digest) = std::thread::scope(|scope| {
+            let digest = scope.spawn(|| blake3::hash(&file.bytes));
+            let tokenizer = scope.spawn(|| Tokenizer::load(&file));
+            let network = Network::load(Loader { file: &file, precision });
+            (network, tokenizer.join(), digest.join())
+        });
+        let crashed = |_| file.damaged("reading it failed unexpectedly");
+        let (network, tokenizer, digest) = (network?, tokenizer.map_err(crashed)??, digest.map_err(crashed)?);
+        if tokenizer.len() > network.vocabulary {
+            let (tokens, rows) = (tokenizer.len(), network.vocabulary);
+            return Err(file.damaged(format!("it has {tokens} tokens but embeddings for {rows}")));
+        }
+        let identity = Identity {
+            kind: kind.to_owned(),
+            model: file.text("general.name").filter(|name| !name.trim().is_empty()).map_or(fallback, str::to_owned),
+            revision: Some(digest.to_hex()[..16].to_owned()),
+        };
+        Ok(Model {
+            network: Arc::new(network),
+            tokenizer: Arc::new(tokenizer),
+            identity,
+            chat_template: file.text("tokenizer.chat_template").map(Arc::from),
+        })
+    }
+
+    /// Sizes and constants of the model.
+    pub fn config(&self) -> &Config {
+        &self.network.config
+    }
+
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// Who computed what this model computes.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The file's chat template, a Jinja text.
+    pub fn chat_template(&self) -> Option<&str> {
+        self.chat_template.as_deref()
+    }
+
+    /// How a special token is spelled, for the chat template: `bos`, `eos`, `unknown` or `padding`.
+    pub fn special_spelling(&self, id: Option<u32>) -> Option<&str> {
+        self.tokenizer.spelling(id?)
+    }
+}
+
+fn check_memory(file: &GgufFile, sizes: Sizes, precision: Precision) -> Result<(), GgufError> {
+    let need = match precision {
+        Precision::Plain => sizes.weights * 4,
+        // The weights and what the fast kernels arrange of them for themselves, or f32 made of f16.
+        Precision::Stored | Precision::Auto => sizes.bytes * 2,
+    };
+    match available_memory() {
+        Some(have) if have < need => {
+            Err(GgufError::NoMemory { name: file.name.clone(), need: need >> 20, have: have >> 20 })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Bytes that can be had without swapping, where the system says (Linux); elsewhere allocation fails by itself.
+fn available_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}

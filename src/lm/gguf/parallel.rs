@@ -1,0 +1,29 @@
+//! Work shared among the threads that also compute the matrix products.
+//!
+//! The quantised products run on a pool whose workers spin for a moment after each; a second pool beside it would
+//! fight it for the cores, so everything else of a layer runs on the same one.
+
+use std::sync::{Mutex, PoisonError};
+
+/// Calls `work` with each piece of `output` (all `size` long but the last) and its index, on all threads.
+pub(super) fn chunks(output: &mut [f32], size: usize, work: impl Fn(usize, &mut [f32]) + Sync) {
+    items(output.chunks_mut(size.max(1)).enumerate().collect(), |(at, chunk)| work(at, chunk));
+}
+
+/// Calls `work` once with each item, on all threads, in no order.
+pub(super) fn items<T: Send>(items: Vec<T>, work: impl Fn(T) + Sync) {
+    if items.len() < 2 {
+        items.into_iter().for_each(work);
+        return;
+    }
+    let queue = Mutex::new(items.into_iter());
+    candle_core::utils::barrier_pool().execute(|_| {
+        loop {
+            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+            match next {
+                Some(item) => work(item),
+                None => break,
+            }
+        }
+    });
+}

@@ -1,0 +1,152 @@
+//! Choosing the next token from logits: temperature, then top-k, top-p and min-p, as vLLM orders them.
+
+use crate::reer::search::Sampling;
+
+/// Pseudo-random numbers of a sample (SplitMix64, Steele et al. 2014): small, and the same on every machine.
+#[derive(Debug, Clone)]
+pub(super) struct Random {
+    state: u64,
+}
+
+impl Random {
+    pub(super) fn new(seed: u64) -> Random {
+        Random { state: seed }
+    }
+
+    /// Uniform in [0, 1).
+    fn unit(&mut self) -> f64 {
+        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+/// Candidates sorted at first; the nucleus is nearly always among them.
+const FIRST_SORTED: usize = 64;
+
+/// One token of `logits`. A temperature of 0 takes the likeliest.
+pub(super) fn sample(logits: &[f32], sampling: &Sampling, random: &mut Random) -> u32 {
+    let best = (0..logits.len()).max_by(|a, b| logits[*a].total_cmp(&logits[*b]).then(b.cmp(a))).unwrap_or(0);
+    if sampling.temperature <= 0.0 {
+        return best as u32;
+    }
+    let max = f64::from(logits[best]);
+    let mut weights: Vec<(u32, f64)> = (0u32..)
+        .zip(logits)
+        .map(|(id, logit)| (id, ((f64::from(*logit) - max) / sampling.temperature).exp()))
+        .collect();
+    let kept = keep(&mut weights, sampling);
+    let total: f64 = kept.iter().map(|(_, weight)| weight).sum();
+    let mut left = random.unit() * total;
+    for (id, weight) in kept.iter() {
+        left -= weight;
+        if left < 0.0 {
+            return *id;
+        }
+    }
+    kept.last().map_or(best as u32, |(id, _)| *id)
+}
+
+/// The candidates that may be chosen, likeliest first.
+fn keep<'a>(weights: &'a mut [(u32, f64)], sampling: &Sampling) -> &'a [(u32, f64)] {
+    let all = weights.len();
+    let top_k = sampling.top_k.map_or(all, |k| if k == 0 { all } else { all.min(k as usize) });
+    if top_k < all {
+        weights.select_nth_unstable_by(top_k, likelier);
+    }
+    let weights = &mut weights[..top_k];
+    let total: f64 = weights.iter().map(|(_, weight)| weight).sum();
+    let mut nucleus = weights.len();
+    if sampling.top_p < 1.0 {
+        nucleus = nucleus_size(weights, sampling.top_p.max(0.0) * total);
+    } else {
+        weights.sort_unstable_by(likelier);
+    }
+    let floor = sampling.min_p.unwrap_or(0.0) * weights.first().map_or(0.0, |(_, weight)| *weight);
+    let kept = weights[..nucleus].iter().take_while(|(_, weight)| *weight >= floor).count();
+    &weights[..kept.max(1).min(weights.len())]
+}
+
+/// Sorts the front of `weights` until it holds `mass`, and returns how many that takes.
+fn nucleus_size(weights: &mut [(u32, f64)], mass: f64) -> usize {
+    let mut sorted = FIRST_SORTED;
+    loop {
+        if sorted < weights.len() {
+            weights.select_nth_unstable_by(sorted, likelier);
+        }
+        let front = sorted.min(weights.len());
+        weights[..front].sort_unstable_by(likelier);
+        let mut sum = 0.0;
+        for (at, (_, weight)) in weights[..front].iter().enumerate() {
+            sum += weight;
+            if sum >= mass {
+                return at + 1;
+            }
+        }
+        if front == weights.len() {
+            return front;
+        }
+        sorted *= 8;
+    }
+}
+
+fn likelier(a: &(u32, f64), b: &(u32, f64)) -> std::cmp::Ordering {
+    b.1.total_cmp(&a.1).then(a.0.cmp(&b.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(temperature: f64, top_p: f64, top_k: Option<u32>, min_p: Option<f64>) -> Sampling {
+        Sampling { temperature, top_p, top_k, min_p, max_tokens: 1 }
+    }
+
+    /// Shares of 20,000 draws from probabilities 0.5, 0.3, 0.15, 0.05.
+    fn shares(sampling: &Sampling) -> Vec<f64> {
+        let logits: Vec<f32> = [0.05f32, 0.5, 0.15, 0.3].iter().map(|p| p.ln()).collect();
+        let mut random = Random::new(7);
+        let mut counts = [0u32; 4];
+        (0..20_000).for_each(|_| counts[sample(&logits, sampling, &mut random) as usize] += 1);
+        counts.iter().map(|c| f64::from(*c) / 20_000.0).collect()
+    }
+
+    #[test]
+    fn each_filter_keeps_what_it_should() {
+        let cases = [
+            (settings(1.0, 1.0, None, None), [0.05, 0.5, 0.15, 0.3]),
+            (settings(0.0, 1.0, None, None), [0.0, 1.0, 0.0, 0.0]),
+            (settings(1.0, 1.0, Some(2), None), [0.0, 0.625, 0.0, 0.375]),
+            (settings(1.0, 0.79, None, None), [0.0, 0.625, 0.0, 0.375]),
+            (settings(1.0, 0.81, None, None), [0.0, 0.5263, 0.1579, 0.3158]),
+            (settings(1.0, 0.0, None, None), [0.0, 1.0, 0.0, 0.0]),
+            (settings(1.0, 1.0, None, Some(0.25)), [0.0, 0.5263, 0.1579, 0.3158]),
+            (settings(0.5, 1.0, None, None), [0.0068, 0.6849, 0.0616, 0.2466]),
+        ];
+        for (sampling, want) in cases {
+            for (got, want) in shares(&sampling).iter().zip(want) {
+                assert!((got - want).abs() < 0.015, "{sampling:?}: {got} is not {want}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_seed_gives_one_row_of_tokens() {
+        let logits: Vec<f32> = (0..500).map(|i| ((i * 7919) % 97) as f32 * 0.05).collect();
+        let draw = |seed| {
+            let mut random = Random::new(seed);
+            (0..50).map(|_| sample(&logits, &settings(0.8, 0.95, None, None), &mut random)).collect::<Vec<_>>()
+        };
+        assert_eq!(draw(3), draw(3));
+        assert_ne!(draw(3), draw(4));
+    }
+
+    #[test]
+    fn a_flat_distribution_keeps_a_wide_nucleus() {
+        let logits = vec![0.0f32; 5000];
+        let mut weights: Vec<(u32, f64)> = (0u32..).zip(&logits).map(|(id, _)| (id, 1.0)).collect();
+        assert_eq!(keep(&mut weights, &settings(1.0, 0.9, None, None)).len(), 4500);
+    }
+}

@@ -1,0 +1,53 @@
+//! What can go wrong with a session's file, by what the caller can do about it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a session cannot be written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadOnly {
+    /// Another writer has it; it can be followed.
+    #[error("another process is writing it")]
+    Locked,
+    /// A line in the middle is not as it was written. Nothing is cut.
+    #[error("line {line} is damaged ({why}); nothing was changed, `retrace check` lists every damaged line")]
+    Damaged { line: u64, why: String },
+    /// A newer program wrote it.
+    #[error("it has the schema {0}, which is newer than this program; update retrace to write it")]
+    NewerSchema(String),
+    /// The file system does not let this user write it.
+    #[error("this user may not write it")]
+    Forbidden,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    #[error("{}: {why}", path.display())]
+    NotASession { path: PathBuf, why: String },
+    /// It can be read, and followed, but not written.
+    #[error("{} is read-only: {why}", path.display())]
+    ReadOnly { path: PathBuf, why: ReadOnly },
+    #[error("{} is there already", path.display())]
+    Exists { path: PathBuf },
+    #[error("{}: cannot {doing}: {source}", path.display())]
+    Io { path: PathBuf, doing: &'static str, source: io::Error },
+    /// The event was not written.
+    #[error("the event {event} cannot be recorded: {why}")]
+    Unrecordable { event: String, why: String },
+    #[error("{}: there is no {asked}; the last is {last}", path.display())]
+    NoSuchMoment { path: PathBuf, asked: String, last: String },
+}
+
+impl SessionError {
+    /// Makes an IO error that names its place.
+    pub(super) fn io(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> SessionError {
+        let path = path.to_owned();
+        move |source| SessionError::Io { path, doing, source }
+    }
+
+    /// True when the disk is full or a quota is used up.
+    pub fn is_full(&self) -> bool {
+        use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        matches!(self, SessionError::Io { source, .. } if matches!(source.kind(), StorageFull | QuotaExceeded | FileTooLarge))
+    }
+}

@@ -1,0 +1,84 @@
+//! What an export holds and where it came from.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use super::folder::WrittenFile;
+use super::row::Row;
+use super::{Format, Options, Queue, Refused, Report};
+use crate::session::{State, clock, hash16};
+
+/// The schema of the manifest.
+pub(super) const SCHEMA: &str = "retrace.export/1";
+
+/// A session that went in, as it was when it was read.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Journal {
+    id: String,
+    vid: String,
+    path: PathBuf,
+    bytes: usize,
+    /// BLAKE3 of the file, 16 hex digits.
+    blake3: String,
+    last_seq: u64,
+}
+
+impl Journal {
+    pub fn new(path: &Path, bytes: &[u8], state: &State, row: &Row) -> Journal {
+        Journal {
+            id: row.id.clone(),
+            vid: row.version.clone(),
+            path: path.to_owned(),
+            bytes: bytes.len(),
+            blake3: hash16(bytes),
+            last_seq: state.last_seq,
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Counts {
+    sessions: usize,
+    exported: usize,
+    not_kept: usize,
+    refused: BTreeMap<String, usize>,
+}
+
+/// `manifest.json`.
+#[derive(Debug, Serialize)]
+pub(super) struct Manifest<'a> {
+    schema: &'static str,
+    created: String,
+    tool_version: &'static str,
+    queue: Queue,
+    formats: &'a [Format],
+    counts: Counts,
+    files: &'a [WrittenFile],
+    refused: &'a [Refused],
+    journals: Vec<Journal>,
+    note: &'static str,
+}
+
+impl<'a> Manifest<'a> {
+    pub fn new(now: OffsetDateTime, options: &'a Options, report: &'a Report, journals: Vec<Journal>) -> Manifest<'a> {
+        let mut refused = BTreeMap::new();
+        for refusal in &report.refused {
+            *refused.entry(refusal.reason.clone()).or_default() += 1;
+        }
+        Manifest {
+            schema: SCHEMA,
+            created: clock::stamp(now),
+            tool_version: env!("CARGO_PKG_VERSION"),
+            queue: options.queue,
+            formats: &options.formats,
+            counts: Counts { sessions: report.sessions, exported: report.exported, not_kept: report.not_kept, refused },
+            files: &report.files,
+            refused: &report.refused,
+            journals,
+            note: "the sessions were only read; this manifest is the record of the export",
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Exports finished trajectories in the shapes trainers load: chosen, checked, written whole or not at all.
+//!
+//! Sessions are only read: what went where is in the export's manifest, not in their journals.
+
+mod folder;
+mod manifest;
+mod refuse;
+mod row;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use self::folder::{Shapes, WrittenFile};
+use self::manifest::{Journal, Manifest};
+use self::row::Row;
+use super::library::Library;
+use super::{SessionError, Verdict, read};
+
+/// A shape of exported rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// `messages`: a conversation, the thinking inline.
+    Messages,
+    /// `prompt` and `completion`, both conversations.
+    PromptCompletion,
+    /// `conversations` with `from` and `value`, for LLaMA-Factory.
+    Sharegpt,
+}
+
+impl Format {
+    pub const ALL: [Format; 3] = [Format::Messages, Format::PromptCompletion, Format::Sharegpt];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Messages => "messages",
+            Format::PromptCompletion => "prompt-completion",
+            Format::Sharegpt => "sharegpt",
+        }
+    }
+}
+
+/// Text that names no format.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a format of this version: expected messages, prompt-completion or sharegpt")]
+pub struct NotAFormat(String);
+
+impl std::str::FromStr for Format {
+    type Err = NotAFormat;
+
+    fn from_str(text: &str) -> Result<Format, NotAFormat> {
+        Format::ALL.into_iter().find(|format| format.name() == text).ok_or_else(|| NotAFormat(text.to_owned()))
+    }
+}
+
+/// Which sessions go in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Queue {
+    /// Those a person kept.
+    Kept,
+    All,
+}
+
+/// What to export, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    pub formats: Vec<Format>,
+    pub queue: Queue,
+    /// Write into a folder that is not empty: files of an earlier export there are replaced, others stay.
+    pub force: bool,
+}
+
+/// A session that was to be exported and was not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Refused {
+    pub id: String,
+    pub file: PathBuf,
+    pub reason: String,
+}
+
+/// What an export did.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// Sessions looked at.
+    pub sessions: usize,
+    pub exported: usize,
+    /// Left out by the queue.
+    pub not_kept: usize,
+    pub refused: Vec<Refused>,
+    pub files: Vec<WrittenFile>,
+}
+
+/// Why nothing was exported.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    #[error("{} is not empty; choose another folder, or replace an earlier export there with --force", .0.display())]
+    NotEmpty(PathBuf),
+    #[error("{} lies inside the library, where every .jsonl is a session; choose a folder outside it", .0.display())]
+    InsideLibrary(PathBuf),
+    #[error("{}", nothing(.0))]
+    Nothing(Report),
+    #[error(transparent)]
+    Session(#[from] SessionError),
+}
+
+fn nothing(report: &Report) -> String {
+    let Report { sessions, not_kept, refused, .. } = report;
+    let first = refused.first().map(|r| format!(" (the first: {}: {})", r.id, r.reason)).unwrap_or_default();
+    let remedy = if *not_kept > 0 { "; keep some, or export everything with --queue all" } else { "" };
+    format!(
+        "nothing to export: of {sessions} sessions {not_kept} are not kept and {} are refused{first}{remedy}",
+        refused.len()
+    )
+}
+
+/// Exports the sessions of a folder, or one session file, into the folder `out`.
+///
+/// # Errors
+/// Nothing was exported, or writing failed; then `out` holds no new file under its final name but whole ones.
+pub fn export(from: &Path, out: &Path, options: &Options, now: OffsetDateTime) -> Result<Report, ExportError> {
+    folder::admit(from, out, options.force)?;
+    let candidates = candidates(from, options.queue)?;
+    let mut report = Report {
+        sessions: candidates.sessions,
+        exported: 0,
+        not_kept: candidates.sessions - candidates.files.len(),
+        refused: Vec::new(),
+        files: Vec::new(),
+    };
+    let mut shapes = Shapes::new(out, &options.formats);
+    let mut journals = Vec::new();
+    let mut versions: HashMap<String, String> = HashMap::new();
+    for (file, id) in candidates.files {
+        let shown = shown(&file, from);
+        match prepare(&file, &shown, &mut versions)? {
+            Ok((row, journal)) => {
+                shapes.write(&row)?;
+                journals.push(journal);
+            }
+            Err(reason) => report.refused.push(Refused { id, file: shown, reason }),
+        }
+    }
+    report.exported = journals.len();
+    if report.exported == 0 {
+        return Err(ExportError::Nothing(report));
+    }
+    report.files = shapes.finish()?;
+    let manifest = Manifest::new(now, options, &report, journals);
+    folder::conclude(out, &manifest, &report.files)?;
+    Ok(report)
+}
+
+/// A session's path as a report names it: under the library, or its bare name.
+fn shown(file: &Path, from: &Path) -> PathBuf {
+    match file.strip_prefix(from) {
+        Ok(under) if !under.as_os_str().is_empty() => under.to_owned(),
+        _ => file.file_name().unwrap_or_default().into(),
+    }
+}
+
+struct Candidates {
+    sessions: usize,
+    /// Path and id of those in the queue.
+    files: Vec<(PathBuf, String)>,
+}
+
+fn candidates(from: &Path, queue: Queue) -> Result<Candidates, SessionError> {
+    if !from.is_dir() {
+        let state = read(from)?.state;
+        let kept = queue == Queue::All || state.annotations.verdict() == Verdict::Keep;
+        return Ok(Candidates { sessions: 1, files: kept.then(|| (from.to_owned(), state.id)).into_iter().collect() });
+    }
+    let library = Library::open(from)?;
+    let sessions = library.entries().count();
+    let kept = library.entries().filter(|e| queue == Queue::All || e.summary.verdict == Verdict::Keep);
+    Ok(Candidates { sessions, files: kept.map(|entry| (entry.path, entry.summary.id)).collect() })
+}
+
+/// Reads one session and makes its row; the inner error is the reason to refuse it.
+fn prepare(
+    file: &Path,
+    shown: &Path,
+    versions: &mut HashMap<String, String>,
+) -> Result<Result<(Row, Journal), String>, SessionError> {
+    let bytes = std::fs::read(file).map_err(SessionError::io(file, "read it"))?;
+    let reading = super::read::fold(file, &bytes)?;
+    let row = match refuse::damage(&reading.health).and_then(|()| row::make(&reading.state)) {
+        Ok(row) => row,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    if let Some(first) = versions.insert(row.version.clone(), shown.display().to_string()) {
+        let reason = format!("the same query, trajectory and reference as in {first}");
+        versions.insert(row.version, first);
+        return Ok(Err(reason));
+    }
+    let journal = Journal::new(shown, &bytes, &reading.state, &row);
+    Ok(Ok((row, journal)))
+}
+
+/// True when `path` lies in `folder`, whether or not either is there yet.
+fn lies_in(path: &Path, folder: &Path) -> bool {
+    let resolved = |path: &Path| {
+        let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let there = absolute.ancestors().find_map(|a| Some((a.canonicalize().ok()?, absolute.strip_prefix(a).ok()?)));
+        there.map_or(absolute.clone(), |(real, rest)| real.join(rest))
+    };
+    folder.is_dir() && resolved(path).starts_with(resolved(folder))
+}

@@ -1,0 +1,67 @@
+//! Where a session stands, and its line in a list.
+
+use super::State;
+use crate::reer::Measures;
+use crate::reer::search::{Search, StopReason, Why};
+use crate::session::{ExampleRecord, Status, Summary};
+
+/// Characters of a title in a list.
+const TITLE_CHARS: usize = 80;
+
+impl State {
+    pub fn status(&self) -> Status {
+        let Some(search) = &self.search else { return Status::Fresh };
+        match search.stopped() {
+            None => Status::Unfinished,
+            Some(StopReason::Error) => Status::Failed,
+            Some(reason) if reason.is_final() => Status::Done,
+            Some(_) => Status::Unfinished,
+        }
+    }
+
+    /// What a list shows of this session.
+    pub fn summary(&self) -> Summary {
+        let search = self.search.as_ref();
+        let version = |node| search.and_then(|s| s.tree().get(node));
+        let best = search.and_then(Search::outcome).and_then(version);
+        let models = self.models.as_ref();
+        Summary {
+            id: self.id.clone(),
+            title: self.example.as_ref().map(title).unwrap_or_default(),
+            hash: self.example.as_ref().map(|example| example.hash.clone()).unwrap_or_default(),
+            status: self.status(),
+            verdict: self.annotations.verdict(),
+            stop: self.stop.as_ref().map(|stop| stop.reason),
+            steps: self.steps(),
+            accepted: search.map_or(0, accepted),
+            scorer: self.scorer.clone(),
+            objective: self.config.as_ref().map(|c| c.search.objective).or(models.map(|m| m.objective)),
+            baseline: search.and_then(|s| s.baseline().copied()),
+            initial: search.and_then(first_score),
+            best: best.and_then(|version| version.measures),
+            leak: best.and_then(|version| version.leak),
+            rating: self.annotations.rating(),
+            tags: self.annotations.tags().into_iter().map(str::to_owned).collect(),
+            metrics: self.metrics.clone(),
+        }
+    }
+}
+
+fn accepted(search: &Search) -> u32 {
+    search.decisions().iter().filter(|decision| decision.chosen.is_some()).count() as u32
+}
+
+/// The score of the first draft that has one.
+fn first_score(search: &Search) -> Option<Measures> {
+    let drafts = search.tree().iter().filter(|(_, v)| matches!(v.node.why, Why::Draft | Why::Import));
+    drafts.filter_map(|(_, version)| version.measures).next()
+}
+
+/// The first line of the query that is not blank.
+fn title(example: &ExampleRecord) -> String {
+    let line = example.query.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    match line.char_indices().nth(TITLE_CHARS) {
+        Some((at, _)) => format!("{}…", line[..at].trim_end()),
+        None => line.to_owned(),
+    }
+}

@@ -1,0 +1,105 @@
+//! The bundled model: it loads at once, agrees with its peers, and uses the thinking it is given.
+
+use std::time::Instant;
+
+use retrace::lm::frame::Framing;
+use retrace::lm::gguf::Backend;
+use retrace::lm::open::Opener;
+use retrace::lm::prompts::Prompts;
+use retrace::lm::spec::Spec;
+use retrace::lm::{Context, Scorer};
+use retrace::reer::{Example, Language, measure};
+use serde::Deserialize;
+
+/// A held-out excerpt with a plan made of its own key terms, and the plan of another excerpt.
+#[derive(Deserialize)]
+struct Passage {
+    id: String,
+    language: Language,
+    query: String,
+    reference: String,
+    plan: Vec<String>,
+    wrong_plan: Vec<String>,
+}
+
+/// Mean nll of y in nats per token behind each kind of thinking.
+struct Nll {
+    language: Language,
+    empty: f64,
+    plan: f64,
+    wrong_plan: f64,
+    copy: f64,
+}
+
+fn backend() -> std::sync::Arc<Backend> {
+    Opener::new(Prompts::load(None).unwrap(), Framing::Plain).model(&Spec::Bundled).unwrap()
+}
+
+async fn nll(scorer: &Backend, passage: Passage) -> Nll {
+    let example = Example {
+        id: passage.id,
+        query: passage.query,
+        reference: passage.reference,
+        language: passage.language,
+        category: None,
+        meta: Default::default(),
+    };
+    let y = example.scored_reference().to_owned();
+    let target = scorer.tokenize(&example).await.unwrap();
+    let thoughts = [String::new(), passage.plan.join("\n\n"), passage.wrong_plan.join("\n\n"), y.clone()];
+    let contexts = thoughts.map(|z| Context::Thinking { z });
+    let scores = scorer.score(&example, &target, &contexts).await;
+    let nll: Vec<f64> = scores.into_iter().map(|s| measure(&y, &target, &s.unwrap().logprobs).unwrap().nll.0).collect();
+    Nll { language: passage.language, empty: nll[0], plan: nll[1], wrong_plan: nll[2], copy: nll[3] }
+}
+
+#[tokio::test]
+async fn thinking_about_the_passage_helps_and_thinking_about_another_does_not() {
+    let scorer = backend();
+    let file = include_str!("../fixtures/heldout/passages.jsonl");
+    let mut passages = Vec::new();
+    for line in file.lines() {
+        passages.push(nll(&scorer, serde_json::from_str(line).unwrap()).await);
+    }
+    for language in [Language::En, Language::Zh] {
+        let of: Vec<&Nll> = passages.iter().filter(|p| p.language == language).collect();
+        let count = |holds: fn(&Nll) -> bool| of.iter().filter(|p| holds(p)).count();
+        let mean = |value: fn(&Nll) -> f64| of.iter().map(|p| value(p)).sum::<f64>() / of.len() as f64;
+        let (against_wrong, against_empty) = (count(|p| p.plan < p.wrong_plan), count(|p| p.plan < p.empty));
+        println!(
+            "{}: {} passages; own plan beats another's in {against_wrong}, an empty block in {against_empty}; mean gain \
+             {:.3} nats, of a copy {:.3}",
+            language.code(),
+            of.len(),
+            mean(|p| p.empty - p.plan),
+            mean(|p| p.empty - p.copy),
+        );
+        if language == Language::En {
+            assert_eq!(of.len(), 100);
+            assert!(against_wrong >= WRONG_PLAN_RATE, "{against_wrong} of 100 against another passage's plan");
+            assert!(against_empty >= EMPTY_RATE, "{against_empty} of 100 against an empty think block");
+        }
+    }
+}
+
+/// What this model reaches, of 100; the card has the same numbers.
+const WRONG_PLAN_RATE: usize = 80;
+const EMPTY_RATE: usize = 75;
+
+#[test]
+fn it_loads_at_once() {
+    let began = Instant::now();
+    let backend = backend();
+    println!("loaded in {} ms", began.elapsed().as_millis());
+    assert!(backend.model().config().context_length >= 4096);
+    assert_eq!(backend.model().identity().kind, "bundled");
+}
+
+#[tokio::test]
+async fn control_tokens_spelled_in_a_text_are_plain_text() {
+    let scorer = backend();
+    let tokenizer = scorer.model().tokenizer();
+    let think = tokenizer.encode_markup("<think>", true).unwrap().ids;
+    assert_eq!(think.len(), 1, "the vocabulary has the tag as a control token");
+    assert!(!tokenizer.encode("a <think> b").unwrap().ids.contains(&think[0]));
+}

@@ -1,0 +1,11 @@
+//! Sessions as files: the laws of the journal and its state, and what is built on them.
+
+mod export;
+mod laws;
+mod library;
+mod pairs;
+mod processes;
+mod recovery;
+mod schema;
+pub(crate) mod scripted;
+mod undo;
