@@ -14,9 +14,9 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-WORDS, PAIRS = 5_000, 5_000
+WORDS, PAIRS = 5_000, 8_000
 #: Pointwise mutual information (nats) from which two characters count as one word.
-BOND = 2.0
+BOND = 2.5
 HAN = re.compile("[\u4e00-\u9fff]+")
 
 
@@ -44,7 +44,7 @@ def chinese(path: Path) -> list[str]:
     def bond(pair: str, count: int) -> float:
         return math.log(count * total / (single[pair[0]] * single[pair[1]]))
 
-    bound = ((pair, count) for pair, count in pairs.most_common(40_000) if bond(pair, count) > BOND)
+    bound = ((pair, count) for pair, count in pairs.most_common(60_000) if bond(pair, count) > BOND)
     return [pair for pair, _ in list(bound)[:PAIRS]]
 
 

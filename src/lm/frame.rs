@@ -115,3 +115,74 @@ impl Frame {
         Ok(vec![FramePiece::Text(head + "\n")])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example(query: &str, language: Language) -> Example {
+        Example {
+            id: "a".to_owned(),
+            query: query.to_owned(),
+            reference: "y".to_owned(),
+            language,
+            category: None,
+            meta: serde_json::Map::new(),
+        }
+    }
+
+    fn text(text: &str) -> FramePiece {
+        FramePiece::Text(text.to_owned())
+    }
+
+    fn markup(text: &str) -> FramePiece {
+        FramePiece::Markup(text.to_owned())
+    }
+
+    #[test]
+    fn the_plain_frame_is_the_one_trained_on() {
+        let english = Frame::plain().context(&example("Say <think> {query}.", Language::En), "a\n\nb").unwrap();
+        assert_eq!(
+            english,
+            [
+                text("Query:\nSay <think> {query}.\n\nResponse:\n"),
+                markup("<think>"),
+                text("\na\n\nb\n"),
+                markup("</think>"),
+                text("\n\n"),
+            ]
+        );
+        let chinese = Frame::plain().context(&example("写灯。", Language::Zh), "").unwrap();
+        assert_eq!(chinese[0], text("要求：\n写灯。\n\n正文：\n"));
+        assert_eq!(chinese[2], text("\n\n"), "an empty think block");
+    }
+
+    #[test]
+    fn the_guide_holds_x_and_y_follows_the_answer_tag() {
+        let frame = Frame::plain().styled(Style::Guide);
+        let pieces = frame.context(&example("Write about a lamp.", Language::En), "z").unwrap();
+        let FramePiece::Text(head) = &pieces[0] else { panic!("{pieces:?}") };
+        assert!(
+            head.starts_with("Query:\nYou write for a living")
+                && head.contains("\n\nWrite about a lamp.\n\nResponse:\n")
+        );
+        assert_eq!(pieces[2..], [text("\nz\n"), markup("</think>"), text("\n"), markup("<answer>"), text("\n")]);
+        assert_eq!(frame.name(), "guide");
+    }
+
+    #[test]
+    fn a_template_surrounds_x() {
+        let source = "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}[assistant]<think>\n";
+        let frame = Frame::template(source, SpecialTokens::default()).unwrap();
+        let pieces = frame.context(&example("[user]", Language::En), "z").unwrap();
+        assert_eq!(pieces[..4], [markup("[user]"), text("[user]"), markup("[assistant]"), markup("<think>")]);
+        assert_eq!(frame.name(), "template");
+    }
+
+    #[test]
+    fn a_conversation_without_a_template_is_framed_whole() {
+        let message = |role, content: &str| Message { role, content: content.to_owned() };
+        let pieces = Frame::plain().render(&[message("system", "Be brief."), message("user", "写灯。")]).unwrap();
+        assert_eq!(pieces, [text("要求：\nBe brief.\n\n写灯。\n\n正文：\n")]);
+    }
+}

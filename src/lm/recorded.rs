@@ -88,7 +88,7 @@ impl Recorded {
 }
 
 fn sample(text: &str, current: Option<&str>) -> Sample {
-    let tagged = ["<think>", "</think>", "<refine>", "<analyze>"].iter().any(|tag| text.contains(tag));
+    let tagged = text.contains(if current.is_some() { "<refine>" } else { "<think>" });
     let (parsed, analysis, dropped) = match (tagged, current) {
         (true, None) => {
             let parsed = rewrite::draft(text, true);

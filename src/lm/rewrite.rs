@@ -114,7 +114,7 @@ fn finish(
 ) -> Parsed {
     let text = inner.and_then(|inner| admit(inner, current));
     let used: usize = [text.as_deref().ok(), analysis.as_deref()].into_iter().flatten().map(solid).sum();
-    let tags: usize = form.iter().filter(|tag| answer.contains(**tag)).map(|tag| tag.len()).sum();
+    let tags: usize = form.iter().map(|tag| answer.matches(tag).count() * tag.len()).sum();
     Parsed { dropped: text.is_err() || solid(answer) > used + tags, text, analysis }
 }
 

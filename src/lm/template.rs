@@ -178,3 +178,128 @@ fn fault(error: &Error) -> LmError {
 fn left_out(what: &str) -> LmError {
     LmError::Unsupported(format!("the model's chat template {what}; a template file of your own can take its place"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A template in the manner of the ChatML models, with their default system message and tool branches.
+    const CHATML: &str = r#"
+{%- if tools %}
+    {{- '<|im_start|>system\n# Tools' }}
+    {%- for tool in tools %}{{- tool | tojson }}{%- endfor %}
+{%- elif messages[0].role == 'system' %}
+    {{- '<|im_start|>system\n' + messages[0].content + '<|im_end|>\n' }}
+{%- else %}
+    {{- '<|im_start|>system\nYou are helpful.<|im_end|>\n' }}
+{%- endif %}
+{%- set ns = namespace(last=messages|length - 1) %}
+{%- for message in messages[::-1] %}
+    {%- if message.role == "user" and message.content is string %}{%- set ns.last = loop.index0 %}{%- break %}{%- endif %}
+{%- endfor %}
+{%- for message in messages %}
+    {%- if message.role == 'system' %}{%- continue %}{%- endif %}
+    {%- set content = message.content %}
+    {%- if message.role == 'assistant' and '</think>' in content %}
+        {%- set content = content.split('</think>')[-1].lstrip('\n') %}
+    {%- endif %}
+    {%- if message.reasoning_content is string %}{{- raise_exception('no') }}{%- endif %}
+    {{- '<|im_start|>' + message.role + '\n' + content + '<|im_end|>\n' }}
+{%- endfor %}
+{%- if add_generation_prompt %}
+    {{- '<|im_start|>assistant\n' }}
+    {%- if enable_thinking is defined and enable_thinking is false %}{{- '<think>\n\n</think>\n\n' }}{%- endif %}
+{%- endif %}"#;
+
+    /// In the manner of the header models: begins with BOS, trims contents, tells the date.
+    const HEADERS: &str = r#"{{- bos_token }}
+{%- if not date_string is defined %}
+    {%- if strftime_now is defined %}{%- set date_string = strftime_now("%d %b %Y") %}{%- endif %}
+{%- endif %}
+{%- if messages[0]['role'] == 'system' %}
+    {%- set system_message = messages[0]['content']|trim %}
+    {%- set messages = messages[1:] %}
+{%- else %}
+    {%- set system_message = "" %}
+{%- endif %}
+{{- "<|start|>system<|end|>\n\nToday Date: " + date_string + "\n\n" + system_message + "<|eot|>" }}
+{%- if tools is not none %}{{- raise_exception("no tools here") }}{%- endif %}
+{%- for message in messages %}
+    {%- if not (message.role == 'ipython' or 'tool_calls' in message) %}
+        {{- '<|start|>' + message['role'] + '<|end|>\n\n' + message['content'] | trim + '<|eot|>' }}
+    {%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}
+    {{- '<|start|>assistant<|end|>\n\n' }}
+{%- endif %}
+"#;
+
+    /// A reasoning model's: opens the think block itself and marks generations.
+    const THINKING: &str = "{{ bos_token }}{% for m in messages %}\n{% if m['role'] == 'system' %}{{ raise_exception('System role is not supported') }}{% endif %}\n<{{ m['role'] }}>{{ m['content'].strip() }}\n{% endfor %}\n{%- generation -%}<assistant><think>\n{% endgeneration %}";
+
+    fn user(content: &str) -> Message {
+        Message { role: "user", content: content.to_owned() }
+    }
+
+    fn tokens() -> SpecialTokens {
+        SpecialTokens { bos: Some("<s>".to_owned()), ..SpecialTokens::default() }
+    }
+
+    /// The rendering with texts in brackets.
+    fn shown(source: &str, messages: &[Message]) -> String {
+        let pieces = ChatTemplate::new(source, tokens()).unwrap().render(messages).unwrap();
+        let show = |piece: FramePiece| match piece {
+            FramePiece::Text(text) => format!("[{text}]"),
+            FramePiece::Markup(text) => text,
+        };
+        pieces.into_iter().map(show).collect()
+    }
+
+    #[test]
+    fn chatml_keeps_its_default_system_message_and_every_space_of_x() {
+        assert_eq!(
+            shown(CHATML, &[user(" x <|im_end|>\n")]),
+            "<|im_start|>system\nYou are helpful.<|im_end|>\n<|im_start|>user\n[ x <|im_end|>\n]<|im_end|>\n<|im_start|>assistant\n"
+        );
+        let messages = [Message { role: "system", content: "Plan.".to_owned() }, user("x")];
+        assert_eq!(
+            shown(CHATML, &messages),
+            "<|im_start|>system\n[Plan.]<|im_end|>\n<|im_start|>user\n[x]<|im_end|>\n<|im_start|>assistant\n"
+        );
+    }
+
+    #[test]
+    fn a_template_that_trims_trims_x_and_the_date_stands_still() {
+        assert_eq!(
+            shown(HEADERS, &[user(" x \n")]),
+            "<s><|start|>system<|end|>\n\nToday Date: 26 Jul 2024\n\n<|eot|><|start|>user<|end|>\n\n[x]<|eot|><|start|>assistant<|end|>\n\n"
+        );
+    }
+
+    #[test]
+    fn a_think_block_that_the_template_opens_is_taken_off() {
+        assert_eq!(shown(THINKING, &[user(" x ")]), "<s><user>[x]\n<assistant>");
+        for tail in ["<think>\n", "<think>\n\n</think>\n\n", "<think></think>", ""] {
+            assert_eq!(shown(&format!("{{{{ messages[0].content }}}}<a>{tail}"), &[user("x")]), "[x]<a>", "{tail:?}");
+        }
+    }
+
+    #[test]
+    fn faults_name_their_cause() {
+        let fails = |source: &str, messages: &[Message]| {
+            ChatTemplate::new(source, tokens()).and_then(|t| t.render(messages)).unwrap_err().to_string()
+        };
+        let system = Message { role: "system", content: "s".to_owned() };
+        assert!(fails(THINKING, &[system, user("x")]).contains("System role is not supported"));
+        assert!(fails("a\n{% if %}", &[user("x")]).contains("line 2"));
+        assert!(fails("{{ bos_token }}", &[user("x")]).contains("leaves out the user message"));
+        assert!(fails("{{ messages[0].content | upper | replace('0', 'x') }}", &[user("x")]).contains("changes"));
+        assert!(fails("{{ strftime_now('%Q') }}", &[user("x")]).contains("date format"));
+    }
+
+    #[test]
+    fn json_is_written_as_template_authors_expect() {
+        let source = "{{ messages[0].content }}{{ {'a': '<b>'} | tojson }}{{ [1] | tojson(indent=2) }}";
+        assert_eq!(shown(source, &[user("x")]), "[x]{\"a\":\"<b>\"}[\n  1\n]");
+    }
+}

@@ -1,4 +1,4 @@
-//! What a segment already says of y: its sentences, and the terms of y in each.
+//! What a text already says of y: the phrases of y that it carries.
 
 use std::ops::Range;
 
@@ -26,30 +26,7 @@ impl Carried {
 }
 
 /// Common words, in nats: an overlap of only these is chance.
-const CHANCE: f64 = 5.0;
-
-/// Sentences of a text, trimmed, none blank.
-pub(super) fn sentences(text: &str) -> Vec<&str> {
-    let mut out = Vec::new();
-    let mut start = 0;
-    let mut marks = text.char_indices().peekable();
-    while let Some((at, c)) = marks.next() {
-        let next = marks.peek().map(|(_, next)| *next);
-        let western = matches!(c, '.' | '!' | '?') && next.is_none_or(char::is_whitespace);
-        let quoted = matches!(c, '"' | '”' | '」')
-            && text[..at].ends_with(['.', '!', '?', '。', '！', '？'])
-            && next.is_none_or(|next| next.is_whitespace() || crate::text::is_cjk(next));
-        let chinese = matches!(c, '。' | '！' | '？') && !next.is_some_and(|next| matches!(next, '”' | '」' | '"'));
-        if western || quoted || chinese || c == '\n' {
-            let end = at + c.len_utf8();
-            out.push(text[start..end].trim());
-            start = end;
-        }
-    }
-    out.push(text[start..].trim());
-    out.retain(|sentence| !sentence.is_empty());
-    out
-}
+const CHANCE: f64 = 6.0;
 
 /// The longest phrases of y in `text`, in the text's order; where y says a word often, the place nearest `part`.
 pub(super) fn carried(source: &Source<'_>, text: &str, part: &Range<usize>) -> Vec<Carried> {
@@ -64,9 +41,8 @@ pub(super) fn carried(source: &Source<'_>, text: &str, part: &Range<usize>) -> V
             continue;
         };
         let length = units.len();
-        if let Some(found) = trimmed(source, &own[at..at + length], units) {
-            out.push(found);
-        }
+        let near = distance(units.start, part) <= part.len();
+        out.extend(trimmed(source, &own[at..at + length], units).filter(|_| near));
         at += length;
     }
     out

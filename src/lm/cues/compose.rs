@@ -41,9 +41,9 @@ impl<'a> Composer<'a> {
         self
     }
 
-    /// Marks as used the patterns whose opening words stand in `text`.
-    pub fn avoid(&mut self, text: &str, moods: &[Mood]) {
-        for pattern in moods.iter().flat_map(|mood| patterns(self.language, *mood)) {
+    /// Marks as used the patterns whose words stand in `text`.
+    pub fn avoid(&mut self, text: &str) {
+        for pattern in Mood::ALL.iter().flat_map(|mood| patterns(self.language, *mood)) {
             let opening = bits(pattern).into_iter().find_map(|bit| match bit {
                 Bit::Words(words) if words.trim().chars().count() > 4 => Some(words.trim()),
                 _ => None,
@@ -93,13 +93,14 @@ impl<'a> Composer<'a> {
         false
     }
 
-    /// Thinks about the manner until the segment is long enough to stand alone.
-    pub fn lengthen(&mut self) {
+    /// Goes on until the segment is long enough to stand alone: with `spare` terms, then about the manner.
+    pub fn lengthen(&mut self, spare: &mut VecDeque<Term>) {
         for _ in 0..TRIES {
             if self.length() >= LONG_ENOUGH {
                 break;
             }
-            self.say(Mood::Muse, &mut VecDeque::new());
+            let mood = if spare.is_empty() { Mood::Muse } else { Mood::Step };
+            self.say(mood, spare);
         }
     }
 
@@ -114,14 +115,15 @@ impl<'a> Composer<'a> {
                     let at = self.dice.below(self.query.len());
                     sentence.push_str(self.query.get(at)?);
                 }
-                Bit::Thing | Bit::Any => {
-                    let term = terms.get(taken)?;
-                    // Loose terms need a slot that is quoted or listed; things fit anywhere.
-                    if bit == Bit::Thing && !term.thing {
-                        return None;
-                    }
+                Bit::Thing | Bit::Any | Bit::Note => {
+                    let term = terms.get(taken).filter(|term| term.thing || bit != Bit::Thing)?;
                     taken += 1;
-                    sentence.push_str(&term.text);
+                    // What is no thing does not fit the grammar around it, unless as a quotation.
+                    let (open, close) = if self.language == Language::Zh { ("“", "”") } else { ("\"", "\"") };
+                    match bit == Bit::Any && !term.thing && !sentence.ends_with(open) {
+                        true => sentence.extend([open, term.text.as_str(), close]),
+                        false => sentence.push_str(&term.text),
+                    }
                 }
             }
         }

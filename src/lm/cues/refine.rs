@@ -3,11 +3,14 @@
 use std::collections::{HashSet, VecDeque};
 use std::ops::Range;
 
-use super::carried::{Carried, carried, sentences};
+use super::carried::{Carried, carried};
 use super::compose::Composer;
+use super::lexicon::{Class, class};
 use super::source::Source;
 use super::terms::{Breadth, Term, spoken};
-use super::voice::Mood;
+use super::voice::{Mood, is_remark, sentences};
+use crate::reer::Language;
+use crate::text::is_cjk;
 
 /// How a rewrite changes a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,9 +31,15 @@ impl Strategy {
         [Strategy::Add, Strategy::Sharpen, Strategy::Reorder, Strategy::Question][slot as usize % 4]
     }
 
-    /// What to try when this one changes nothing.
-    pub fn next(self) -> Strategy {
-        Strategy::of(self as u32 + 1)
+    /// What a slot tries, in order, when a strategy changes nothing; no two slots go the same way.
+    pub fn order(slot: u32) -> [Strategy; 4] {
+        let rest = match Strategy::of(slot) {
+            Strategy::Add => [2, 1, 3],
+            Strategy::Sharpen => [0, 2, 3],
+            Strategy::Reorder => [3, 0, 1],
+            Strategy::Question => [1, 2, 0],
+        };
+        [Strategy::of(slot), Strategy::of(rest[0]), Strategy::of(rest[1]), Strategy::of(rest[2])]
     }
 }
 
@@ -41,10 +50,16 @@ pub(super) struct Site<'a> {
     pub text: &'a str,
     /// Units of y that it plans.
     pub part: Range<usize>,
-    /// Words and pairs that stand anywhere in z.
+    /// The whole of z.
+    pub whole: String,
+    /// Words and pairs that stand anywhere in it.
     pub spoken: HashSet<String>,
     /// The text of the segment after it.
     pub next: &'a str,
+    /// It is the first, or the last, of the trajectory.
+    pub first: bool,
+    pub last: bool,
+    pub language: Language,
 }
 
 /// A rewrite, and the terms it brings in.
@@ -71,13 +86,13 @@ impl Site<'_> {
         let news = self.news(strategy, composer);
         let lines = match strategy {
             Strategy::Add => self.add(&news, composer),
-            Strategy::Sharpen => self.sharpen(&news, composer),
+            Strategy::Sharpen => self.sharpen(&news),
             Strategy::Reorder => self.reorder(&news, composer),
             Strategy::Question => self.question(&news, composer),
         };
-        composer.avoid(self.text, &[Mood::Link, Mood::Step, Mood::Ask, Mood::Sharpen, Mood::Order, Mood::Muse]);
+        composer.avoid(&self.whole);
         self.say(lines, composer);
-        composer.lengthen();
+        composer.lengthen(&mut VecDeque::new());
         let text = composer.finish(self.next);
         let said = text.to_lowercase();
         let news = news.into_iter().map(|term| term.text).filter(|t| said.contains(&t.to_lowercase())).collect();
@@ -97,9 +112,12 @@ impl Site<'_> {
                     composer.keep(&sentence);
                 }
                 Line::Say(mood, mut terms) => {
+                    let mut mood = mood;
                     while !terms.is_empty() && composer.length() < self.room() {
-                        if !composer.say(mood, &mut terms) && mood == Mood::Order {
-                            composer.say(Mood::Step, &mut terms);
+                        composer.say(mood, &mut terms);
+                        // One beginning, one end, one row; what is left follows plainly.
+                        if matches!(mood, Mood::Open | Mood::Link | Mood::Order | Mood::Close) {
+                            mood = Mood::Step;
                         }
                     }
                 }
@@ -119,14 +137,23 @@ impl Site<'_> {
         if found.len() * 2 > count {
             return found;
         }
+        // Used up: whole turns of phrase, and what stands a little before and after.
         let reach = self.part.len() / 2;
         let wider = self.part.start.saturating_sub(reach)..(self.part.end + reach).min(self.source.units.len());
-        self.source.terms(wider, count, breadth, &self.spoken, &mut composer.dice)
+        self.source.terms(wider, count, Breadth::Wide, &self.spoken, &mut composer.dice)
     }
 
     /// The sentences with what each carries.
-    fn lines(&self) -> Vec<(&str, Vec<Carried>)> {
-        sentences(self.text).into_iter().map(|s| (s, carried(self.source, s, &self.part))).collect()
+    fn lines(&self) -> Vec<(String, Vec<Carried>)> {
+        let all = sentences(self.text, self.language).into_iter().enumerate();
+        all.map(|(at, sentence)| {
+            // The trajectory begins with the request, and that is not a part of y.
+            let request = self.first && at == 0;
+            let empty = request || is_remark(&sentence, self.language);
+            let holds = if empty { Vec::new() } else { carried(self.source, &sentence, &self.part) };
+            (sentence, holds)
+        })
+        .collect()
     }
 
     fn add(&self, news: &[Term], composer: &mut Composer<'_>) -> Vec<Line> {
@@ -165,36 +192,45 @@ impl Site<'_> {
                 out.extend(groups.pop_front().map(|group| Line::Say(mood(composer), group.into())));
             }
             if at == 0 || !holds.is_empty() || !tight {
-                out.push(Line::Keep(sentence.to_owned()));
+                out.push(Line::Keep(sentence));
             }
         }
         out.extend(groups.into_iter().map(|group| Line::Say(mood(composer), group.into())));
         out
     }
 
-    fn sharpen(&self, news: &[Term], composer: &mut Composer<'_>) -> Vec<Line> {
+    fn sharpen(&self, news: &[Term]) -> Vec<Line> {
         let mut news: VecDeque<Term> = news.to_vec().into();
+        let mut said = self.spoken.clone();
+        said.extend(news.iter().flat_map(|term| spoken(&term.text)));
         let mut out = Vec::new();
         for (at, (sentence, holds)) in self.lines().into_iter().enumerate() {
             if holds.is_empty() && at > 0 {
                 out.extend(news.pop_front().map(|term| Line::Say(Mood::Sharpen, [term].into())));
             } else {
-                out.push(Line::Keep(self.widened(sentence, &holds, composer)));
+                out.push(Line::Keep(self.widened(&sentence, &holds, &mut said)));
             }
         }
-        out.extend((!news.is_empty()).then(|| Line::Say(Mood::Sharpen, news)));
+        if !news.is_empty() {
+            out.push(Line::Say(Mood::Sharpen, news));
+        }
         out
     }
 
-    /// The sentence with each term it carries replaced by a wider phrase of y around it.
-    fn widened(&self, sentence: &str, holds: &[Carried], composer: &mut Composer<'_>) -> String {
+    /// The sentence with each term it carries replaced by a wider phrase of y around it that says something new.
+    fn widened(&self, sentence: &str, holds: &[Carried], said: &mut HashSet<String>) -> String {
         let mut out = String::new();
         let mut done = 0;
         for held in holds {
             let bounds = held.units.start.saturating_sub(3)..(held.units.end + 3).min(self.source.units.len());
-            let wide = self.source.phrase(held.head, bounds, Breadth::Wide, &mut composer.dice);
+            let wide = self.source.phrase(held.head, bounds, Breadth::Wide);
             let before = &sentence[done..held.span.start];
-            let same = wide.units.len() <= held.units.len();
+            let words = spoken(&wide.text);
+            let telling = |word: &&String| class(word, word.chars().any(is_cjk)) == Class::Content;
+            let same = words.difference(said).filter(telling).count() == 0;
+            if !same {
+                said.extend(words);
+            }
             out.push_str(before);
             out.push_str(if same { &sentence[held.span.clone()] } else { self.after(before, &wide) });
             done = held.span.end;
@@ -204,7 +240,6 @@ impl Site<'_> {
 
     /// The term's text, without its article when the words before it end with one.
     fn after<'t>(&self, before: &str, term: &'t Term) -> &'t str {
-        use super::lexicon::{Class, class};
         let opens = |word: &str| class(&word.to_lowercase(), false) == Class::Determiner;
         let last = before.split_whitespace().next_back().unwrap_or_default();
         match term.text.split_once(' ') {
@@ -215,27 +250,25 @@ impl Site<'_> {
 
     fn reorder(&self, news: &[Term], composer: &mut Composer<'_>) -> Vec<Line> {
         let lines = self.lines();
-        let lead = lines.first().filter(|(_, holds)| holds.is_empty()).map(|(s, _)| Line::Keep((*s).to_owned()));
+        let lead = lines.first().filter(|(_, holds)| holds.is_empty()).map(|(s, _)| Line::Keep(s.clone()));
         let mut terms: Vec<Term> = lines.iter().flat_map(|(_, holds)| holds).map(|c| c.term(self.source)).collect();
         terms.extend(news.iter().take(NEWS / 2 + 1).cloned());
         terms.sort_by_key(|term| term.units.start);
         terms.dedup_by(|b, a| b.units.start < a.units.end);
         let mut terms: VecDeque<Term> = terms.into();
         let mut out: Vec<Line> = lead.into_iter().collect();
-        let mut moods = [Mood::Link, Mood::Order, Mood::Step, Mood::Ask];
-        composer.dice.shuffle(&mut moods[1..]);
-        for mood in moods.into_iter().cycle() {
+        let end = if self.last { terms.pop_back() } else { None };
+        let mut moods = [Mood::Order, Mood::Step, Mood::Ask];
+        composer.dice.shuffle(&mut moods);
+        let opening = if self.first { Mood::Open } else { Mood::Link };
+        for mood in std::iter::once(opening).chain(moods.into_iter().cycle()) {
             if terms.is_empty() {
                 break;
             }
             let size = if mood == Mood::Order { 3 } else { 2 };
             out.push(Line::Say(mood, terms.drain(..size.min(terms.len())).collect()));
         }
+        out.extend(end.map(|term| Line::Say(Mood::Close, [term].into())));
         out
     }
-}
-
-/// The words and pairs of a whole trajectory.
-pub(super) fn spoken_in(segments: &[&str]) -> HashSet<String> {
-    segments.iter().flat_map(|segment| spoken(segment)).collect()
 }

@@ -17,6 +17,8 @@ pub(super) struct Unit {
     pub first: bool,
     /// A proper name, as far as capitals tell.
     pub name: bool,
+    /// Units of the Chinese word it belongs to, as far as pairs tell; itself alone otherwise.
+    pub token: Range<usize>,
     /// How much a term at this place tells, in nats: rarity, less for what x says, more for what y repeats.
     pub weight: f64,
 }
@@ -31,6 +33,12 @@ pub(super) struct Source<'a> {
 /// What a word of x is worth less, in nats: the scorer has read it already.
 const SAID_IN_QUERY: f64 = 4.0;
 
+/// Cost of a character that belongs to no known pair; a known pair costs 1.2 to 1.5.
+const LOOSE: f64 = 1.1;
+
+/// What a word after an article or a preposition is worth more, in nats: it reads well in a plan.
+const LIKE_A_NOUN: f64 = 1.0;
+
 impl<'a> Source<'a> {
     /// Makes `text` ready; the words of `query` tell less than others.
     pub fn new(text: &'a str, query: &str) -> Source<'a> {
@@ -41,17 +49,20 @@ impl<'a> Source<'a> {
             *counts.entry(&word.folded).or_default() += 1;
         }
         let names = names(text, &words);
+        let class_at = |at: usize| class(&words[at], counts[words[at].folded.as_str()], words.len());
         let units = (0..words.len())
             .map(|at| {
                 let word = &words[at];
                 let gap = at.checked_sub(1).map(|before| &text[words[before].span.end..word.span.start]);
-                let class = class(word, counts[word.folded.as_str()], words.len());
+                let class = class_at(at);
+                let opened = at > 0 && matches!(class_at(at - 1), Class::Determiner | Class::Preposition);
                 let name = names.contains(word.folded.as_str());
                 let repeated = (counts[word.folded.as_str()] as f64).ln().min(1.5);
                 let weight = match class {
                     Class::Content => {
                         let query = if said.contains(&word.folded) { SAID_IN_QUERY } else { 0.0 };
-                        surprise(text, &words, at) + repeated + f64::from(u8::from(name)) - query
+                        let noun = f64::from(u8::from(name)) + if opened { LIKE_A_NOUN } else { 0.0 };
+                        surprise(text, &words, at) + repeated + noun - query
                     }
                     _ => 0.0,
                 };
@@ -61,11 +72,70 @@ impl<'a> Source<'a> {
                     first: gap.is_none_or(ends_sentence),
                     name,
                     weight,
+                    token: at..at + 1,
                     word: word.clone(),
                 }
             })
             .collect();
-        Source { text, units }
+        let mut source = Source { text, units };
+        source.mark_tokens();
+        source
+    }
+
+    /// Cuts every chunk of Chinese content characters into words: pairs that the list knows or y repeats, then what is
+    /// left between them.
+    fn mark_tokens(&mut self) {
+        let mut pairs: HashMap<&str, usize> = HashMap::new();
+        for at in (1..self.units.len()).filter(|at| self.is_pair(at - 1)) {
+            *pairs.entry(self.slice(at - 1..at + 1)).or_default() += 1;
+        }
+        let repeated: HashSet<&str> = pairs.into_iter().filter(|(_, count)| *count > 1).map(|(pair, _)| pair).collect();
+        let mut at = 0;
+        while at < self.units.len() {
+            let mut end = at + 1;
+            while self.is_pair(end - 1) {
+                end += 1;
+            }
+            for token in self.cut_chunk(at..end, &repeated) {
+                for unit in token.clone() {
+                    self.units[unit].token = token.clone();
+                }
+            }
+            at = end;
+        }
+    }
+
+    /// The words of a chunk: fewest pieces, then commonest pairs; loose characters in a row make one word of up to three.
+    fn cut_chunk(&self, chunk: Range<usize>, repeated: &HashSet<&str>) -> Vec<Range<usize>> {
+        let (start, length) = (chunk.start, chunk.len());
+        // Cheapest cut of the first n characters, and the length of its last piece.
+        let mut best: Vec<(f64, usize)> = vec![(0.0, 0); length + 1];
+        for end in 1..=length {
+            best[end] = (best[end - 1].0 + LOOSE, 1);
+            if end >= 2 {
+                let pair = self.slice(start + end - 2..start + end);
+                let (surprise, known) = lexicon::pair_surprise(pair);
+                let cost = best[end - 2].0 + 1.0 + surprise / 20.0;
+                if (known || repeated.contains(pair)) && cost < best[end].0 {
+                    best[end] = (cost, 2);
+                }
+            }
+        }
+        let mut pieces: Vec<Range<usize>> = Vec::new();
+        let mut end = length;
+        while end > 0 {
+            let piece = start + end - best[end].1..start + end;
+            end -= best[end].1;
+            let joins = |at: usize| lexicon::joins_terms(&self.units[at].word.folded);
+            match pieces.last_mut() {
+                // Walking backwards: a loose character goes to the loose ones, or to the pair, that follow it.
+                Some(after) if piece.len() == 1 && joins(piece.start) && joins(after.start) && after.len() < 3 => {
+                    after.start = piece.start;
+                }
+                _ => pieces.push(piece),
+            }
+        }
+        pieces
     }
 
     /// Length of units `range` in words: three Chinese characters count as two.
@@ -177,8 +247,13 @@ fn names<'a>(text: &str, words: &'a [Word]) -> HashSet<&'a str> {
         .filter(|(at, word)| {
             let inside = *at > 0 && !ends_sentence(&text[words[at - 1].span.end..word.span.start]);
             let class = lexicon::class(&word.folded, word.cjk);
-            class == Class::Content && (inside || !lexicon::is_common(&word.folded))
+            class == Class::Content && (inside || !(lexicon::is_common(&word.folded) || is_inflected(&word.folded)))
         })
         .map(|(_, word)| word.folded.as_str())
         .collect()
+}
+
+/// Endings that names seldom have.
+fn is_inflected(folded: &str) -> bool {
+    ["s", "ly", "ing", "ed", "tion", "ment", "ness"].iter().any(|ending| folded.ends_with(ending))
 }

@@ -29,8 +29,10 @@ pub(super) struct Term {
 
 /// Most words of a term.
 const WORDS: usize = 5;
-/// Most Chinese characters of a narrow and of a wide term.
-const HAN: (usize, usize) = (4, 8);
+/// Most Chinese characters of a wide term.
+const HAN: usize = 8;
+/// What a turn of phrase that begins with a loose character is worth less than a word, in nats.
+const LOOSE: f64 = 2.0;
 
 /// Folded words, and pairs of Chinese characters, that stand in a text.
 pub(super) fn spoken(text: &str) -> HashSet<String> {
@@ -54,9 +56,9 @@ impl Source<'_> {
         let mut taken = avoid.clone();
         for slice in 0..count {
             let (low, high) = (part.start + part.len() * slice / count, part.start + part.len() * (slice + 1) / count);
-            let after = terms.last().map_or(low, |term| term.units.end.max(low));
-            let Some(head) = self.best_head(after..high, &taken, dice) else { continue };
-            let term = self.phrase(head, after..part.end.min(high + WORDS), breadth, dice);
+            let after = terms.last().map_or(part.start, |term| term.units.end);
+            let Some(head) = self.best_head(after.max(low)..high, breadth, &taken, dice) else { continue };
+            let term = self.phrase(head, after..part.end, breadth);
             taken.extend(spoken(&term.text));
             terms.push(term);
         }
@@ -64,21 +66,45 @@ impl Source<'_> {
     }
 
     /// The unit that tells most, with some noise so that other seeds find other heads.
-    fn best_head(&self, range: Range<usize>, taken: &HashSet<String>, dice: &mut Dice) -> Option<usize> {
+    fn best_head(
+        &self,
+        range: Range<usize>,
+        breadth: Breadth,
+        taken: &HashSet<String>,
+        dice: &mut Dice,
+    ) -> Option<usize> {
         let free = |at: &usize| match self.units[*at].word.cjk {
-            true => self.is_pair(*at) && !taken.contains(self.slice(*at..at + 2)),
+            true => self.opens_han(*at, breadth) && !taken.contains(self.slice(*at..at + 2)),
             false => self.units[*at].class == Class::Content && !taken.contains(self.units[*at].word.folded.as_str()),
         };
+        let loose = |at: usize| if self.units[at].word.cjk && self.units[at].token.len() < 2 { LOOSE } else { 0.0 };
         let rated: Vec<(f64, usize)> =
-            range.filter(free).map(|at| (self.units[at].weight + 1.2 * dice.noise(), at)).collect();
+            range.filter(free).map(|at| (self.units[at].weight - loose(at) + 1.2 * dice.noise(), at)).collect();
         rated.into_iter().max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, at)| at)
     }
 
+    /// Whether a Chinese term may begin here: a word that is more than numbers and measures; for wide terms also a
+    /// loose character that others follow.
+    fn opens_han(&self, at: usize, breadth: Breadth) -> bool {
+        let token = &self.units[at].token;
+        let telling = token.clone().any(|unit| lexicon::joins_terms(&self.units[unit].word.folded));
+        let followed = |next: usize| self.units.get(next).is_some_and(|unit| unit.joined && unit.word.cjk);
+        match token.len() {
+            1 => {
+                breadth == Breadth::Wide
+                    && self.units[at].class == Class::Content
+                    && followed(at + 1)
+                    && followed(at + 2)
+            }
+            _ => token.start == at && telling,
+        }
+    }
+
     /// The phrase around `head` inside `bounds`.
-    pub fn phrase(&self, head: usize, bounds: Range<usize>, breadth: Breadth, dice: &mut Dice) -> Term {
+    pub fn phrase(&self, head: usize, bounds: Range<usize>, breadth: Breadth) -> Term {
         self.term(match self.units[head].word.cjk {
             true => self.han_phrase(head, bounds, breadth),
-            false => self.word_phrase(head, bounds, breadth, dice),
+            false => self.word_phrase(head, bounds, breadth),
         })
     }
 
@@ -87,51 +113,110 @@ impl Source<'_> {
         Term { thing: self.is_thing(&units), text: self.wording(&units), units }
     }
 
-    fn word_phrase(&self, head: usize, bounds: Range<usize>, breadth: Breadth, dice: &mut Dice) -> Range<usize> {
-        let content = |at: usize| self.units[at].class == Class::Content && !self.units[at].word.cjk;
+    fn word_phrase(&self, head: usize, bounds: Range<usize>, breadth: Breadth) -> Range<usize> {
+        let mut phrase = match breadth {
+            Breadth::Narrow => self.noun_phrase(head, &bounds),
+            Breadth::Wide => self.wide_phrase(head, &bounds),
+        };
+        let article = |at: usize| {
+            let number = lexicon::is_number(&self.units[at].word.folded) && self.units[at + 1].name;
+            self.units[at].class == Class::Determiner && !number
+        };
+        let joined = phrase.start > bounds.start && self.units[phrase.start].joined;
+        if joined && article(phrase.start - 1) && phrase.len() < WORDS {
+            phrase.start -= 1;
+        }
+        phrase
+    }
+
+    fn is_content(&self, at: usize) -> bool {
+        self.units[at].class == Class::Content && !self.units[at].word.cjk
+    }
+
+    /// The head with its adjectives and the noun it belongs to, where an article or a preposition opens them; the
+    /// whole of a name; else the head alone.
+    fn noun_phrase(&self, head: usize, bounds: &Range<usize>) -> Range<usize> {
         let (mut start, mut end) = (head, head + 1);
-        let wide = breadth == Breadth::Wide;
-        let right = |end: usize| end < bounds.end && self.units[end].joined;
-        while right(end) && content(end) && end - start < if wide { 4 } else { 2 } {
-            end += 1;
-        }
         let left = |start: usize| start > bounds.start && self.units[start].joined;
-        while left(start) && content(start - 1) && end - start < if wide { 4 } else { 2 } && (wide || dice.chance(0.7))
-        {
+        let right = |end: usize| end < bounds.end && self.units[end].joined;
+        if self.units[head].name {
+            while left(start) && self.units[start - 1].name && end - start < 3 {
+                start -= 1;
+            }
+            while right(end) && self.units[end].name && end - start < 3 {
+                end += 1;
+            }
+            return start..end;
+        }
+        // A noun phrase ends with its plural: what follows one is no part of it.
+        let plural = |at: usize| {
+            let word = &self.units[at].word.folded;
+            word.ends_with('s') && !word.ends_with("ss")
+        };
+        while left(start) && self.is_content(start - 1) && !plural(start - 1) && end - start < 3 {
             start -= 1;
         }
-        // "the edge of the field": a wide term may run on through one preposition.
-        if wide && right(end) && self.units[end].class == Class::Preposition {
-            let mut far = end + 1;
-            while right(far) && self.units[far].class == Class::Determiner && far - start < WORDS {
-                far += 1;
-            }
-            if right(far) && content(far) && far - start < WORDS {
-                end = far + 1;
-            }
+        let opened = start > 0
+            && self.units[start].joined
+            && matches!(self.units[start - 1].class, Class::Determiner | Class::Preposition);
+        if !opened {
+            return head..head + 1;
         }
-        if left(start) && self.units[start - 1].class == Class::Determiner && end - start < WORDS {
-            start -= 1;
+        let noun = |at: usize| self.is_content(at) && !lexicon::is_verbal(&self.units[at].word.folded);
+        while right(end) && noun(end) && !plural(end - 1) && end - start < 3 {
+            end += 1;
         }
         start..end
     }
 
-    /// The characters around a pair that belong to the same chunk between function characters and marks.
-    fn han_phrase(&self, head: usize, bounds: Range<usize>, breadth: Breadth) -> Range<usize> {
-        let (mut start, mut end) = (head, head + 2);
-        let most = if breadth == Breadth::Wide { HAN.1 } else { HAN.0 };
-        let known = |at: usize| lexicon::pair_surprise(self.slice(at..at + 2)).1;
-        let chunk_end = (end..bounds.end).find(|at| !self.is_pair(at - 1)).unwrap_or(bounds.end.max(end));
-        let chunk_start =
-            (bounds.start..start).rev().find(|at| !self.is_pair(*at)).map_or(bounds.start.min(start), |at| at + 1);
-        if chunk_end - chunk_start <= most.min(5) {
-            return chunk_start..chunk_end;
-        }
-        while end < chunk_end && end - start < most && (known(end - 1) || breadth == Breadth::Wide) {
+    /// As many content words as stand together, and through one preposition on: "the edge of the field".
+    fn wide_phrase(&self, head: usize, bounds: &Range<usize>) -> Range<usize> {
+        let (mut start, mut end) = (head, head + 1);
+        let right = |end: usize| end < bounds.end && self.units[end].joined;
+        while right(end) && self.is_content(end) && end - start < WORDS - 1 {
             end += 1;
         }
-        while start > chunk_start && end - start < most && known(start) && known(start - 1) {
+        while start > bounds.start && self.units[start].joined && self.is_content(start - 1) && end - start < WORDS - 1
+        {
             start -= 1;
+        }
+        if right(end) && self.units[end].class == Class::Preposition {
+            let mut far = end + 1;
+            while right(far) && self.units[far].class == Class::Determiner && far - start < WORDS {
+                far += 1;
+            }
+            let noun = far;
+            while right(far) && self.is_content(far) && !lexicon::is_verbal(&self.units[far].word.folded) {
+                far += 1;
+            }
+            if far > noun && far - start <= WORDS {
+                end = far;
+            }
+        }
+        start..end
+    }
+
+    /// The word at `head`; a wide term runs on over whole words of the same chunk, and over one function character.
+    fn han_phrase(&self, head: usize, bounds: Range<usize>, breadth: Breadth) -> Range<usize> {
+        let (start, mut end) = (head, self.units[head].token.end);
+        if breadth == Breadth::Narrow {
+            return start..end;
+        }
+        let joined = |at: usize| at < bounds.end && self.units[at].joined && self.units[at].word.cjk;
+        let mut bridges = 1;
+        let mut far = end;
+        while joined(far) && far - start < HAN {
+            let token = &self.units[far].token;
+            let function = self.units[far].class != Class::Content;
+            if function && bridges == 0 || token.end - start > HAN {
+                break;
+            }
+            bridges -= usize::from(function);
+            far = token.end;
+            // A term does not end in a function character; in a loose one only if it would be too short without.
+            if !function && (self.units[far - 1].token.len() > 1 || end - start < 3) {
+                end = far;
+            }
         }
         start..end
     }
@@ -139,10 +224,15 @@ impl Source<'_> {
     fn is_thing(&self, units: &Range<usize>) -> bool {
         let first = &self.units[units.start];
         let before = units.start.checked_sub(1).filter(|_| first.joined).map(|at| self.units[at].class);
-        first.word.cjk
-            || first.name
+        let opened = first.name
             || first.class == Class::Determiner
-            || (before == Some(Class::Preposition) && !first.word.folded.ends_with("ing"))
+            || (before == Some(Class::Preposition) && !first.word.folded.ends_with("ing"));
+        // A verb behind the first noun makes it a clause; right after the article it is an adjective.
+        let content = units.clone().filter(|at| self.units[*at].class == Class::Content).skip(1);
+        if first.word.cjk {
+            return first.token.len() > 1;
+        }
+        opened && content.into_iter().all(|at| !lexicon::is_verbal(&self.units[at].word.folded))
     }
 
     /// The phrase as a writer would note it: in lower case unless a name, on one line.

@@ -1,6 +1,6 @@
 //! What can truly be said about how y is written: lengths, person, questions, speech, numbers.
 
-use super::lexicon::{self, Class};
+use super::lexicon;
 use super::source::Source;
 use crate::reer::Language;
 
@@ -19,6 +19,23 @@ pub(super) enum Trait {
     OneParagraph,
     Names,
     Lists,
+}
+
+impl Trait {
+    pub const ALL: [Trait; 12] = [
+        Trait::ShortSentences,
+        Trait::LongSentences,
+        Trait::MixedSentences,
+        Trait::FirstPerson,
+        Trait::Addressed,
+        Trait::Speech,
+        Trait::Questions,
+        Trait::Numbers,
+        Trait::ShortParagraphs,
+        Trait::OneParagraph,
+        Trait::Names,
+        Trait::Lists,
+    ];
 }
 
 /// The traits of y, most telling first.
@@ -45,22 +62,13 @@ pub(super) fn traits(source: &Source<'_>) -> Vec<Trait> {
         (!spoken && share(&["you", "your", "你", "您"]) > 0.012, Trait::Addressed),
         (spoken, Trait::Speech),
         (text.matches(['?', '？']).count() >= 2, Trait::Questions),
-        (source.units.iter().filter(|u| is_number(&u.word.folded)).count() >= 3, Trait::Numbers),
+        (source.units.iter().filter(|u| lexicon::is_number(&u.word.folded)).count() >= 3, Trait::Numbers),
         (listed >= 3, Trait::Lists),
         (paragraphs > 3 && words / (paragraphs as f64) < 45.0, Trait::ShortParagraphs),
         (paragraphs == 1 && words > 60.0, Trait::OneParagraph),
         (names >= 3, Trait::Names),
     ];
     judged.into_iter().filter(|(holds, _)| *holds).map(|(_, found)| found).collect()
-}
-
-fn is_number(folded: &str) -> bool {
-    folded.chars().all(char::is_numeric)
-        || (lexicon::class(folded, false) == Class::Determiner
-            && matches!(
-                folded,
-                "three" | "four" | "five" | "six" | "seven" | "eight" | "nine" | "ten" | "twelve" | "twenty"
-            ))
 }
 
 /// Lengths of y's sentences in words.
