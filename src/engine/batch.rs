@@ -102,7 +102,7 @@ pub(super) enum Work {
 enum Ready {
     Finished(Summary, PathBuf),
     Begun(PathBuf),
-    Created(Session),
+    Created(Box<Session>),
 }
 
 /// Searches every pair of the plan's input.
@@ -136,7 +136,9 @@ pub async fn batch(
             permit = permits.clone().acquire_owned() => permit,
         };
         let work = match item.plan.work(&library, example) {
-            Ok(Work::Create(example)) => library.add(example).map(Ready::Created).map_err(BatchError::from),
+            Ok(Work::Create(example)) => {
+                library.add(example).map(|session| Ready::Created(Box::new(session))).map_err(BatchError::from)
+            }
             Ok(Work::Resume(path)) => Ok(Ready::Begun(path)),
             Ok(Work::Nothing(summary, path)) => Ok(Ready::Finished(summary, path)),
             Err(error) => Err(error),
@@ -314,7 +316,7 @@ struct Item {
 impl Item {
     async fn carry_out(&self, ready: Ready) -> Result<(Summary, PathBuf), BatchError> {
         let (mut session, resumed) = match ready {
-            Ready::Created(session) => (session, false),
+            Ready::Created(session) => (*session, false),
             Ready::Finished(summary, file) => {
                 self.observer.see(Progress::Found { summary: &summary, file: &file });
                 return Ok((summary, file));

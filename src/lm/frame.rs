@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn the_guide_holds_x_and_y_follows_the_answer_tag() {
-        let frame = Frame::plain().styled(Style::Guide);
+        let frame = Frame::plain().framed(Framing::Guide);
         let pieces = frame.context(&example("Write about a lamp.", Language::En), "z").unwrap();
         let FramePiece::Text(head) = &pieces[0] else { panic!("{pieces:?}") };
         assert!(

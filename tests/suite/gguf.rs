@@ -65,6 +65,7 @@ struct Case {
     text: String,
     context_ids: Vec<u32>,
     text_ids: Vec<u32>,
+    #[serde(alias = "logprobs")]
     torch: Vec<Option<f64>>,
     llama_cpp: Vec<Option<f64>>,
 }
@@ -114,6 +115,15 @@ fn log_probabilities_are_the_peers() {
         let llama_cpp = if name.ends_with("f16") || name.ends_with("spm") { F16 } else { QUANTISED };
         agrees_with_peers(&model, &fixture(&format!("{name}.json")), &F16, &llama_cpp);
     }
+}
+
+/// A trained model on Q8_0: two correct engines differ by as much, because one of them quantises activations.
+const TRAINED: Limits = Limits { worst: 0.2, average: 0.03, mean: 0.01 };
+
+#[test]
+fn the_bundled_model_has_its_peers_log_probabilities() {
+    let proof = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/peers/retrace-scorer-q8_0.json");
+    agrees_with_peers(&retrace::lm::bundled::model().unwrap(), &proof, &F16, &TRAINED);
 }
 
 #[test]
