@@ -100,7 +100,7 @@ pub(super) enum Work {
 
 /// A pair's session, ready for its task.
 enum Ready {
-    Finished(Summary, PathBuf),
+    Finished(Box<Summary>, PathBuf),
     Begun(PathBuf),
     Created(Box<Session>),
 }
@@ -140,7 +140,7 @@ pub async fn batch(
                 library.add(example).map(|session| Ready::Created(Box::new(session))).map_err(BatchError::from)
             }
             Ok(Work::Resume(path)) => Ok(Ready::Begun(path)),
-            Ok(Work::Nothing(summary, path)) => Ok(Ready::Finished(summary, path)),
+            Ok(Work::Nothing(summary, path)) => Ok(Ready::Finished(Box::new(summary), path)),
             Err(error) => Err(error),
         };
         let item = item.clone();
@@ -319,7 +319,7 @@ impl Item {
             Ready::Created(session) => (*session, false),
             Ready::Finished(summary, file) => {
                 self.observer.see(Progress::Found { summary: &summary, file: &file });
-                return Ok((summary, file));
+                return Ok((*summary, file));
             }
             Ready::Begun(path) => match Session::open(&path) {
                 Ok(session) => (session, true),

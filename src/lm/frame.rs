@@ -6,17 +6,8 @@ use std::sync::Arc;
 
 use super::prompts::{Kind, Prompts};
 use super::template::{ChatTemplate, SpecialTokens};
-use super::{LmError, Message};
+use super::{FramePiece, LmError, Message};
 use crate::reer::{Example, Language};
-
-/// A part of a prompt, by how its control tokens are read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FramePiece {
-    /// Text of the example: control tokens spelled in it are encoded as plain text.
-    Text(String),
-    /// Text of a template or of the frame: control tokens spelled in it are recognised where the vocabulary has them.
-    Markup(String),
-}
 
 /// What stands around x and between z and y.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
-use retrace::lm::frame::FramePiece;
+use retrace::lm::FramePiece;
 use retrace::lm::gguf::{Backend, GgufError, Model, Precision};
 use retrace::lm::{Complete, CompletionRequest, Context, LmError, Message, Scorer};
 use retrace::reer::search::Sampling;

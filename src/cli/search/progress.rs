@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 use crate::cli::note;
 use crate::cli::numbers::{self, spelled};
@@ -108,9 +108,14 @@ impl Observer for Progress {
 impl Bars {
     fn new() -> Bars {
         let multi = MultiProgress::new();
-        let style = ProgressStyle::with_template("{pos}/{len} {wide_bar} {elapsed}, {eta} left");
+        let style = ProgressStyle::with_template("{pos}/{len} {wide_bar} {elapsed}{left}");
         let all = multi.add(ProgressBar::new(0));
-        all.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        // Before the first example has ended nothing is known of the rest.
+        let left = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            let known = state.pos() > 0 && state.len() > Some(state.pos());
+            let _ = if known { write!(out, ", {} left", HumanDuration(state.eta())) } else { Ok(()) };
+        };
+        all.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).with_key("left", left));
         all.enable_steady_tick(Duration::from_secs(1));
         Bars { multi, all, running: Mutex::default() }
     }
@@ -130,7 +135,7 @@ impl Bars {
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.set_prefix(visible(&state.id).into_owned());
         bar.set_position(state.steps().into());
-        bar.set_message("drafting");
+        bar.set_message("first draft and scores");
         running.insert(state.id.clone(), bar);
     }
 
