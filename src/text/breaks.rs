@@ -1,12 +1,11 @@
 //! Where a line may break between two graphemes, neither of which is a space: CJK between characters but for the
 //! marks that must not begin or end a line (kinsoku shori), words after a hyphen or a dash. Not all of UAX #14.
 
-use super::width::cells;
-
-/// True when a line may end after `left`, which is at `at` in `text`, and the next begin with `right`.
-pub(super) fn may_break(text: &str, at: usize, left: &str, right: &str) -> bool {
+/// True when a line may end with `left`, which is at `at` in `text`, and the next begin with `right`. `wide`: one of
+/// them takes two cells.
+pub(super) fn may_break(text: &str, at: usize, left: &str, right: &str, wide: bool) -> bool {
     let (Some(l), Some(r)) = (left.chars().next(), right.chars().next()) else { return false };
-    if cells(left) == 2 || cells(right) == 2 {
+    if wide {
         return !must_not_begin(r) && !must_not_end(l);
     }
     matches!(l, '-' | '–' | '—') && r.is_alphabetic() && text[..at].ends_with(char::is_alphabetic)
@@ -34,6 +33,7 @@ fn must_not_end(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::width;
 
     #[test]
     fn breaks_by_pair() {
@@ -64,7 +64,8 @@ mod tests {
         ] {
             let (head, right) = text.split_once('|').unwrap();
             let (at, left) = head.char_indices().next_back().map(|(at, _)| (at, &head[at..])).unwrap();
-            assert_eq!(may_break(head, at, left, right), allowed, "{text}");
+            let wide = width(left) == 2 || width(right) == 2;
+            assert_eq!(may_break(head, at, left, right, wide), allowed, "{text}");
         }
     }
 }

@@ -24,9 +24,7 @@ pub fn word_diff(old: &str, new: &str, deadline: Option<Instant>) -> Vec<Hunk> {
     let ops = capture_diff_slices_deadline(Algorithm::Myers, &old_tokens, &new_tokens, deadline);
     let mut hunks = Hunks::default();
     for op in ops {
-        let old_text = old_tokens[op.old_range()].concat();
-        let new_text = new_tokens[op.new_range()].concat();
-        hunks.push(op.tag() == DiffTag::Equal, &old_text, &new_text);
+        hunks.push(op.tag() == DiffTag::Equal, &old_tokens[op.old_range()], &new_tokens[op.new_range()]);
     }
     hunks.finish()
 }
@@ -42,16 +40,17 @@ struct Hunks {
 }
 
 impl Hunks {
-    fn push(&mut self, equal: bool, old: &str, new: &str) {
+    fn push(&mut self, equal: bool, old: &[&str], new: &[&str]) {
         let changing = !(self.removed.is_empty() && self.added.is_empty());
-        if equal && changing && self.gap == 0 && old.chars().all(char::is_whitespace) {
-            self.gap = old.len();
+        let spaces = matches!(old, [token] if kind_of(token) == Kind::Space);
+        if equal && changing && spaces {
+            self.gap = bytes(old);
         } else if equal {
             self.settle();
-            self.equal(old.len());
+            self.equal(bytes(old));
         } else {
-            self.removed.end += self.gap + old.len();
-            self.added.end += self.gap + new.len();
+            self.removed.end += self.gap + bytes(old);
+            self.added.end += self.gap + bytes(new);
             self.gap = 0;
         }
     }
@@ -84,6 +83,10 @@ impl Hunks {
         self.settle();
         self.out
     }
+}
+
+fn bytes(tokens: &[&str]) -> usize {
+    tokens.iter().map(|token| token.len()).sum()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -124,7 +127,7 @@ fn kind_of(grapheme: &str) -> Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::samples::rich_text;
+    use crate::text::tests::samples::rich_text;
     use proptest::prelude::*;
 
     fn marked(old: &str, new: &str) -> String {
@@ -152,6 +155,7 @@ mod tests {
     #[test]
     fn a_changed_phrase_is_one_change() {
         assert_eq!(marked("on the cold sea, far", "on a warm hill, far"), "on [-the cold sea-]{+a warm hill+}, far");
+        assert_eq!(marked("one\ntwo", "three\nfour"), "[-one-]{+three+}\n[-two-]{+four+}");
     }
 
     #[test]

@@ -68,7 +68,7 @@ impl Matches {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::samples::rich_text;
+    use crate::text::tests::samples::rich_text;
     use proptest::prelude::*;
 
     fn found<'a>(text: &'a str, wanted: &str) -> Vec<&'a str> {

@@ -6,9 +6,7 @@ mod diff;
 mod find;
 mod safe;
 #[cfg(test)]
-mod samples;
-#[cfg(test)]
-mod timings;
+mod tests;
 mod visible;
 mod width;
 mod words;

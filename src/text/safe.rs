@@ -243,7 +243,7 @@ fn is_invisible(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::samples::rich_text;
+    use crate::text::tests::samples::rich_text;
     use proptest::prelude::*;
 
     #[test]

@@ -32,25 +32,38 @@ pub fn graphemes(text: &str) -> impl Iterator<Item = (usize, &str)> {
 }
 
 /// Bytes of the first grapheme. Segmentation by the book costs ten times what ordinary text needs: a character that
-/// stands before ASCII or CJK stands alone if it is ASCII or CJK itself.
+/// never joins another, before one that does not either, stands alone.
 fn first_len(text: &str) -> usize {
     let bytes = text.as_bytes();
     let alone = match bytes[0] {
         b'\r' => None,
         0..0x80 => Some(1),
-        0xe3..=0xef => text.chars().next().filter(|c| never_joins(*c)).map(char::len_utf8),
-        _ => None,
+        HAN_FIRST..=HAN_LAST => Some(3),
+        _ => text.chars().next().filter(|c| never_joins(*c)).map(char::len_utf8),
+    };
+    let next_alone = |len: usize| match bytes.get(len) {
+        None | Some(0..0x80 | HAN_FIRST..=HAN_LAST) => true,
+        _ => text[len..].starts_with(never_joins),
     };
     match alone {
-        Some(len) if bytes.get(len).is_none_or(u8::is_ascii) => len,
-        Some(len) if bytes[len] >= 0xe3 && text[len..].starts_with(never_joins) => len,
+        Some(len) if next_alone(len) => len,
         _ => text.graphemes(true).next().map_or(0, str::len),
     }
 }
 
-/// CJK without the combining voice marks and without Hangul, whose syllables take further letters.
+/// First bytes of U+4000 to U+9FFF in UTF-8: Han characters and hexagrams, none of which ever joins another and all
+/// of which take two cells.
+const HAN_FIRST: u8 = 0xe4;
+const HAN_LAST: u8 = 0xe9;
+
+/// CJK and its punctuation, but for combining voice and tone marks, and for Hangul, whose syllables take further
+/// letters.
 fn never_joins(c: char) -> bool {
-    is_cjk(c) && !matches!(c, '\u{3099}' | '\u{309a}' | '\u{ac00}'..='\u{d7af}')
+    match c {
+        '\u{3099}' | '\u{309a}' | '\u{ac00}'..='\u{d7af}' => false,
+        '\u{3001}'..='\u{3029}' | '\u{ff01}'..='\u{ff60}' => true,
+        _ => is_cjk(c),
+    }
 }
 
 /// Cells of one line of text. Line ends take none.
@@ -63,6 +76,7 @@ pub(super) fn cells(grapheme: &str) -> usize {
     match grapheme.as_bytes() {
         [b'\n'] => 0,
         [_] => 1,
+        [HAN_FIRST..=HAN_LAST, _, _] => 2,
         _ => grapheme.width(),
     }
 }
@@ -122,7 +136,7 @@ pub fn pad(text: &str, room: usize, align: Align) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::samples::rich_text;
+    use crate::text::tests::samples::rich_text;
     use proptest::prelude::*;
 
     #[test]
@@ -141,6 +155,13 @@ mod tests {
             ("a\n", 1),
         ] {
             assert_eq!(width(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_short_way_to_cells_is_the_standard_one() {
+        for c in '\u{4000}'..='\u{9fff}' {
+            assert_eq!(c.to_string().width(), 2, "{c}");
         }
     }
 

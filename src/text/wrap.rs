@@ -86,31 +86,40 @@ struct Fill<'a> {
     rows: &'a mut Vec<Start>,
     row: Start,
     used: usize,
-    /// The row holds something other than spaces.
-    inked: bool,
     /// The last place in the row where it may break, and the cells used before it.
     chance: Option<(usize, usize)>,
     /// Indentation of the rows that continue this line.
     indent: usize,
-    left: (usize, &'a str),
+    left: Left<'a>,
+}
+
+/// What stands left of the next grapheme in its row.
+#[derive(Clone, Copy)]
+enum Left<'a> {
+    /// Nothing, or nothing but spaces: no place to break.
+    Margin,
+    Space,
+    Ink {
+        at: usize,
+        grapheme: &'a str,
+        cells: usize,
+    },
 }
 
 impl<'a> Fill<'a> {
     fn new(text: &'a str, width: usize, row: Start, rows: &'a mut Vec<Start>) -> Self {
         let indent = usize::from(row.indent);
-        Fill { text, width, rows, row, used: indent, inked: false, chance: None, indent, left: (row.at, "") }
+        Fill { text, width, rows, row, used: indent, chance: None, indent, left: Left::Margin }
     }
 
     fn run(mut self) {
         let from = self.row.at;
         for (at, grapheme) in graphemes(&self.text[from..]) {
-            let at = from + at;
             match grapheme {
-                "\n" => self.end_line(at + 1),
+                "\n" => self.end_line(from + at + 1),
                 _ if is_space(grapheme) => self.space(grapheme),
-                _ => self.ink(at, grapheme),
+                _ => self.ink(from + at, grapheme),
             }
-            self.left = (at, grapheme);
         }
         if self.row.at < self.text.len() {
             self.rows.push(self.row);
@@ -120,23 +129,31 @@ impl<'a> Fill<'a> {
     fn end_line(&mut self, next: usize) {
         self.rows.push(self.row);
         self.row = Start { at: next, indent: 0 };
-        (self.used, self.inked, self.chance, self.indent) = (0, false, None, 0);
+        (self.used, self.chance, self.indent, self.left) = (0, None, 0, Left::Margin);
     }
 
     fn space(&mut self, grapheme: &str) {
         self.used += cells(grapheme);
-        if !self.inked {
+        if let Left::Margin = self.left {
             // Half the width at most, and room for one wide character.
             self.indent = self.used.min(self.width.saturating_sub(2) / 2);
+        } else {
+            self.left = Left::Space;
         }
     }
 
-    fn ink(&mut self, at: usize, grapheme: &str) {
-        let (left_at, left) = self.left;
-        if self.inked && (is_space(left) || may_break(self.text, left_at, left, grapheme)) {
+    fn ink(&mut self, at: usize, grapheme: &'a str) {
+        let cells = cells(grapheme);
+        let may_break = match self.left {
+            Left::Margin => false,
+            Left::Space => true,
+            Left::Ink { at, grapheme: left, cells: left_cells } => {
+                may_break(self.text, at, left, grapheme, cells == 2 || left_cells == 2)
+            }
+        };
+        if may_break {
             self.chance = Some((at, self.used));
         }
-        let cells = cells(grapheme);
         while self.used + cells > self.width && at > self.row.at {
             let (next, before) = self.chance.take().unwrap_or((at, self.used));
             self.rows.push(self.row);
@@ -144,7 +161,7 @@ impl<'a> Fill<'a> {
             self.used = self.indent + (self.used - before);
         }
         self.used += cells;
-        self.inked = true;
+        self.left = Left::Ink { at, grapheme, cells };
     }
 }
 
@@ -175,7 +192,7 @@ fn is_space(grapheme: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::samples::rich_text;
+    use crate::text::tests::samples::rich_text;
     use crate::text::width;
     use proptest::prelude::*;
 
@@ -264,7 +281,7 @@ mod tests {
                 let ink = ink.iter().rposition(|grapheme| *grapheme != "\n" && !is_space(grapheme)).map_or(0, |last| last + 1);
                 let ink: String = graphemes(line).take(ink).map(|(_, grapheme)| grapheme).collect();
                 let used = usize::from(row.indent) + width(&ink);
-                prop_assert!(used <= usize::from(room) || graphemes(&ink).count() == 1, "{line:?} is {used} wide");
+                prop_assert!(used <= usize::from(room.max(1)) || graphemes(&ink).count() == 1, "{line:?} is {used} wide");
             }
             prop_assert_eq!(end, text.len());
         }
