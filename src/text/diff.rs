@@ -44,7 +44,7 @@ impl Hunks {
         let changing = !(self.removed.is_empty() && self.added.is_empty());
         let spaces = matches!(old, [token] if kind_of(token) == Kind::Space);
         if equal && changing && spaces {
-            self.gap = bytes(old);
+            self.gap += bytes(old);
         } else if equal {
             self.settle();
             self.equal(bytes(old));

@@ -92,8 +92,8 @@ mod tests {
         let matches = find("x..x..x", "x");
         assert_eq!([0, 1, 3, 6].map(|at| matches.next(at)), [Some(1), Some(1), Some(2), Some(0)]);
         assert_eq!([0, 1, 3, 6].map(|at| matches.previous(at)), [Some(2), Some(0), Some(0), Some(1)]);
-        assert_eq!(matches.within(1..4), [3..4]);
-        assert_eq!(matches.within(4..6), [0..0; 0]);
+        let within = |range| matches.within(range).iter().map(|span| span.start).collect::<Vec<_>>();
+        assert_eq!([within(1..4), within(4..6), within(0..9)], [vec![3], vec![], vec![0, 3, 6]]);
         assert_eq!(find("x", "y").next(0), None);
         assert_eq!(find("x", "y").previous(0), None);
     }
