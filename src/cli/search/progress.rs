@@ -54,7 +54,7 @@ impl Progress {
     }
 
     /// One line, above the bars where there are any; once the search has begun.
-    fn say(&self, line: &str) {
+    pub fn say(&self, line: &str) {
         if let Some(waiting) = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             waiting.push(line.to_owned());
             return;
@@ -164,7 +164,11 @@ impl Drop for Bars {
 
 /// `ppl 512 over 298 tokens`, or the official score where it is the objective.
 fn score(measures: &Measures, objective: Objective) -> String {
-    format!("{} over {} tokens", value(measures, objective), measures.tokens)
+    let tokens = match (objective, measures.clipped) {
+        (Objective::ReerClipped, Some(clipped)) => clipped.tokens,
+        _ => measures.tokens,
+    };
+    format!("{} over {tokens} tokens", value(measures, objective))
 }
 
 fn value(measures: &Measures, objective: Objective) -> String {
@@ -214,6 +218,8 @@ mod tests {
             status: Status::Done,
             verdict: Verdict::None,
             stop: Some(StopReason::Patience),
+            detail: None,
+            settings: None,
             steps: 12,
             accepted: 5,
             scorer: None,

@@ -20,11 +20,17 @@ pub struct Report<'a> {
     library: &'a Path,
     done: usize,
     failed: usize,
+    #[serde(skip_serializing_if = "is_zero")]
+    unfinished: usize,
     skipped: &'a [Skipped],
     /// Stopped from outside before every pair was done.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     interrupted: bool,
     sessions: Vec<Searched<'a>>,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 #[derive(Debug, Serialize)]
@@ -34,6 +40,9 @@ struct Searched<'a> {
     status: Status,
     #[serde(skip_serializing_if = "Option::is_none")]
     stop: Option<StopReason>,
+    /// Why a failed one failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
     steps: u32,
     accepted: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,6 +70,7 @@ impl<'a> Report<'a> {
             library,
             done: report.done,
             failed: report.failed,
+            unfinished: report.unfinished,
             skipped: &report.skipped,
             interrupted: report.interrupted,
             sessions: report.sessions.iter().map(|(summary, file)| Searched::new(summary, file)).collect(),
@@ -72,7 +82,7 @@ impl<'a> Report<'a> {
         if self.interrupted {
             Outcome::Interrupted
         } else {
-            Outcome::partial_if(self.failed > 0 || !self.skipped.is_empty())
+            Outcome::partial_if(self.failed + self.unfinished > 0 || !self.skipped.is_empty())
         }
     }
 
@@ -95,6 +105,14 @@ impl<'a> Report<'a> {
         let library = self.library.display();
         output
             .line(format_args!("{library}: {sessions} sessions, {done} done, {failed} failed, {skipped} rows skipped"));
+        if self.unfinished > 0 {
+            let paused = self.unfinished;
+            output
+                .line(format_args!("{paused} unfinished: the same command goes on, after a budget with a larger one"));
+        }
+        if self.failed > 0 {
+            output.line("--retry-failed tries the failed ones again");
+        }
     }
 }
 
@@ -106,6 +124,7 @@ impl<'a> Searched<'a> {
             file,
             status: summary.status,
             stop: summary.stop,
+            reason: summary.detail.as_deref().filter(|_| summary.status == Status::Failed),
             steps: summary.steps,
             accepted: summary.accepted,
             scorer: summary.scorer.as_ref(),
