@@ -114,7 +114,7 @@ fn make_ready(library: &mut Library, work: Work) -> Result<Ready, BatchError> {
         Work::Nothing(summary, path) => Ready::Finished(summary, path),
         Work::Resume(path) => Ready::Begun(path),
         Work::Leave(reason) => Ready::LeftAlone(reason),
-        Work::Create(example) => match library.add(example) {
+        Work::Create(example) => match library.add(*example) {
             Ok(session) => Ready::Created(Box::new(session)),
             // Another process has just begun the same pair.
             Err(SessionError::Exists { path }) => Ready::Begun(path),

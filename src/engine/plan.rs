@@ -75,7 +75,7 @@ pub(super) enum Work {
     Nothing(Box<Summary>, PathBuf),
     /// Go on with this session.
     Resume(PathBuf),
-    Create(ExampleRecord),
+    Create(Box<ExampleRecord>),
     /// Nothing is done, for this reason.
     Leave(String),
 }
@@ -191,7 +191,7 @@ impl Plan {
                 let what = self.conflict(&session::read(&path)?.state).unwrap_or_default();
                 Work::Leave(format!("{} has other settings ({what}); --fork searches it anew beside", path.display()))
             }
-            _ => Work::Create(example),
+            _ => Work::Create(Box::new(example)),
         })
     }
 

@@ -11,8 +11,8 @@ use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressState, Progre
 use crate::cli::note;
 use crate::cli::numbers::{self, spelled};
 use crate::engine::{self, Observer};
-use crate::reer::{Identity, Measures, Objective};
-use crate::session::{Session, State, Summary};
+use crate::reer::{Measures, Objective};
+use crate::session::{Models, Session, State, Summary};
 use crate::text::visible;
 
 /// Examples that are shown while they run; more would fill the screen.
@@ -37,9 +37,11 @@ struct Bars {
 
 impl Progress {
     /// Names the scorer once; every number told afterwards is of it.
-    pub fn new(scorer: &Identity, objective: Objective) -> Progress {
-        let (scorer, name) = (numbers::scorer(scorer), numbers::objective(objective));
-        let waiting = Mutex::new(Some(vec![format!("scorer {scorer}, objective {name}")]));
+    pub fn new(models: &Models) -> Progress {
+        let objective = models.objective;
+        let (scorer, name) = (numbers::scorer(&models.scorer), numbers::objective(objective));
+        let frame = &models.frame;
+        let waiting = Mutex::new(Some(vec![format!("scorer {scorer}, objective {name}, frame {frame}")]));
         let bars = std::io::stderr().is_terminal().then(Bars::new);
         Progress { objective, expected: AtomicUsize::new(0), ended: AtomicUsize::new(0), waiting, bars }
     }

@@ -94,10 +94,15 @@ impl<'a> Report<'a> {
             let objective = session.objective.map(|o| format!(", objective {}", numbers::objective(o)));
             groups.entry(scorer + &objective.unwrap_or_default()).or_default().push(session.cells());
         }
-        let head = ["id", "tokens", "baseline ppl", "first", "best", "gain", "nats/token", "run", "steps", "end"];
+        let tail = ["shared run", "taken", "end"];
         for (group, rows) in groups {
             output.line(format_args!("{group}"));
-            table(&head, &rows).iter().for_each(|line| output.line(line));
+            let clipped = group.ends_with(numbers::objective(Objective::ReerClipped));
+            let head: &[&str] = match clipped {
+                true => &["id", "tokens", "baseline clipped nll", "first", "best", "gain, nats/token"],
+                false => &["id", "tokens", "baseline ppl", "first", "best", "gain, nats/token", "gain, %"],
+            };
+            table(&[head, &tail].concat(), &rows).iter().for_each(|line| output.line(line));
             output.line("");
         }
         let (sessions, done) = (self.sessions.len(), self.done);
@@ -138,24 +143,30 @@ impl<'a> Searched<'a> {
         }
     }
 
+    /// One row of the table: the scores of the objective and nothing beside them that could be taken for them.
     fn cells(&self) -> Vec<String> {
-        let point = |point: &Option<Point>| {
-            point.map_or(String::new(), |p| match p.clipped_nll {
-                Some(clipped) => format!("{} ({:.4})", numbers::ppl(p.ppl), clipped.0),
-                None => numbers::ppl(p.ppl),
-            })
+        let objective = self.objective.unwrap_or(Objective::Nll);
+        let shown = |point: &Option<Point>| match point {
+            None => String::new(),
+            Some(point) if objective == Objective::Nll => numbers::ppl(point.ppl),
+            Some(point) => point.clipped_nll.map(|nll| format!("{:.4}", nll.0)).unwrap_or_default(),
         };
-        vec![
+        let value = |point: Point| if objective == Objective::Nll { Some(point.nll) } else { point.clipped_nll };
+        let gained = self.baseline.and_then(value).zip(self.last.and_then(value)).map(|(before, after)| before - after);
+        let mut cells = vec![
             self.id.to_owned(),
             self.tokens.map(|tokens| tokens.to_string()).unwrap_or_default(),
-            point(&self.baseline),
-            point(&self.initial),
-            point(&self.last),
-            self.gain.map(|gain| format!("{:+.1} %", gain.gain_percent)).unwrap_or_default(),
-            self.gain.map(|gain| format!("{:+.4}", gain.gain_nats.0)).unwrap_or_default(),
-            self.leak.map(|leak| leak.span_words.to_string()).unwrap_or_default(),
-            format!("{}/{}", self.accepted, self.steps),
-            self.stop.map_or_else(|| spelled(&self.status), |stop| spelled(&stop)),
-        ]
+            shown(&self.baseline),
+            shown(&self.initial),
+            shown(&self.last),
+            gained.map(|gain| format!("{:+.4}", gain.0 + 0.0)).unwrap_or_default(),
+        ];
+        if objective == Objective::Nll {
+            cells.push(self.gain.map(|gain| format!("{:+.1}", gain.gain_percent + 0.0)).unwrap_or_default());
+        }
+        cells.push(self.leak.map(|leak| leak.span_words.to_string()).unwrap_or_default());
+        cells.push(format!("{} of {}", self.accepted, self.steps));
+        cells.push(self.stop.map_or_else(|| spelled(&self.status), |stop| spelled(&stop)));
+        cells
     }
 }

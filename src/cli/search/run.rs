@@ -33,7 +33,7 @@ pub fn run(args: &SearchArgs, output: &mut Output) -> Result<Outcome, Fault> {
         return tell(&forecast, args.json, output);
     }
     let library = plan.library.clone();
-    let progress = Arc::new(Progress::new(models.scorer.identity(), settings.search.objective));
+    let progress = Arc::new(Progress::new(&plan.models));
     let runtime = tokio::runtime::Runtime::new().map_err(|e| Fault(format!("cannot start: {e}")))?;
     let report = runtime.block_on(async {
         let cancel = CancellationToken::new();
