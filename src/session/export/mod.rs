@@ -190,10 +190,8 @@ fn prepare(
 ) -> Result<Result<(Row, Journal), String>, SessionError> {
     let bytes = std::fs::read(file).map_err(SessionError::io(file, "read it"))?;
     let reading = super::read::fold(file, &bytes)?;
-    let row = match refuse::damage(&reading.health)
-        .and_then(|()| refuse::unfinished(&reading.state))
-        .and_then(|()| row::make(&reading.state))
-    {
+    let made = refuse::damage(&reading.health).and_then(|()| row::make(&reading.state));
+    let row = match made.and_then(|row| refuse::unfinished(&reading.state).map(|()| row)) {
         Ok(row) => row,
         Err(reason) => return Ok(Err(reason)),
     };
