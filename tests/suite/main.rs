@@ -7,4 +7,5 @@ mod generator;
 mod gguf;
 mod killed;
 mod model;
+mod proposers;
 mod session;
