@@ -36,21 +36,21 @@ fn read(library: &Path) -> (State, Vec<Event>) {
     (reading.state, session::events(file).unwrap().0)
 }
 
-fn nodes<'a>(events: &'a [Event]) -> Vec<&'a Node> {
-    let node = |event: &'a Event| match &event.payload {
+fn nodes(events: &[Event]) -> Vec<&Node> {
+    let nodes = events.iter().filter_map(|event| match &event.payload {
         Payload::Node(node) => Some(node),
         _ => None,
-    };
-    events.iter().filter_map(node).collect()
+    });
+    nodes.collect()
 }
 
 /// What the generator was asked for.
-fn calls<'a>(events: &'a [Event]) -> Vec<&'a Call> {
-    let call = |event: &'a Event| match &event.payload {
+fn calls(events: &[Event]) -> Vec<&Call> {
+    let calls = events.iter().filter_map(|event| match &event.payload {
         Payload::Call(call) if ["draft", "refine"].contains(&call.purpose.as_str()) => Some(call),
         _ => None,
-    };
-    events.iter().filter_map(call).collect()
+    });
+    calls.collect()
 }
 
 /// A row of the pairs as it stands there, and its reference.
