@@ -6,4 +6,5 @@ mod engine;
 mod gguf;
 mod killed;
 mod model;
+mod proposers;
 mod session;
