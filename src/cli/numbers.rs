@@ -110,7 +110,8 @@ pub fn ppl(ppl: Perplexity) -> String {
 
 /// A gain with its sign: positive is better than the baseline.
 pub fn gain(gain: &Gain) -> String {
-    format!("{:+.4} nats per token, perplexity {:+.1} %", gain.gain_nats.0, -gain.gain_percent)
+    // Adding 0 makes a negative zero a plain one.
+    format!("{:+.4} nats per token, perplexity {:+.1} %", gain.gain_nats.0 + 0.0, 0.0 - gain.gain_percent)
 }
 
 pub fn leak(leak: &Leak) -> String {

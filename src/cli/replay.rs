@@ -8,7 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::numbers::{self, ScoreReport, spelled};
-use super::{Fault, Outcome, Output};
+use super::{Fault, Outcome, Output, note};
 use crate::reer::Segment;
 use crate::reer::search::{Decision, NodeId};
 use crate::session::{self, Moment, Payload, State, Verdict};
@@ -75,9 +75,19 @@ struct Replayed<'a> {
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
 pub fn run(args: &ReplayArgs, output: &mut Output) -> Result<Outcome, Fault> {
+    let (_, health) = session::events(&args.session)?;
+    for damage in &health.damaged {
+        note(format_args!(
+            "{}:{}: damaged and passed over: {}; what is shown lacks it",
+            args.session.display(),
+            damage.line,
+            damage.why
+        ));
+    }
+    let outcome = Outcome::partial_if(!health.damaged.is_empty());
     if args.play {
         play(&args.session, args.speed, output)?;
-        return Ok(Outcome::Done);
+        return Ok(outcome);
     }
     let state = session::state_at(&args.session, args.step.map_or(Moment::Last, Moment::Step))?;
     let replayed = replayed(&state);
@@ -86,7 +96,7 @@ pub fn run(args: &ReplayArgs, output: &mut Output) -> Result<Outcome, Fault> {
     } else {
         tell(&state, &replayed, output);
     }
-    Ok(Outcome::Done)
+    Ok(outcome)
 }
 
 fn replayed(state: &State) -> Replayed<'_> {

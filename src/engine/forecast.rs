@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::batch::{self, BatchError, Plan, Work};
+use super::plan::{self, BatchError, Plan, Work};
 use crate::session::Library;
 use crate::session::pairs::{self, Skipped};
 
@@ -22,27 +22,27 @@ pub struct Forecast {
     pub scores: u64,
 }
 
-/// Says what [`batch::batch`] would do.
+/// Says what [`batch`](super::batch) would do.
 ///
 /// # Errors
-/// As [`batch::batch`] before it begins.
+/// As [`batch`](super::batch) before it begins.
 pub fn forecast(plan: &Plan) -> Result<Forecast, BatchError> {
-    let survey = batch::survey(plan, &())?;
+    let survey = plan::survey(plan, &())?;
     let library = plan.library.is_dir().then(|| Library::open(&plan.library)).transpose()?;
     if let Some(library) = &library {
-        batch::refuse_other_settings(plan, library, &survey)?;
+        plan::refuse_other_settings(plan, library, &survey)?;
     }
     let mut forecast = Forecast { pairs: survey.lines.len(), skipped: survey.skipped, ..Forecast::default() };
     let mut lines = survey.lines.iter().copied().peekable();
     for example in pairs::read(&plan.input, &plan.fields)?.flatten() {
-        if lines.next_if_eq(&batch::line(&example)).is_none() {
+        if lines.next_if_eq(&plan::line(&example)).is_none() {
             continue;
         }
         let work = library.as_ref().map(|library| plan.work(library, example)).transpose()?;
         match work {
             None | Some(Work::Create(_)) => forecast.new += 1,
             Some(Work::Resume(_)) => forecast.unfinished += 1,
-            Some(Work::Nothing(..)) => forecast.finished += 1,
+            Some(Work::Nothing(..) | Work::Leave(_)) => forecast.finished += 1,
         }
     }
     let config = &plan.config.search;

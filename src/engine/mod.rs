@@ -5,12 +5,14 @@
 mod batch;
 mod forecast;
 mod observer;
+mod plan;
 mod rescore;
 mod run;
 mod scoring;
 
-pub use batch::{BatchError, Plan, Report, Shard, batch};
+pub use batch::{Report, batch};
 pub use forecast::{Forecast, forecast};
 pub use observer::{Observer, Progress};
+pub use plan::{BatchError, Plan, Shard};
 pub use rescore::{Rescored, rescore, unscored};
 pub use run::{Limits, Models, RunError, search};

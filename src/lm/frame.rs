@@ -6,17 +6,8 @@ use std::sync::Arc;
 
 use super::prompts::{Kind, Prompts};
 use super::template::{ChatTemplate, SpecialTokens};
-use super::{LmError, Message};
+use super::{FramePiece, LmError, Message};
 use crate::reer::{Example, Language};
-
-/// A part of a prompt, by how its control tokens are read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FramePiece {
-    /// Text of the example: control tokens spelled in it are encoded as plain text.
-    Text(String),
-    /// Text of a template or of the frame: control tokens spelled in it are recognised where the vocabulary has them.
-    Markup(String),
-}
 
 /// What stands around x and between z and y.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -159,7 +150,7 @@ mod tests {
 
     #[test]
     fn the_guide_holds_x_and_y_follows_the_answer_tag() {
-        let frame = Frame::plain().styled(Style::Guide);
+        let frame = Frame::plain().framed(Framing::Guide);
         let pieces = frame.context(&example("Write about a lamp.", Language::En), "z").unwrap();
         let FramePiece::Text(head) = &pieces[0] else { panic!("{pieces:?}") };
         assert!(

@@ -7,8 +7,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Error, ErrorKind, Value, context};
 use time::format_description::parse_strftime_owned;
 
-use super::frame::FramePiece;
-use super::{LmError, Message};
+use super::{FramePiece, LmError, Message};
 
 /// Special tokens that templates name, spelled as in the vocabulary.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -99,6 +99,13 @@ impl ConfigRecord {
         self.without_budget() == other.without_budget()
     }
 
+    /// Sixteen hex digits that differ where knobs (budgets aside) or models do.
+    pub fn fingerprint(&self, models: &Models) -> String {
+        // Both serialise to plain objects, which cannot fail.
+        let text = serde_json::to_string(&(self.without_budget(), models)).unwrap_or_default();
+        super::hash16(text.as_bytes())
+    }
+
     /// The knobs that make a search what it is.
     pub fn without_budget(&self) -> ConfigRecord {
         let mut config = self.clone();

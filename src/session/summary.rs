@@ -21,6 +21,12 @@ pub struct Summary {
     pub verdict: Verdict,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub stop: Option<StopReason>,
+    /// Why it stopped, in a sentence.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub detail: Option<String>,
+    /// [`ConfigRecord::fingerprint`](super::ConfigRecord::fingerprint) of its knobs and models.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub settings: Option<String>,
     pub steps: u32,
     pub accepted: u32,
     #[serde(skip_serializing_if = "Option::is_none", default)]

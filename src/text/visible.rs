@@ -1,6 +1,8 @@
-//! Text made safe to print: what a terminal would obey, reorder by or hide is spelled out.
+//! Hostile characters spelled out: what a terminal would obey, reorder by or hide. For one line of plain output;
+//! what is drawn on a screen is [`super::Safe`], which builds on this.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 /// `text` with every control character but LF and TAB, and every invisible direction or tag character, replaced by a
 /// visible sign. Text without any is borrowed.
@@ -10,21 +12,34 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     }
     let mut shown = String::with_capacity(text.len() + 8);
     for c in text.chars() {
-        match c {
-            _ if !is_hostile(c) => shown.push(c),
-            '\0'..='\x1f' => shown.extend(char::from_u32(0x2400 + c as u32)),
-            '\x7f' => shown.push('\u{2421}'),
-            _ => shown.push_str(&format!("<U+{:04X}>", c as u32)),
+        if is_hostile(c) {
+            spell(c, &mut shown);
+        } else {
+            shown.push(c);
         }
     }
     Cow::Owned(shown)
 }
 
-fn is_hostile(c: char) -> bool {
-    let direction =
-        matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let tag = matches!(c, '\u{e0000}'..='\u{e007f}');
-    (c.is_control() && !matches!(c, '\n' | '\t')) || direction || tag
+/// True for characters that are always spelled out: controls but LF and TAB, direction marks, annotation and tags.
+pub(super) fn is_hostile(c: char) -> bool {
+    let direction = matches!(c,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{206f}');
+    let annotation = matches!(c, '\u{fff9}'..='\u{fffb}');
+    // Variation selectors lie amid the tags, but have an honest use.
+    let tag = matches!(c, '\u{e0000}'..='\u{e00ff}' | '\u{e01f0}'..='\u{e0fff}');
+    (c.is_control() && !matches!(c, '\n' | '\t')) || direction || annotation || tag
+}
+
+/// Writes the visible sign of a hostile character: its control picture, else its number.
+pub(super) fn spell(c: char, to: &mut String) {
+    match c {
+        '\0'..='\x1f' => to.extend(char::from_u32(0x2400 + c as u32)),
+        '\x7f' => to.push('\u{2421}'),
+        _ => {
+            let _infallible = write!(to, "<U+{:04X}>", c as u32);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -274,3 +274,33 @@ async fn repeats_and_bad_rows_are_reported_and_shards_part_the_input() {
     }
     assert_eq!(done, 6);
 }
+
+#[tokio::test]
+async fn two_runs_at_once_make_one_session_a_pair() {
+    let folder = folder(5);
+    let (first, second) = tokio::join!(
+        run(plan(folder.path()), World::new("scripted")),
+        run(plan(folder.path()), World::new("scripted"))
+    );
+    for report in [first.0.unwrap(), second.0.unwrap()] {
+        assert_eq!(report.done + report.skipped.len(), 5, "what the other run has in hand is told");
+    }
+    let sessions = session::library::files(&folder.path().join("out")).unwrap();
+    assert_eq!(sessions.len(), 5);
+}
+
+#[tokio::test]
+async fn a_finished_session_with_other_settings_is_left_alone_and_told() {
+    let folder = folder(1);
+    let other = || {
+        let mut plan = plan(folder.path());
+        plan.config.search.seed = 9;
+        plan
+    };
+    run(plan(folder.path()), World::new("scripted")).await.0.unwrap();
+    let report = run(other(), World::new("scripted")).await.0.unwrap();
+    assert!(report.skipped[0].reason.contains("seed: 0 there, 9 now"), "{:?}", report.skipped);
+    let forked = run(Plan { fork: true, ..other() }, World::new("scripted")).await.0.unwrap();
+    let again = run(other(), World::new("scripted")).await.0.unwrap();
+    assert_eq!((again.done, &again.sessions[0].1), (1, &forked.sessions[0].1), "each settings have their session");
+}

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
-use retrace::lm::frame::FramePiece;
+use retrace::lm::FramePiece;
 use retrace::lm::gguf::{Backend, GgufError, Model, Precision};
 use retrace::lm::{Complete, CompletionRequest, Context, LmError, Message, Scorer};
 use retrace::reer::search::Sampling;
@@ -65,12 +65,13 @@ struct Case {
     text: String,
     context_ids: Vec<u32>,
     text_ids: Vec<u32>,
+    #[serde(alias = "logprobs")]
     torch: Vec<Option<f64>>,
     llama_cpp: Vec<Option<f64>>,
 }
 
-/// How far the engine may be from a peer, in nats: at the worst token, over tokens on average, and the mean of a
-/// passage.
+/// How far the engine may be from a peer, in nats: at the worst token, over all tokens of a file's texts on average,
+/// and the mean of a passage.
 struct Limits {
     worst: f64,
     average: f64,
@@ -86,24 +87,33 @@ fn agrees_with_peers(model: &Model, proof: &Path, torch: &Limits, llama_cpp: &Li
     let proof: Proof = serde_json::from_str(&std::fs::read_to_string(proof).unwrap()).unwrap();
     assert!(!proof.cases.is_empty());
     let backend = backend(model.clone());
+    let (mut sums, mut tokens) = ([0.0; 2], 0);
     for case in proof.cases {
         let at = format!("{}, {}", model.identity().model, case.name);
         let raw = block_on(backend.score_raw(&case.context, &case.text)).unwrap();
         assert_eq!(raw.ids, case.text_ids, "{at}: tokens");
         assert_eq!(raw.context_ids, case.context_ids, "{at}: tokens of the context");
-        for (peer, want, limits) in [("PyTorch", case.torch, torch), ("llama.cpp", case.llama_cpp, llama_cpp)] {
+        tokens += raw.ids.len();
+        let peers = [("PyTorch", case.torch, torch), ("llama.cpp", case.llama_cpp, llama_cpp)];
+        for ((peer, want, limits), sum) in peers.into_iter().zip(&mut sums) {
             assert_eq!(raw.logprobs.len(), want.len());
             let pairs = raw.logprobs.iter().zip(&want);
             assert!(pairs.clone().all(|(got, want)| got.is_some() == want.is_some()), "{at}");
             let far: Vec<f64> = pairs.filter_map(|(got, want)| Some(f64::from((*got)?) - (*want)?)).collect();
             let count = far.len() as f64;
             let worst = far.iter().fold(0f64, |worst, d| worst.max(d.abs()));
-            let average = far.iter().map(|d| d.abs()).sum::<f64>() / count;
+            let total = far.iter().map(|d| d.abs()).sum::<f64>();
+            *sum += total;
+            let average = total / count;
             let mean = (far.iter().sum::<f64>() / count).abs();
             let line = format!("{at}, {peer}: worst {worst:.4}, average {average:.4}, mean {mean:.4}");
             println!("{line}");
-            assert!(worst <= limits.worst && average <= limits.average && mean <= limits.mean, "{line}");
+            assert!(worst <= limits.worst && mean <= limits.mean, "{line}");
         }
+    }
+    for (sum, limits) in sums.into_iter().zip([torch, llama_cpp]) {
+        let average = sum / tokens as f64;
+        assert!(average <= limits.average, "{}: {average:.4} on average", model.identity().model);
     }
 }
 
@@ -114,6 +124,15 @@ fn log_probabilities_are_the_peers() {
         let llama_cpp = if name.ends_with("f16") || name.ends_with("spm") { F16 } else { QUANTISED };
         agrees_with_peers(&model, &fixture(&format!("{name}.json")), &F16, &llama_cpp);
     }
+}
+
+/// A trained model on Q8_0: two correct engines differ by as much, because one of them quantises activations.
+const TRAINED: Limits = Limits { worst: 0.2, average: 0.03, mean: 0.01 };
+
+#[test]
+fn the_bundled_model_has_its_peers_log_probabilities() {
+    let proof = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/peers/retrace-scorer-q8_0.json");
+    agrees_with_peers(&retrace::lm::bundled::model().unwrap(), &proof, &F16, &TRAINED);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod architecture;
 mod cli;
 mod engine;
+mod generator;
 mod gguf;
 mod killed;
 mod model;

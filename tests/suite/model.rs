@@ -1,5 +1,6 @@
 //! The bundled model: it loads at once, agrees with its peers, and uses the thinking it is given.
 
+use std::collections::HashMap;
 use std::time::Instant;
 
 use retrace::lm::frame::Framing;
@@ -11,15 +12,15 @@ use retrace::lm::{Context, Scorer};
 use retrace::reer::{Example, Language, measure};
 use serde::Deserialize;
 
-/// A held-out excerpt with a plan made of its own key terms, and the plan of another excerpt.
-#[derive(Deserialize)]
+/// A held-out excerpt with a plan made of its own key terms, and the id of one whose plan is wrong for it.
+#[derive(Clone, Deserialize)]
 struct Passage {
     id: String,
     language: Language,
     query: String,
     reference: String,
     plan: Vec<String>,
-    wrong_plan: Vec<String>,
+    wrong_plan_of: String,
 }
 
 /// Mean nll of y in nats per token behind each kind of thinking.
@@ -35,7 +36,7 @@ fn backend() -> std::sync::Arc<Backend> {
     Opener::new(Prompts::load(None).unwrap(), Framing::Plain).model(&Spec::Bundled).unwrap()
 }
 
-async fn nll(scorer: &Backend, passage: Passage) -> Nll {
+async fn nll(scorer: &Backend, passage: Passage, wrong_plan: &[String]) -> Nll {
     let example = Example {
         id: passage.id,
         query: passage.query,
@@ -46,7 +47,7 @@ async fn nll(scorer: &Backend, passage: Passage) -> Nll {
     };
     let y = example.scored_reference().to_owned();
     let target = scorer.tokenize(&example).await.unwrap();
-    let thoughts = [String::new(), passage.plan.join("\n\n"), passage.wrong_plan.join("\n\n"), y.clone()];
+    let thoughts = [String::new(), passage.plan.join("\n\n"), wrong_plan.join("\n\n"), y.clone()];
     let contexts = thoughts.map(|z| Context::Thinking { z });
     let scores = scorer.score(&example, &target, &contexts).await;
     let nll: Vec<f64> = scores.into_iter().map(|s| measure(&y, &target, &s.unwrap().logprobs).unwrap().nll.0).collect();
@@ -57,9 +58,11 @@ async fn nll(scorer: &Backend, passage: Passage) -> Nll {
 async fn thinking_about_the_passage_helps_and_thinking_about_another_does_not() {
     let scorer = backend();
     let file = include_str!("../fixtures/heldout/passages.jsonl");
+    let excerpts: Vec<Passage> = file.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let plans: HashMap<&str, &[String]> = excerpts.iter().map(|p| (p.id.as_str(), p.plan.as_slice())).collect();
     let mut passages = Vec::new();
-    for line in file.lines() {
-        passages.push(nll(&scorer, serde_json::from_str(line).unwrap()).await);
+    for excerpt in &excerpts {
+        passages.push(nll(&scorer, excerpt.clone(), plans[excerpt.wrong_plan_of.as_str()]).await);
     }
     for language in [Language::En, Language::Zh] {
         let of: Vec<&Nll> = passages.iter().filter(|p| p.language == language).collect();
@@ -82,9 +85,9 @@ async fn thinking_about_the_passage_helps_and_thinking_about_another_does_not() 
     }
 }
 
-/// What this model reaches, of 100; the card has the same numbers.
-const WRONG_PLAN_RATE: usize = 80;
-const EMPTY_RATE: usize = 75;
+/// Of 100: one under what this model reaches by its card, for sums in another order on another processor.
+const WRONG_PLAN_RATE: usize = 98;
+const EMPTY_RATE: usize = 98;
 
 #[test]
 fn it_loads_at_once() {

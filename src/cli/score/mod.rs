@@ -51,11 +51,11 @@ pub struct ScoreArgs {
     trajectory_file: Option<PathBuf>,
 
     /// No template: score the reference behind the context, byte for byte, control tokens recognised
-    #[arg(long, requires_all = ["context_file", "reference_file"], conflicts_with = "objective")]
+    #[arg(long, requires_all = ["context_file", "reference_file"], conflicts_with_all = ["objective", "trajectory_file"])]
     raw: bool,
 
     /// File with the context of --raw; may be empty
-    #[arg(long, value_name = "FILE", requires = "raw")]
+    #[arg(long, value_name = "FILE", requires = "raw", conflicts_with = "query_file")]
     context_file: Option<PathBuf>,
 
     /// Who computes perplexities: bundled or gguf:PATH [default: bundled]

@@ -17,6 +17,9 @@ struct Scored<'a> {
     score: ScoreReport,
     /// Tokens in front of the reference, BOS included.
     context_tokens: usize,
+    /// Their ids, with `--tokens`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    context_ids: Option<Vec<u32>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     per_token: Option<Vec<Token<'a>>>,
 }
@@ -33,7 +36,8 @@ pub fn run(
     let measures = measures(reference, &raw).map_err(|why| Why::Reference(why.to_string()))?;
     let score = ScoreReport::new(model.model().identity(), Objective::Nll, &measures);
     let per_token = args.tokens.then(|| tokens::tokens(reference, 0, &raw.ids, &raw.spans, &raw.logprobs));
-    let scored = Scored { score, context_tokens: raw.context_ids.len(), per_token };
+    let context_ids = args.tokens.then(|| raw.context_ids.clone());
+    let scored = Scored { score, context_tokens: raw.context_ids.len(), context_ids, per_token };
     if args.json {
         output.json(&scored);
     } else {
@@ -60,7 +64,7 @@ mod tests {
     #[test]
     fn a_first_token_behind_nothing_is_left_out_of_the_mean() {
         let raw = RawScore {
-            context_tokens: 0,
+            context_ids: vec![],
             ids: vec![1, 2, 3],
             spans: vec![0..2, 2..4, 4..6],
             logprobs: vec![None, Some(-1.0), Some(-3.0)],
@@ -73,7 +77,8 @@ mod tests {
 
     #[test]
     fn a_reference_of_one_token_behind_nothing_cannot_be_measured() {
-        let raw = RawScore { context_ids: vec![], ids: vec![1], spans: vec![0..1], logprobs: vec![None] };
+        let one = std::iter::once(0..1);
+        let raw = RawScore { context_ids: vec![], ids: vec![1], spans: one.collect(), logprobs: vec![None] };
         assert_eq!(measures("a", &raw), Err(MeasureError::Empty));
     }
 }

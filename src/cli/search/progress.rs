@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 use crate::cli::note;
 use crate::cli::numbers::{self, spelled};
 use crate::engine::{self, Observer};
-use crate::reer::{Identity, Measures, Objective};
-use crate::session::{Session, State, Summary};
+use crate::reer::{Measures, Objective};
+use crate::session::{Models, Session, State, Summary};
 use crate::text::visible;
 
 /// Examples that are shown while they run; more would fill the screen.
@@ -23,6 +23,8 @@ pub struct Progress {
     objective: Objective,
     expected: AtomicUsize,
     ended: AtomicUsize,
+    /// Lines from before the search began: a run that cannot begin says one line, and that is its fault.
+    waiting: Mutex<Option<Vec<String>>>,
     bars: Option<Bars>,
 }
 
@@ -35,11 +37,13 @@ struct Bars {
 
 impl Progress {
     /// Names the scorer once; every number told afterwards is of it.
-    pub fn new(scorer: &Identity, objective: Objective) -> Progress {
-        let (scorer, name) = (numbers::scorer(scorer), numbers::objective(objective));
-        note(format_args!("scorer {scorer}, objective {name}"));
+    pub fn new(models: &Models) -> Progress {
+        let objective = models.objective;
+        let (scorer, name) = (numbers::scorer(&models.scorer), numbers::objective(objective));
+        let frame = &models.frame;
+        let waiting = Mutex::new(Some(vec![format!("scorer {scorer}, objective {name}, frame {frame}")]));
         let bars = std::io::stderr().is_terminal().then(Bars::new);
-        Progress { objective, expected: AtomicUsize::new(0), ended: AtomicUsize::new(0), bars }
+        Progress { objective, expected: AtomicUsize::new(0), ended: AtomicUsize::new(0), waiting, bars }
     }
 
     fn expect(&self, examples: usize) {
@@ -47,10 +51,16 @@ impl Progress {
         if let Some(bars) = &self.bars {
             bars.all.set_length(examples as u64);
         }
+        let waited = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
+        waited.into_iter().flatten().for_each(|line| self.say(&line));
     }
 
-    /// One line, above the bars where there are any.
-    fn say(&self, line: &str) {
+    /// One line, above the bars where there are any; once the search has begun.
+    pub fn say(&self, line: &str) {
+        if let Some(waiting) = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            waiting.push(line.to_owned());
+            return;
+        }
         match &self.bars {
             // A terminal that went away leaves nobody to tell.
             Some(bars) => drop(bars.multi.println(visible(line))),
@@ -100,9 +110,14 @@ impl Observer for Progress {
 impl Bars {
     fn new() -> Bars {
         let multi = MultiProgress::new();
-        let style = ProgressStyle::with_template("{pos}/{len} {wide_bar} {elapsed}, {eta} left");
+        let style = ProgressStyle::with_template("{pos}/{len} {wide_bar} {elapsed}{left}");
         let all = multi.add(ProgressBar::new(0));
-        all.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        // Before the first example has ended nothing is known of the rest.
+        let left = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            let known = state.pos() > 0 && state.len() > Some(state.pos());
+            let _ = if known { write!(out, ", {} left", HumanDuration(state.eta())) } else { Ok(()) };
+        };
+        all.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).with_key("left", left));
         all.enable_steady_tick(Duration::from_secs(1));
         Bars { multi, all, running: Mutex::default() }
     }
@@ -122,7 +137,7 @@ impl Bars {
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.set_prefix(visible(&state.id).into_owned());
         bar.set_position(state.steps().into());
-        bar.set_message("drafting");
+        bar.set_message("first draft and scores");
         running.insert(state.id.clone(), bar);
     }
 
@@ -151,7 +166,11 @@ impl Drop for Bars {
 
 /// `ppl 512 over 298 tokens`, or the official score where it is the objective.
 fn score(measures: &Measures, objective: Objective) -> String {
-    format!("{} over {} tokens", value(measures, objective), measures.tokens)
+    let tokens = match (objective, measures.clipped) {
+        (Objective::ReerClipped, Some(clipped)) => clipped.tokens,
+        _ => measures.tokens,
+    };
+    format!("{} over {tokens} tokens", value(measures, objective))
 }
 
 fn value(measures: &Measures, objective: Objective) -> String {
@@ -201,6 +220,8 @@ mod tests {
             status: Status::Done,
             verdict: Verdict::None,
             stop: Some(StopReason::Patience),
+            detail: None,
+            settings: None,
             steps: 12,
             accepted: 5,
             scorer: None,

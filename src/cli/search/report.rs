@@ -20,11 +20,17 @@ pub struct Report<'a> {
     library: &'a Path,
     done: usize,
     failed: usize,
+    #[serde(skip_serializing_if = "is_zero")]
+    unfinished: usize,
     skipped: &'a [Skipped],
     /// Stopped from outside before every pair was done.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     interrupted: bool,
     sessions: Vec<Searched<'a>>,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 #[derive(Debug, Serialize)]
@@ -34,6 +40,9 @@ struct Searched<'a> {
     status: Status,
     #[serde(skip_serializing_if = "Option::is_none")]
     stop: Option<StopReason>,
+    /// Why a failed one failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
     steps: u32,
     accepted: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,6 +70,7 @@ impl<'a> Report<'a> {
             library,
             done: report.done,
             failed: report.failed,
+            unfinished: report.unfinished,
             skipped: &report.skipped,
             interrupted: report.interrupted,
             sessions: report.sessions.iter().map(|(summary, file)| Searched::new(summary, file)).collect(),
@@ -72,7 +82,7 @@ impl<'a> Report<'a> {
         if self.interrupted {
             Outcome::Interrupted
         } else {
-            Outcome::partial_if(self.failed > 0 || !self.skipped.is_empty())
+            Outcome::partial_if(self.failed + self.unfinished > 0 || !self.skipped.is_empty())
         }
     }
 
@@ -84,10 +94,15 @@ impl<'a> Report<'a> {
             let objective = session.objective.map(|o| format!(", objective {}", numbers::objective(o)));
             groups.entry(scorer + &objective.unwrap_or_default()).or_default().push(session.cells());
         }
-        let head = ["id", "tokens", "baseline ppl", "first", "best", "gain", "nats/token", "run", "steps", "end"];
+        let tail = ["shared run", "taken", "end"];
         for (group, rows) in groups {
             output.line(format_args!("{group}"));
-            table(&head, &rows).iter().for_each(|line| output.line(line));
+            let clipped = group.ends_with(numbers::objective(Objective::ReerClipped));
+            let head: &[&str] = match clipped {
+                true => &["id", "tokens", "baseline clipped nll", "first", "best", "gain, nats/token"],
+                false => &["id", "tokens", "baseline ppl", "first", "best", "gain, nats/token", "gain, %"],
+            };
+            table(&[head, &tail].concat(), &rows).iter().for_each(|line| output.line(line));
             output.line("");
         }
         let (sessions, done) = (self.sessions.len(), self.done);
@@ -95,6 +110,14 @@ impl<'a> Report<'a> {
         let library = self.library.display();
         output
             .line(format_args!("{library}: {sessions} sessions, {done} done, {failed} failed, {skipped} rows skipped"));
+        if self.unfinished > 0 {
+            let paused = self.unfinished;
+            output
+                .line(format_args!("{paused} unfinished: the same command goes on, after a budget with a larger one"));
+        }
+        if self.failed > 0 {
+            output.line("--retry-failed tries the failed ones again");
+        }
     }
 }
 
@@ -106,6 +129,7 @@ impl<'a> Searched<'a> {
             file,
             status: summary.status,
             stop: summary.stop,
+            reason: summary.detail.as_deref().filter(|_| summary.status == Status::Failed),
             steps: summary.steps,
             accepted: summary.accepted,
             scorer: summary.scorer.as_ref(),
@@ -119,24 +143,30 @@ impl<'a> Searched<'a> {
         }
     }
 
+    /// One row of the table: the scores of the objective and nothing beside them that could be taken for them.
     fn cells(&self) -> Vec<String> {
-        let point = |point: &Option<Point>| {
-            point.map_or(String::new(), |p| match p.clipped_nll {
-                Some(clipped) => format!("{} ({:.4})", numbers::ppl(p.ppl), clipped.0),
-                None => numbers::ppl(p.ppl),
-            })
+        let objective = self.objective.unwrap_or(Objective::Nll);
+        let shown = |point: &Option<Point>| match point {
+            None => String::new(),
+            Some(point) if objective == Objective::Nll => numbers::ppl(point.ppl),
+            Some(point) => point.clipped_nll.map(|nll| format!("{:.4}", nll.0)).unwrap_or_default(),
         };
-        vec![
+        let value = |point: Point| if objective == Objective::Nll { Some(point.nll) } else { point.clipped_nll };
+        let gained = self.baseline.and_then(value).zip(self.last.and_then(value)).map(|(before, after)| before - after);
+        let mut cells = vec![
             self.id.to_owned(),
             self.tokens.map(|tokens| tokens.to_string()).unwrap_or_default(),
-            point(&self.baseline),
-            point(&self.initial),
-            point(&self.last),
-            self.gain.map(|gain| format!("{:+.1} %", gain.gain_percent)).unwrap_or_default(),
-            self.gain.map(|gain| format!("{:+.4}", gain.gain_nats.0)).unwrap_or_default(),
-            self.leak.map(|leak| leak.span_words.to_string()).unwrap_or_default(),
-            format!("{}/{}", self.accepted, self.steps),
-            self.stop.map_or_else(|| spelled(&self.status), |stop| spelled(&stop)),
-        ]
+            shown(&self.baseline),
+            shown(&self.initial),
+            shown(&self.last),
+            gained.map(|gain| format!("{:+.4}", gain.0 + 0.0)).unwrap_or_default(),
+        ];
+        if objective == Objective::Nll {
+            cells.push(self.gain.map(|gain| format!("{:+.1}", gain.gain_percent + 0.0)).unwrap_or_default());
+        }
+        cells.push(self.leak.map(|leak| leak.span_words.to_string()).unwrap_or_default());
+        cells.push(format!("{} of {}", self.accepted, self.steps));
+        cells.push(self.stop.map_or_else(|| spelled(&self.status), |stop| spelled(&stop)));
+        cells
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::{Progress, Report, SearchArgs};
-use crate::cli::{Fault, Outcome, Output, back_ends, note};
+use crate::cli::{Fault, Outcome, Output, back_ends};
 use crate::engine::{self, Plan};
 use crate::session::pairs::Fields;
 use crate::session::{ConfigRecord, Models};
@@ -33,12 +33,16 @@ pub fn run(args: &SearchArgs, output: &mut Output) -> Result<Outcome, Fault> {
         return tell(&forecast, args.json, output);
     }
     let library = plan.library.clone();
-    let progress = Arc::new(Progress::new(models.scorer.identity(), settings.search.objective));
+    let progress = Arc::new(Progress::new(&plan.models));
     let runtime = tokio::runtime::Runtime::new().map_err(|e| Fault(format!("cannot start: {e}")))?;
     let report = runtime.block_on(async {
         let cancel = CancellationToken::new();
-        tokio::spawn(stop_on_signal(cancel.clone()));
-        engine::batch(plan, models, progress, cancel).await
+        let watch = tokio::spawn(stop_on_signal(cancel.clone(), progress.clone()));
+        let report = engine::batch(plan, models, progress, cancel).await;
+        // It holds the bars, which go before the report comes.
+        watch.abort();
+        drop(watch.await);
+        report
     });
     let report = report?;
     let report = Report::new(&report, &library);
@@ -94,11 +98,11 @@ fn tell(forecast: &engine::Forecast, json: bool, output: &mut Output) -> Result<
 }
 
 /// Cancels at Ctrl-C or SIGTERM, so that every session ends in order; a second Ctrl-C does not wait.
-async fn stop_on_signal(cancel: CancellationToken) {
+async fn stop_on_signal(cancel: CancellationToken, progress: Arc<Progress>) {
     if interrupted().await.is_err() {
         return;
     }
-    note("stopping: sessions are closed so that the next run goes on with them (again to stop at once)");
+    progress.say("stopping: sessions are closed so that the next run goes on with them (again to stop at once)");
     cancel.cancel();
     if interrupted().await.is_ok() {
         std::process::exit(130);

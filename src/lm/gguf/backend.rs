@@ -14,8 +14,9 @@ use super::engine::{Engine, Job, Scored};
 use super::generate::{Ask, generate};
 use super::model::Model;
 use super::prompt;
-use crate::lm::frame::FramePiece;
-use crate::lm::{Complete, Completion, CompletionRequest, Context, LmError, Message, Scorer, Sink, TokenLogprobs};
+use crate::lm::{
+    Complete, Completion, CompletionRequest, Context, FramePiece, LmError, Message, Scorer, Sink, TokenLogprobs,
+};
 use crate::reer::{Example, Identity, Target};
 
 /// Everything before y, given x and z.

@@ -1,8 +1,8 @@
 //! Frame pieces to token ids: which neighbours are encoded together, and where BOS stands.
 
 use super::tokenizer::{Part, Tokenizer};
+use crate::lm::FramePiece;
 use crate::lm::LmError;
-use crate::lm::frame::FramePiece;
 
 /// The ids of a whole prompt, BOS in front where the model uses one and the markup does not already begin with it.
 ///

@@ -62,10 +62,18 @@ pub(super) fn admit(from: &Path, out: &Path, force: bool) -> Result<(), ExportEr
     }
     match fs::read_dir(out).map(|mut entries| entries.next().is_some()) {
         Ok(true) if !force => Err(ExportError::NotEmpty(out.to_owned())),
+        Ok(true) if !is_export(out) => Err(ExportError::NotAnExport(out.to_owned())),
         Ok(_) => Ok(()),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(e) => Err(SessionError::io(out, "use it as a folder")(e).into()),
     }
+}
+
+/// True when `out` holds the manifest of an earlier export.
+fn is_export(out: &Path) -> bool {
+    let manifest = fs::read(out.join(MANIFEST)).ok();
+    let manifest = manifest.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
+    manifest.is_some_and(|manifest| manifest["schema"] == SCHEMA)
 }
 
 /// A file on its way: under a temporary name, which goes with it unless it is finished.

@@ -99,6 +99,8 @@ pub struct Report {
 pub enum ExportError {
     #[error("{} is not empty; choose another folder, or replace an earlier export there with --force", .0.display())]
     NotEmpty(PathBuf),
+    #[error("{} holds files and no earlier export of ours, so --force replaces nothing there; choose another folder", .0.display())]
+    NotAnExport(PathBuf),
     #[error("{} lies inside the library, where every .jsonl is a session; choose a folder outside it", .0.display())]
     InsideLibrary(PathBuf),
     #[error("{}", nothing(.0))]
@@ -188,7 +190,8 @@ fn prepare(
 ) -> Result<Result<(Row, Journal), String>, SessionError> {
     let bytes = std::fs::read(file).map_err(SessionError::io(file, "read it"))?;
     let reading = super::read::fold(file, &bytes)?;
-    let row = match refuse::damage(&reading.health).and_then(|()| row::make(&reading.state)) {
+    let made = refuse::damage(&reading.health).and_then(|()| row::make(&reading.state));
+    let row = match made.and_then(|row| refuse::unfinished(&reading.state).map(|()| row)) {
         Ok(row) => row,
         Err(reason) => return Ok(Err(reason)),
     };

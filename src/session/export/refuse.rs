@@ -1,6 +1,6 @@
 //! What a chat template or tokenizer would corrupt; such a row is refused with the reason.
 
-use crate::session::Health;
+use crate::session::{Health, State, Status, Verdict};
 
 /// Tags that end, open or imitate the think block.
 const THINK_TAGS: [&str; 2] = ["<think>", "</think>"];
@@ -14,6 +14,15 @@ pub(super) fn damage(health: &Health) -> Result<(), String> {
         (Some(damage), _) => Err(format!("line {} of its file is damaged: {}", damage.line, damage.why)),
         (None, Some(schema)) => Err(format!("its schema {schema} is newer than this program")),
         (None, None) => Ok(()),
+    }
+}
+
+/// A search on its way is exported only when a person kept it as it is.
+pub(super) fn unfinished(state: &State) -> Result<(), String> {
+    let paused = matches!(state.status(), Status::Fresh | Status::Unfinished);
+    match paused && state.annotations.verdict() != Verdict::Keep {
+        true => Err("its search is not finished; go on with it, or keep it as it is".to_owned()),
+        false => Ok(()),
     }
 }
 

@@ -167,7 +167,8 @@ impl Library {
     /// name is taken or differs from a taken one in case only.
     ///
     /// # Errors
-    /// The file cannot be written.
+    /// [`SessionError::Exists`] when another process has just made a session of this pair; else the file cannot be
+    /// written.
     pub fn add(&mut self, example: ExampleRecord) -> Result<Session, SessionError> {
         let (id, hash) = (example.id.clone(), example.hash.clone());
         for stem in name::candidates(&id, &hash) {
@@ -181,8 +182,12 @@ impl Library {
                     self.keep(file.into(), Seen { size: 0, mtime: 0, known });
                     return Ok(session);
                 }
-                // Another process was faster.
-                Err(SessionError::Exists { .. }) => {}
+                // Another process was faster, perhaps with this very pair.
+                Err(error @ SessionError::Exists { .. }) => {
+                    if peek::summary(&self.root.join(&file)).is_ok_and(|summary| summary.hash == hash) {
+                        return Err(error);
+                    }
+                }
                 Err(error) => return Err(error),
             }
         }

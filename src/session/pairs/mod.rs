@@ -70,7 +70,11 @@ pub fn read(path: &Path, fields: &Fields) -> Result<Pairs, InputError> {
     if path.is_dir() {
         return Err(refuse("is a folder".to_owned(), "name the file inside it"));
     }
-    let mut reader = BufReader::with_capacity(1 << 18, File::open(path).map_err(io)?);
+    let file = File::open(path).map_err(io)?;
+    if !file.metadata().map_err(io)?.is_file() {
+        return Err(refuse("is a pipe or a device, and input is read twice".to_owned(), "write it to a file first"));
+    }
+    let mut reader = BufReader::with_capacity(1 << 18, file);
     let start = reader.fill_buf().map_err(io)?;
     let has = |magic: &[u8]| start.starts_with(magic);
     let rows: Rows = if has(b"PAR1") {

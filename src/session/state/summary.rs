@@ -32,6 +32,8 @@ impl State {
             status: self.status(),
             verdict: self.annotations.verdict(),
             stop: self.stop.as_ref().map(|stop| stop.reason),
+            detail: self.stop.as_ref().and_then(|stop| stop.detail.clone()),
+            settings: self.config.as_ref().zip(models).map(|(config, models)| config.fingerprint(models)),
             steps: self.steps(),
             accepted: search.map_or(0, accepted),
             scorer: self.scorer.clone(),

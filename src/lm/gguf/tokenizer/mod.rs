@@ -2,6 +2,7 @@
 //!
 //! Text is taken byte for byte (no Unicode normalisation), so that the tokens of a text always cover exactly its bytes.
 
+mod control;
 mod sentencepiece;
 mod split;
 
@@ -15,6 +16,9 @@ use tokenizers::pre_tokenizers::split::{Split as RegexSplit, SplitPattern};
 use tokenizers::tokenizer::SplitDelimiterBehavior;
 use tokenizers::{PreTokenizerWrapper, Tokenizer as Bpe};
 
+pub(super) use self::control::Part;
+pub use self::control::Special;
+use self::control::{Spellings, is_control, is_tag};
 use super::error::GgufError;
 use super::file::{GgufFile, integer};
 use crate::lm::LmError;
@@ -29,19 +33,6 @@ pub struct Tokenizer {
     whole: Spellings,
     spaces: Spaces,
     special: Special,
-}
-
-/// Ids with a meaning of their own.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Special {
-    pub bos: Option<u32>,
-    pub eos: Option<u32>,
-    pub unknown: Option<u32>,
-    pub padding: Option<u32>,
-    /// Whether every sequence begins with BOS.
-    pub adds_bos: bool,
-    /// Tokens that end an answer, sorted.
-    pub ends: Vec<u32>,
 }
 
 struct Piece {
@@ -74,20 +65,6 @@ const NORMAL: u64 = 1;
 const CONTROL: u64 = 3;
 const USER_DEFINED: u64 = 4;
 const BYTE: u64 = 6;
-
-/// Control tokens that end an answer, by their usual spellings: files often name only one of several.
-const ENDS: [&str; 10] = [
-    "</s>",
-    "<|im_end|>",
-    "<|endoftext|>",
-    "<|end_of_text|>",
-    "<|eot_id|>",
-    "<|eom_id|>",
-    "<|end|>",
-    "<|eos|>",
-    "<end_of_turn>",
-    "<｜end▁of▁sentence｜>",
-];
 
 impl Tokenizer {
     pub(super) fn load(file: &GgufFile) -> Result<Tokenizer, GgufError> {
@@ -252,93 +229,6 @@ impl Encoded {
             }
         }
         self
-    }
-}
-
-/// A run of plain text, or a token spelled out.
-#[derive(Clone, Copy)]
-pub(super) enum Part<'t> {
-    Plain(&'t str),
-    Control(u32, &'t str),
-}
-
-/// Tokens that are recognised by how they are spelled.
-struct Spellings {
-    /// Longest first.
-    list: Vec<(String, u32)>,
-    /// Bytes that one of them begins with.
-    begins: [bool; 256],
-}
-
-impl Spellings {
-    fn new(mut list: Vec<(String, u32)>) -> Spellings {
-        list.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.0.cmp(&b.0)));
-        let mut begins = [false; 256];
-        for (spelling, _) in &list {
-            begins[usize::from(spelling.as_bytes()[0])] = true;
-        }
-        Spellings { list, begins }
-    }
-
-    fn at<'t>(&self, rest: &'t str) -> Option<(u32, &'t str)> {
-        let first = rest.as_bytes().first()?;
-        let candidates = if self.begins[usize::from(*first)] { self.list.as_slice() } else { &[] };
-        let (spelling, id) = candidates.iter().find(|(spelling, _)| rest.starts_with(spelling.as_str()))?;
-        Some((*id, &rest[..spelling.len()]))
-    }
-
-    /// Cuts at the first spelling that matches, the longest where several do.
-    fn cut<'t>(&self, text: &'t str) -> Vec<Part<'t>> {
-        let mut parts = Vec::new();
-        let (mut from, mut at) = (0, 0);
-        while let Some(c) = text[at..].chars().next() {
-            let Some((id, spelling)) = self.at(&text[at..]) else {
-                at += c.len_utf8();
-                continue;
-            };
-            if from < at {
-                parts.push(Part::Plain(&text[from..at]));
-            }
-            parts.push(Part::Control(id, spelling));
-            at += spelling.len();
-            from = at;
-        }
-        if from < text.len() {
-            parts.push(Part::Plain(&text[from..]));
-        }
-        parts
-    }
-}
-
-/// Control tokens, and those of the user-defined ones that are markup: the latter also hold runs of spaces and the like,
-/// which are text.
-fn is_control(kind: u64, spelling: &str) -> bool {
-    kind == CONTROL || kind == USER_DEFINED && spelling.starts_with('<') && spelling.ends_with('>')
-}
-
-/// `<word>` or `</word>`: markup that a model writes for its reader, as opposed to turns and ends.
-fn is_tag(spelling: &str) -> bool {
-    let inner = spelling.strip_prefix('<').and_then(|s| s.strip_suffix('>'));
-    inner.is_some_and(|s| {
-        let word = s.strip_prefix('/').unwrap_or(s);
-        !word.is_empty() && word != "s" && word.bytes().all(|b| b.is_ascii_alphabetic())
-    })
-}
-
-impl Special {
-    fn read(file: &GgufFile, control: &[(String, u32)], adds_bos: bool, size: usize) -> Special {
-        let id = |key: &str| {
-            let id = file.number(&format!("tokenizer.ggml.{key}_token_id"))?;
-            u32::try_from(id).ok().filter(|id| (*id as usize) < size)
-        };
-        let eos = id("eos");
-        let named = control.iter().filter(|(spelling, _)| ENDS.contains(&spelling.as_str())).map(|(_, id)| *id);
-        let mut ends: Vec<u32> = named.chain([eos, id("eot"), id("eom")].into_iter().flatten()).collect();
-        ends.sort_unstable();
-        ends.dedup();
-        let bos = id("bos");
-        let adds_bos = file.flag("tokenizer.ggml.add_bos_token").unwrap_or(adds_bos) && bos.is_some();
-        Special { bos, eos, unknown: id("unknown"), padding: id("padding"), adds_bos, ends }
     }
 }
 

@@ -1,0 +1,208 @@
+//! What a batch is asked to do: which rows of the input are taken, and what the session of each needs.
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::PathBuf;
+
+use super::{Observer, Progress, RunError};
+use crate::reer::Identity;
+use crate::reer::search::StopReason;
+use crate::session::pairs::{self, Skipped};
+use crate::session::{self, ConfigRecord, ExampleRecord, Library, Models, SessionError, State, Status, Summary};
+
+/// One of N parts of an input, chosen by the pairs' hashes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    /// From 0.
+    pub index: u64,
+    pub count: u64,
+}
+
+impl Shard {
+    pub(super) fn holds(self, hash: &str) -> bool {
+        u64::from_str_radix(hash, 16).is_ok_and(|hash| hash % self.count == self.index)
+    }
+}
+
+/// What a batch is asked to do.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub input: PathBuf,
+    pub library: PathBuf,
+    pub fields: pairs::Fields,
+    pub config: ConfigRecord,
+    pub models: Models,
+    /// Searches in flight.
+    pub concurrency: usize,
+    pub shard: Option<Shard>,
+    /// Pairs to take at most.
+    pub limit: Option<usize>,
+    /// Search failed sessions again.
+    pub retry_failed: bool,
+    /// Start a new session beside an unfinished one with other settings.
+    pub fork: bool,
+}
+
+/// What ends a whole batch.
+#[derive(Debug, thiserror::Error)]
+pub enum BatchError {
+    #[error(transparent)]
+    Input(#[from] pairs::InputError),
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    #[error(transparent)]
+    Run(#[from] RunError),
+    #[error("a search died: {0}")]
+    Task(String),
+    #[error("{file} was begun with other settings ({what}); use the same, or --fork to search it anew beside")]
+    OtherSettings { file: PathBuf, what: String },
+    #[error("{input}: no usable row{}", first.as_ref().map(|s| format!(" (line {}: {})", s.line, s.reason)).unwrap_or_default())]
+    NoUsableRow { input: PathBuf, first: Option<Skipped> },
+}
+
+/// The usable rows of an input, found in a first pass that keeps no texts.
+#[derive(Debug, Default)]
+pub(super) struct Survey {
+    /// Line of each row to search, rising.
+    pub(super) lines: Vec<u64>,
+    hashes: HashSet<String>,
+    pub(super) skipped: Vec<Skipped>,
+}
+
+/// What a pair needs.
+pub(super) enum Work {
+    /// A session is there that needs nothing more.
+    Nothing(Box<Summary>, PathBuf),
+    /// Go on with this session.
+    Resume(PathBuf),
+    Create(Box<ExampleRecord>),
+    /// Nothing is done, for this reason.
+    Leave(String),
+}
+
+/// Place of an example in the input, from 1.
+pub(super) fn line(example: &ExampleRecord) -> u64 {
+    example.source.as_ref().map_or(0, |source| source.row)
+}
+
+/// Reads the whole input once: which rows are usable, which repeat others.
+pub(super) fn survey(plan: &Plan, observer: &dyn Observer) -> Result<Survey, BatchError> {
+    let mut survey = Survey::default();
+    let mut first_line: HashMap<String, u64> = HashMap::new();
+    for row in pairs::read(&plan.input, &plan.fields)? {
+        let skipped = match row {
+            Ok(example) => match first_line.entry(example.hash.clone()) {
+                Entry::Occupied(first) => {
+                    let reason = format!("the same query and reference as line {}", first.get());
+                    Skipped { line: line(&example), reason }
+                }
+                Entry::Vacant(place) => {
+                    place.insert(line(&example));
+                    let wanted = plan.shard.is_none_or(|shard| shard.holds(&example.hash))
+                        && plan.limit.is_none_or(|limit| survey.lines.len() < limit);
+                    if wanted {
+                        survey.lines.push(line(&example));
+                        survey.hashes.insert(example.hash);
+                    }
+                    continue;
+                }
+            },
+            Err(bad) => bad,
+        };
+        observer.see(Progress::Skipped { line: skipped.line, reason: &skipped.reason });
+        survey.skipped.push(skipped);
+    }
+    if first_line.is_empty() {
+        return Err(BatchError::NoUsableRow { input: plan.input.clone(), first: survey.skipped.into_iter().next() });
+    }
+    Ok(survey)
+}
+
+/// Before anything is begun: an unfinished session of this input with other settings ends the run, unless it forks.
+pub(super) fn refuse_other_settings(plan: &Plan, library: &Library, survey: &Survey) -> Result<(), BatchError> {
+    if plan.fork {
+        return Ok(());
+    }
+    for entry in library.entries().filter(|e| survey.hashes.contains(&e.summary.hash)) {
+        if !matches!(entry.summary.status, Status::Unfinished | Status::Failed) {
+            continue;
+        }
+        let reading = session::read(&entry.path)?;
+        if let Some(what) = plan.conflict(&reading.state) {
+            return Err(BatchError::OtherSettings { file: entry.path.clone(), what });
+        }
+    }
+    Ok(())
+}
+
+/// What differs between a session's settings and the ones asked for; budgets may be raised at any time.
+fn difference(recorded: &ConfigRecord, asked: &ConfigRecord) -> Option<String> {
+    let plain = |config: &ConfigRecord| serde_json::to_value(config.without_budget()).unwrap_or_default();
+    let (recorded, asked) = (plain(recorded), plain(asked));
+    let keys: BTreeSet<&String> =
+        [&recorded, &asked].into_iter().filter_map(|v| v.as_object()).flat_map(|o| o.keys()).collect();
+    let shown = |v: &serde_json::Value| if v.is_null() { "none".to_owned() } else { v.to_string() };
+    let differing = keys.into_iter().filter(|key| recorded[*key] != asked[*key]);
+    let parts: Vec<String> = differing
+        .map(|key| format!("{}: {} there, {} now", key.replace('_', "-"), shown(&recorded[key]), shown(&asked[key])))
+        .collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+impl Plan {
+    /// What a session was begun with that this plan would do otherwise.
+    fn conflict(&self, state: &State) -> Option<String> {
+        let settings = state.config.as_ref().and_then(|config| difference(config, &self.config));
+        let named = |id: &Identity| format!("{} {} {}", id.kind, id.model, id.revision.as_deref().unwrap_or_default());
+        let models = state.models.as_ref().filter(|models| **models != self.models).map(|models| {
+            let (there, now) = (named(&models.scorer), named(&self.models.scorer));
+            if there == now {
+                "another generator or other prompts".to_owned()
+            } else {
+                format!("scorer: {there} there, {now} now")
+            }
+        });
+        settings.or(models)
+    }
+
+    /// What an example needs, from the sessions that the library has of it: the one with these settings that goes
+    /// on, else the one that is finished, else a new one; a finished one with other settings is left alone.
+    pub(super) fn work(&self, library: &Library, example: ExampleRecord) -> Result<Work, BatchError> {
+        let settings = self.config.fingerprint(&self.models);
+        let (mut finished, mut other) = (None, None);
+        for entry in library.find(&example.hash) {
+            let same = entry.summary.settings.as_ref().is_none_or(|there| *there == settings);
+            let done = match entry.summary.status {
+                Status::Done => true,
+                Status::Failed => !self.retry_failed,
+                Status::Fresh | Status::Unfinished => false,
+            };
+            if !same {
+                other = Some(entry.path);
+            } else if done || self.budget_is_spent(&entry)? {
+                finished = Some((entry.summary, entry.path));
+            } else {
+                return Ok(Work::Resume(entry.path));
+            }
+        }
+        Ok(match (finished, other) {
+            (Some((summary, path)), _) => Work::Nothing(Box::new(summary), path),
+            (None, Some(path)) if !self.fork => {
+                let what = self.conflict(&session::read(&path)?.state).unwrap_or_default();
+                Work::Leave(format!("{} has other settings ({what}); --fork searches it anew beside", path.display()))
+            }
+            _ => Work::Create(Box::new(example)),
+        })
+    }
+
+    /// A search that its budget stopped, and that the budget now allowed would stop at once.
+    fn budget_is_spent(&self, entry: &session::Entry) -> Result<bool, BatchError> {
+        if entry.summary.stop != Some(StopReason::Budget) {
+            return Ok(false);
+        }
+        let state = session::read(&entry.path)?.state;
+        let (search, spent) = (&self.config.search, state.ledger.total());
+        Ok(search.max_seconds.is_some_and(|max| state.active_ms >= max * 1000)
+            || search.max_tokens.is_some_and(|max| spent.tokens_in + spent.tokens_out >= max))
+    }
+}
