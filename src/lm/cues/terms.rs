@@ -59,6 +59,9 @@ impl Source<'_> {
             let after = terms.last().map_or(part.start, |term| term.units.end);
             let Some(head) = self.best_head(after.max(low)..high, breadth, &taken, dice) else { continue };
             let term = self.phrase(head, after..part.end, breadth);
+            if term.text.chars().count() < 2 {
+                continue;
+            }
             taken.extend(spoken(&term.text));
             terms.push(term);
         }
@@ -133,6 +136,12 @@ impl Source<'_> {
         self.units[at].class == Class::Content && !self.units[at].word.cjk
     }
 
+    /// Looks like a plural: a noun phrase ends there.
+    fn is_plural(&self, at: usize) -> bool {
+        let word = &self.units[at].word.folded;
+        word.ends_with('s') && !word.ends_with("ss")
+    }
+
     /// The head with its adjectives and the noun it belongs to, where an article or a preposition opens them; the
     /// whole of a name; else the head alone.
     fn noun_phrase(&self, head: usize, bounds: &Range<usize>) -> Range<usize> {
@@ -148,12 +157,7 @@ impl Source<'_> {
             }
             return start..end;
         }
-        // A noun phrase ends with its plural: what follows one is no part of it.
-        let plural = |at: usize| {
-            let word = &self.units[at].word.folded;
-            word.ends_with('s') && !word.ends_with("ss")
-        };
-        while left(start) && self.is_content(start - 1) && !plural(start - 1) && end - start < 3 {
+        while left(start) && self.is_content(start - 1) && !self.is_plural(start - 1) && end - start < 3 {
             start -= 1;
         }
         let opened = start > 0
@@ -163,7 +167,7 @@ impl Source<'_> {
             return head..head + 1;
         }
         let noun = |at: usize| self.is_content(at) && !lexicon::is_verbal(&self.units[at].word.folded);
-        while right(end) && noun(end) && !plural(end - 1) && end - start < 3 {
+        while right(end) && noun(end) && !self.is_plural(end - 1) && end - start < 3 {
             end += 1;
         }
         start..end
@@ -232,7 +236,11 @@ impl Source<'_> {
         if first.word.cjk {
             return first.token.len() > 1;
         }
-        opened && content.into_iter().all(|at| !lexicon::is_verbal(&self.units[at].word.folded))
+        let noun = |at: usize| {
+            let joined = self.units[at - 1].class == Class::Content;
+            !lexicon::is_verbal(&self.units[at].word.folded) && !(joined && self.is_plural(at - 1))
+        };
+        opened && content.into_iter().all(noun)
     }
 
     /// The phrase as a writer would note it: in lower case unless a name, on one line.
