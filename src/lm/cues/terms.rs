@@ -238,7 +238,7 @@ impl Source<'_> {
         }
         let noun = |at: usize| {
             let joined = self.units[at - 1].class == Class::Content;
-            !lexicon::is_verbal(&self.units[at].word.folded) && !(joined && self.is_plural(at - 1))
+            !(lexicon::is_verbal(&self.units[at].word.folded) || joined && self.is_plural(at - 1))
         };
         opened && content.into_iter().all(noun)
     }
