@@ -8,4 +8,5 @@ mod gguf;
 mod killed;
 mod model;
 mod proposers;
+mod recorded;
 mod session;
