@@ -73,6 +73,7 @@ fn a_search_killed_again_and_again_ends_as_an_undisturbed_one() {
         enough = lines(&killed) + 1 + kills * 5 % 17;
     }
     assert!(kills >= 5, "killed {kills} times only");
+    files(&killed).iter().chain(&files(&whole)).for_each(|path| crate::session::schema::every_line_is_valid(path));
     assert_eq!(essence(&killed), undisturbed);
     assert_eq!(Library::open(&killed).unwrap().duplicates().len(), 0, "one session a pair");
     let check = Command::new(env!("CARGO_BIN_EXE_retrace")).arg("check").arg(&killed).output().unwrap();

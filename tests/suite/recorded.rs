@@ -16,6 +16,7 @@ fn hand_written_thoughts_are_taken_and_copies_are_refused() {
     let args = ["--into", "out", "--limit", "1", "--order", "left-to-right", "--steps", "2", "--generator", &generator];
     let ran = house.run(&[&["search", input.to_str().unwrap()], &args[..]].concat());
     assert_eq!(ran.code, 0, "{}", ran.err);
+    crate::session::schema::every_line_is_valid(&house.path("out/lighthouse-letter.jsonl"));
     let state = session::read(&house.path("out/lighthouse-letter.jsonl")).unwrap().state;
     let search = state.search.unwrap();
     let reasons: Vec<Reason> = search.decisions().iter().flat_map(|d| &d.others).map(|other| other.reason).collect();

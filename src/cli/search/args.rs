@@ -143,11 +143,11 @@ pub struct Knobs {
     #[arg(long, value_parser = words(key::LEAK_GUARD))]
     pub leak_guard: Option<String>,
 
-    /// Seconds after which one example's search pauses; a later run goes on with it [default: off]
+    /// Seconds one example's search may take over all its runs; then it pauses, and a larger number goes on [default: off]
     #[arg(long, value_name = "S")]
     pub max_seconds: Option<String>,
 
-    /// Tokens read and written after which one example's search pauses [default: off]
+    /// Tokens one example's search may read and write over all its runs; then it pauses [default: off]
     #[arg(long, value_name = "N")]
     pub max_tokens: Option<String>,
 }

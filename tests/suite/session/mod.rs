@@ -6,6 +6,6 @@ mod library;
 mod pairs;
 mod processes;
 mod recovery;
-mod schema;
+pub(crate) mod schema;
 pub(crate) mod scripted;
 mod undo;
