@@ -71,6 +71,9 @@ fn segment(
     found: Option<Trait>,
     language: Language,
 ) {
+    // Kept apart, or a sentence with several terms would take it.
+    let mut end: VecDeque<Term> =
+        if place == Place::Last { terms.pop_back().into_iter().collect() } else { VecDeque::new() };
     if place == Place::First {
         composer.say(Mood::Request, &mut VecDeque::new());
     }
@@ -84,10 +87,9 @@ fn segment(
             terms,
         );
     }
-    let for_the_end = usize::from(place == Place::Last);
     let mut remark = found.map(|found| tone::wording(found, language));
     let mut asked = false;
-    while terms.len() > for_the_end {
+    while !terms.is_empty() {
         let mood = if !asked && composer.dice.chance(0.45) { Mood::Ask } else { Mood::Step };
         asked |= mood == Mood::Ask;
         composer.say(mood, terms);
@@ -98,7 +100,7 @@ fn segment(
     remark_on(composer, remark);
     if place == Place::Last {
         composer.lengthen(spare);
-        composer.say(Mood::Close, terms);
+        composer.say(Mood::Close, &mut end);
     }
     composer.lengthen(spare);
 }

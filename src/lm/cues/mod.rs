@@ -274,6 +274,23 @@ mod tests {
     }
 
     #[test]
+    fn a_draft_ends_with_an_ending() {
+        for example in [harbour(), bridge()] {
+            let longest = |pattern: &&'static str| {
+                let words = |bit| if let voice::Bit::Words(words) = bit { Some(words) } else { None };
+                voice::bits(pattern).into_iter().filter_map(words).max_by_key(|words| words.len())
+            };
+            let closes: Vec<&str> =
+                voice::patterns(example.language, voice::Mood::Close).iter().filter_map(longest).collect();
+            for seed in 0..20 {
+                let draft = Cues::new().draft(&example, seed).unwrap();
+                let last = draft.split("\n\n").last().unwrap();
+                assert!(closes.iter().any(|words| last.contains(words)), "{last}");
+            }
+        }
+    }
+
+    #[test]
     fn no_search_ever_copies_or_leaks() {
         for example in [harbour(), bridge()] {
             for seed in 0..4 {
