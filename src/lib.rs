@@ -1,10 +1,11 @@
 //! Retrace: a workbench for REverse-Engineered Reasoning (REER, arXiv 2509.06160).
 //!
 //! The rooms, from the ground up; a room uses only rooms below it:
-//! [`text`] → [`reer`] → [`settings`] → [`session`] → [`lm`] → [`engine`] → [`cli`].
+//! [`text`] → [`reer`] → [`settings`] → [`session`] → [`lm`] → [`engine`] → [`app`] → [`tui`] → [`cli`].
 
 #![deny(unsafe_code)]
 
+pub mod app;
 pub mod cli;
 pub mod engine;
 pub mod lm;
@@ -12,3 +13,4 @@ pub mod reer;
 pub mod session;
 pub mod settings;
 pub mod text;
+pub mod tui;
