@@ -1,5 +1,7 @@
 //! The workbench without a screen: commands and their registry, keys, the state of the screens, and `update`, which
 //! takes a message and returns what it wants done. Knows neither tokio nor ratatui.
 
+pub mod command;
+pub mod keymap;
 pub mod keys;
 pub mod text_edit;
