@@ -2,6 +2,7 @@
 //! takes a message and returns what it wants done. Knows neither tokio nor ratatui.
 
 pub mod command;
+pub mod input;
 pub mod keymap;
 pub mod keys;
 pub mod text_edit;
