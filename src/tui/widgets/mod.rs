@@ -2,6 +2,7 @@
 //!
 //! Every character reaches the buffer through [`paint`], which makes it safe; every colour comes from a role.
 
+pub mod chart;
 pub mod paint;
 #[cfg(test)]
 pub mod picture;

@@ -94,7 +94,7 @@ mod tests {
     use crate::tui::widgets::picture::text_of;
     use proptest::prelude::*;
 
-    fn drawn(width: u16, draw: impl FnOnce(&mut Buffer)) -> String {
+    fn drawn<T>(width: u16, draw: impl FnOnce(&mut Buffer) -> T) -> String {
         let mut buf = Buffer::empty(Rect::new(0, 0, width, 1));
         draw(&mut buf);
         text_of(&buf)
@@ -102,10 +102,10 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_left_out_whole() {
-        assert_eq!(drawn(5, |buf| drop(put(buf, (0, 0), 5, "思考的灯", Style::new()))), "思考");
-        assert_eq!(drawn(5, |buf| drop(put(buf, (4, 0), 9, "思", Style::new()))), "");
-        assert_eq!(drawn(9, |buf| drop(put(buf, (1, 0), 4, "a\u{1b}[31m", Style::new()))), " a\u{241b}[3");
-        assert_eq!(drawn(9, |buf| drop(fitted(buf, (0, 0), 6, "lighthouse", Style::new()))), "light…");
+        assert_eq!(drawn(5, |buf| put(buf, (0, 0), 5, "思考的灯", Style::new())), "思考");
+        assert_eq!(drawn(5, |buf| put(buf, (4, 0), 9, "思", Style::new())), "");
+        assert_eq!(drawn(9, |buf| put(buf, (1, 0), 4, "a\u{1b}[31m", Style::new())), " a\u{241b}[3");
+        assert_eq!(drawn(9, |buf| fitted(buf, (0, 0), 6, "lighthouse", Style::new())), "light…");
         assert_eq!(drawn(9, |buf| fitted_right(buf, (0, 0), 6, "3.4", Style::new())), "   3.4");
     }
 

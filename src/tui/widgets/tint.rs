@@ -101,8 +101,7 @@ mod tests {
         let spans = surprisal(&ends, &[-0.1, -2.0, -2.5, -4.0, -70.0, f64::NAN]);
         assert_eq!(spans, [(1..3, Role::Surprise1), (3..4, Role::Surprise2), (4..5, Role::Surprise3)]);
         let spans = change(&ends, &[-3.0; 6], &[-3.4, -3.5, -1.5, 0.0, -6.1, f64::NEG_INFINITY]);
-        let expected =
-            [(1..2, Role::Dearer1), (2..3, Role::Cheaper2), (3..4, Role::Cheaper3), (4..5, Role::Dearer3)];
+        let expected = [(1..2, Role::Dearer1), (2..3, Role::Cheaper2), (3..4, Role::Cheaper3), (4..5, Role::Dearer3)];
         assert_eq!(spans, expected);
     }
 

@@ -153,11 +153,7 @@ impl Layers {
     }
 }
 
-fn bracket(
-    last: Option<(Range<usize>, Role)>,
-    band: Option<(Range<usize>, Role)>,
-    grapheme: &str,
-) -> Option<Bracket> {
+fn bracket(last: Option<(Range<usize>, Role)>, band: Option<(Range<usize>, Role)>, grapheme: &str) -> Option<Bracket> {
     if last == band {
         return None;
     }
@@ -205,7 +201,7 @@ pub(in crate::tui::widgets) fn sign_of(role: Role) -> &'static str {
 }
 
 /// The style of a role, with the weight by which signs tell levels apart.
-pub(in crate::tui::widgets) fn style_of(theme: &Theme, role: Role, signs: bool) -> Style {
+fn style_of(theme: &Theme, role: Role, signs: bool) -> Style {
     let weight = match level(role).filter(|_| signs) {
         None => Modifier::empty(),
         Some(1) => Modifier::UNDERLINED,

@@ -6,8 +6,8 @@ mod sheets;
 
 use std::ops::Range;
 
+pub(super) use draw::sign_of;
 pub use draw::{Bands, Look, draw, gutter};
-pub(super) use draw::{sign_of, style_of};
 pub use sheet::Sheet;
 pub use sheets::Sheets;
 
