@@ -2,4 +2,5 @@
 //! takes a message and returns what it wants done. Knows neither tokio nor ratatui.
 
 pub mod keys;
+pub mod line;
 pub mod text_edit;

@@ -3,9 +3,16 @@
 //! Every character reaches the buffer through [`paint`], which makes it safe; every colour comes from a role.
 
 pub mod chart;
+pub mod diff;
+pub mod field;
+pub mod hints;
+pub mod histogram;
+pub mod list;
 pub mod paint;
+pub mod pane;
 #[cfg(test)]
 pub mod picture;
 pub mod scrollbar;
+pub mod table;
 pub mod text;
 pub mod tint;
