@@ -1,0 +1,287 @@
+//! Drawing the visible rows of a sheet, with what its stretches mean laid over it.
+
+use std::ops::Range;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+
+use super::super::paint::{cell, put};
+use super::Sheet;
+use super::sheet::Place;
+use crate::text::graphemes;
+use crate::tui::theme::{Role, Theme};
+
+/// How tinted words are told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Bands {
+    /// By the styles of their roles alone.
+    #[default]
+    Colour,
+    /// Also by signs, for terminals with few colours or none: brackets in the place of the spaces around them, weight
+    /// by level, and the strongest band of each row in the gutter. Wrapping stays the same.
+    Signs,
+}
+
+/// Cells that the gutter takes from the area's width; the sheet must be that much narrower.
+pub fn gutter(bands: Bands) -> u16 {
+    match bands {
+        Bands::Colour => 0,
+        Bands::Signs => 3,
+    }
+}
+
+/// How a sheet is drawn.
+#[derive(Clone, Copy)]
+pub struct Look<'a> {
+    pub theme: &'a Theme,
+    /// The ground of the text: [`Role::Text`] as a rule.
+    pub base: Role,
+    /// Laid over each other in this order: syntax, tint, leak, find.
+    pub layers: &'a [&'a [(Range<usize>, Role)]],
+    pub bands: Bands,
+}
+
+impl<'a> Look<'a> {
+    /// Text without anything laid over it.
+    pub fn plain(theme: &'a Theme) -> Look<'a> {
+        Look { theme, base: Role::Text, layers: &[], bands: Bands::Colour }
+    }
+}
+
+/// Draws the rows of `sheet` from `first_row` on into `area`.
+pub fn draw(buf: &mut Buffer, area: Rect, sheet: &mut Sheet, first_row: usize, look: Look<'_>) {
+    let area = area.intersection(buf.area);
+    let gutter = gutter(look.bands).min(area.width);
+    for line in 0..area.height {
+        let Some(place) = sheet.row(first_row + usize::from(line)) else { break };
+        let layers = Layers::of(sheet, &place, look);
+        if let Some((sign, style)) = layers.sign(look) {
+            put(buf, (area.x, area.y + line), gutter, sign, style);
+        }
+        let text = Rect { x: area.x + gutter, y: area.y + line, width: area.width - gutter, height: 1 };
+        draw_row(buf, text, sheet, &place, layers, look.theme.style(look.base));
+    }
+}
+
+fn draw_row(buf: &mut Buffer, area: Rect, sheet: &Sheet, place: &Place, mut layers: Layers, base: Style) {
+    let mut used = place.indent.min(area.width);
+    let mut before_room = None;
+    for (at, grapheme) in graphemes(&sheet.safe()[place.shown.clone()]) {
+        let here = place.shown.start + at..place.shown.start + at + grapheme.len();
+        if grapheme == "\n" {
+            break;
+        }
+        let (style, bracket) = layers.at(&here, grapheme, base);
+        let x = area.x + used;
+        if let (Some(Bracket::Before(sign)), Some(space)) = (&bracket, before_room) {
+            cell(buf, (space, area.y), 1, sign, style);
+        }
+        let shown = match &bracket {
+            Some(Bracket::Here(sign)) => sign,
+            _ => grapheme,
+        };
+        let cells = cell(buf, (x, area.y), area.width - used, shown, style);
+        if cells == 0 && crate::text::width(grapheme) > 0 {
+            break;
+        }
+        before_room = (grapheme == " ").then_some(x);
+        used += cells;
+    }
+}
+
+/// A bracket around a band, where a space leaves it room.
+enum Bracket {
+    /// Instead of the space at hand.
+    Here(&'static str),
+    /// Instead of the space before.
+    Before(&'static str),
+}
+
+/// The stretches that touch one row, as bytes of the safe text.
+struct Layers {
+    layers: Vec<Vec<Stretch>>,
+    signs: bool,
+    /// The band that the last grapheme was in.
+    last: Option<(Range<usize>, Role)>,
+}
+
+struct Stretch {
+    shown: Range<usize>,
+    role: Role,
+    style: Style,
+}
+
+impl Layers {
+    fn of(sheet: &Sheet, place: &Place, look: Look<'_>) -> Layers {
+        let raw = sheet.safe().raw(place.shown.clone());
+        let signs = look.bands == Bands::Signs;
+        let layers = look.layers.iter().map(|spans| {
+            let first = spans.partition_point(|(span, _)| span.end <= raw.start);
+            let touching = spans[first..].iter().take_while(|(span, _)| span.start < raw.end);
+            let stretch = |(span, role): &(Range<usize>, Role)| Stretch {
+                shown: sheet.safe().shown(span.clone()),
+                role: *role,
+                style: style_of(look.theme, *role, signs),
+            };
+            touching.map(stretch).collect()
+        });
+        Layers { layers: layers.collect(), signs, last: None }
+    }
+
+    /// Style of the grapheme at `here`, and the bracket it calls for.
+    fn at(&mut self, here: &Range<usize>, grapheme: &str, base: Style) -> (Style, Option<Bracket>) {
+        let mut style = base;
+        let mut band = None;
+        for stretches in &self.layers {
+            let at = stretches.partition_point(|stretch| stretch.shown.end <= here.start);
+            let Some(stretch) = stretches.get(at).filter(|stretch| stretch.shown.start < here.end) else { continue };
+            style = style.patch(stretch.style);
+            if level(stretch.role).is_some() {
+                band = Some((stretch.shown.clone(), stretch.role));
+            }
+        }
+        let last = std::mem::replace(&mut self.last, band.clone());
+        (style, self.signs.then(|| bracket(last, band, grapheme)).flatten())
+    }
+
+    /// What the gutter says of the row: its strongest band.
+    fn sign(&self, look: Look<'_>) -> Option<(&'static str, Style)> {
+        let bands = self.layers.iter().flatten().filter_map(|stretch| Some((level(stretch.role)?, stretch.role)));
+        let (_, role) = bands.filter(|_| self.signs).max_by_key(|(level, _)| *level)?;
+        Some((sign_of(role), look.theme.style(role)))
+    }
+}
+
+fn bracket(last: Option<(Range<usize>, Role)>, band: Option<(Range<usize>, Role)>, grapheme: &str) -> Option<Bracket> {
+    if last == band {
+        return None;
+    }
+    match (last, band) {
+        // Tokens of many models begin with their space.
+        (_, Some((_, role))) if grapheme == " " => Some(Bracket::Here(brackets(role).0)),
+        (None, Some((_, role))) => Some(Bracket::Before(brackets(role).0)),
+        (Some((_, role)), None) if grapheme == " " => Some(Bracket::Here(brackets(role).1)),
+        _ => None,
+    }
+}
+
+fn brackets(role: Role) -> (&'static str, &'static str) {
+    match role {
+        Role::Cheaper1 | Role::Cheaper2 | Role::Cheaper3 => ("[", "]"),
+        Role::Dearer1 | Role::Dearer2 | Role::Dearer3 => ("{", "}"),
+        _ => ("(", ")"),
+    }
+}
+
+/// Strength of a tint; none for roles that are no tint.
+fn level(role: Role) -> Option<u8> {
+    match role {
+        Role::Cheaper1 | Role::Dearer1 | Role::Surprise1 => Some(1),
+        Role::Cheaper2 | Role::Dearer2 | Role::Surprise2 => Some(2),
+        Role::Cheaper3 | Role::Dearer3 | Role::Surprise3 => Some(3),
+        _ => None,
+    }
+}
+
+/// What the gutter says of a band, and the legend too.
+pub(in crate::tui::widgets) fn sign_of(role: Role) -> &'static str {
+    match role {
+        Role::Cheaper1 => "−1",
+        Role::Cheaper2 => "−2",
+        Role::Cheaper3 => "−3",
+        Role::Dearer1 => "+1",
+        Role::Dearer2 => "+2",
+        Role::Dearer3 => "+3",
+        Role::Surprise1 => "!1",
+        Role::Surprise2 => "!2",
+        Role::Surprise3 => "!3",
+        _ => "",
+    }
+}
+
+/// The style of a role, with the weight by which signs tell levels apart.
+fn style_of(theme: &Theme, role: Role, signs: bool) -> Style {
+    let weight = match level(role).filter(|_| signs) {
+        None => Modifier::empty(),
+        Some(1) => Modifier::UNDERLINED,
+        Some(2) => Modifier::UNDERLINED | Modifier::BOLD,
+        Some(_) => Modifier::BOLD | Modifier::REVERSED,
+    };
+    theme.style(role).add_modifier(weight)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::widgets::picture::{styles_of, text_of};
+    use proptest::prelude::*;
+
+    fn drawn(raw: &str, (width, height): (u16, u16), first: usize, look: Look<'_>) -> Buffer {
+        let mut buf = Buffer::empty(Rect::new(0, 0, width, height));
+        let mut sheet = Sheet::new(raw, width.saturating_sub(gutter(look.bands)));
+        draw(&mut buf, Rect::new(0, 0, width, height), &mut sheet, first, look);
+        buf
+    }
+
+    #[test]
+    fn only_the_visible_rows_are_drawn() {
+        let theme = Theme::mono();
+        let text = "one two three\n  four five\n思考的灯塔";
+        insta::assert_snapshot!(text_of(&drawn(text, (8, 4), 1, Look::plain(&theme))), @"
+        three
+          four
+          five
+        思考的灯
+        ");
+    }
+
+    #[test]
+    fn signs_stand_where_spaces_were() {
+        let theme = Theme::mono();
+        let text = "the lamp has been kind to me this winter";
+        let tint = [(8..17, Role::Cheaper2), (23..25, Role::Dearer3), (34..40, Role::Surprise1)];
+        let look = Look { layers: &[&tint], bands: Bands::Signs, ..Look::plain(&theme) };
+        let buf = drawn(text, (22, 3), 0, look);
+        insta::assert_snapshot!(text_of(&buf), @"
+        −2 the lamp[has been]
+        +3 kind{to}me this
+        !1 winter
+        ");
+        insta::assert_snapshot!(styles_of(&buf), @"
+        0.11 [has been | BOLD | UNDERLINED
+        1.7 {to | BOLD | REVERSED
+        2.3 winter | UNDERLINED
+        ");
+    }
+
+    #[test]
+    fn layers_lie_over_each_other() {
+        let theme = Theme::mono();
+        let (under, over) = ([(0..8, Role::Dim)], [(4..12, Role::Accent)]);
+        let look = Look { layers: &[&under, &over], ..Look::plain(&theme) };
+        insta::assert_snapshot!(styles_of(&drawn("the lamp has been", (20, 1), 0, look)), @"
+        0.0 the  | DIM
+        0.4 lamp | BOLD | DIM
+        0.8  has | BOLD
+        ");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_at_any_size(raw in "\\PC{0,60}|[a-z\t\n\u{1b}思👍🏽\u{301} ]{0,60}", w in 0u16..=30, h in 0u16..=12, first in 0usize..9, cut in 0usize..60) {
+            let theme = Theme::mono();
+            let tint = [(0..cut, Role::Cheaper2), (cut..cut + 9, Role::Dearer1)];
+            for bands in [Bands::Colour, Bands::Signs] {
+                drawn(&raw, (w, h), first, Look { layers: &[&tint], bands, ..Look::plain(&theme) });
+            }
+        }
+
+        #[test]
+        fn the_rows_drawn_are_the_text(raw in "[a-z]{1,9}( [a-z]{1,9}){0,20}", w in 10u16..30) {
+            let buf = drawn(&raw, (w, 40), 0, Look::plain(&Theme::mono()));
+            let words = text_of(&buf).split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            prop_assert_eq!(words, raw.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Texts on the screen: made safe and wrapped once, kept from frame to frame, drawn by their visible rows only.
+
+mod draw;
+mod sheet;
+mod sheets;
+
+use std::ops::Range;
+
+pub(super) use draw::sign_of;
+pub use draw::{Bands, Look, draw, gutter};
+pub use sheet::Sheet;
+pub use sheets::Sheets;
+
+use crate::tui::theme::Role;
+
+/// What stretches of a text mean: bytes of the RAW text, in order, without overlap.
+pub type Spans = Vec<(Range<usize>, Role)>;
