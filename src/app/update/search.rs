@@ -5,7 +5,8 @@ use crate::app::effect::{DeskId, Tick};
 use crate::app::memory::RememberedSetup;
 use crate::app::overlay::{Form, Overlay};
 use crate::app::{App, Effect};
-use crate::engine::desk::{Order, Setup};
+use crate::engine::Setup;
+use crate::engine::desk::Order;
 use crate::reer::search::StopReason;
 use crate::session::{Head, Payload};
 
@@ -23,8 +24,7 @@ impl App {
     /// The settings that the session on the screen goes on with.
     fn setup_here(&self) -> Option<Setup> {
         let bench = self.bench()?;
-        let recorded = bench.search().and(bench.state.config.as_ref());
-        Some(recorded.map_or_else(|| self.setup(), Setup::recorded))
+        Some(Setup::going_on(&bench.state, &self.setup()))
     }
 
     pub(super) fn run_search(&mut self) -> Vec<Effect> {
@@ -35,7 +35,8 @@ impl App {
         }
         if bench.ended_for_good() {
             let mut effects = self.open_form();
-            effects.extend(self.tell("the search has ended: give it more steps, or choose another version to go on from"));
+            effects
+                .extend(self.tell("the search has ended: give it more steps, or choose another version to go on from"));
             return effects;
         }
         let fresh = bench.search().is_none();

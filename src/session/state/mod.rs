@@ -152,6 +152,11 @@ impl State {
         self.stop.as_ref().is_none_or(|stop| !stop.reason.is_final() || self.moved_since_stop)
     }
 
+    /// A person chose another version since the search ended, so that it can go on from there.
+    pub fn moved_since_stop(&self) -> bool {
+        self.moved_since_stop
+    }
+
     /// One search a session: later knobs can only be another budget.
     fn configured(&mut self, config: &ConfigRecord) {
         if let Some(search) = &mut self.search {
