@@ -114,6 +114,15 @@ impl ConfigRecord {
         self.without_budget() == other.without_budget()
     }
 
+    /// True when a session begun with `earlier` can go on with these: the knobs are the same but for budgets and more
+    /// steps. Who generates may change, for every call says by whom it was answered.
+    pub fn goes_on_from(&self, earlier: &ConfigRecord) -> bool {
+        let mut plain = self.without_budget();
+        let enough = plain.search.steps >= earlier.search.steps;
+        (plain.search.steps, plain.generator) = (earlier.search.steps, earlier.generator.clone());
+        enough && plain == earlier.without_budget()
+    }
+
     /// Sixteen hex digits that differ where knobs (budgets aside) or models do.
     pub fn fingerprint(&self, models: &Models) -> String {
         // Both serialise to plain objects, which cannot fail.
@@ -206,10 +215,13 @@ impl Score {
     }
 }
 
-/// A person's choice against the search's: `node` becomes current.
+/// A person's choice against the search's: `node` becomes current, or stays so.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Override {
     pub node: NodeId,
+    /// The version that the person refused.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub refused: Option<NodeId>,
     /// The step whose decision it overrides, where it does.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub step: Option<u32>,

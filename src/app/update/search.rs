@@ -160,10 +160,9 @@ impl App {
 }
 
 impl Bench {
-    /// The search has ended so that only another version or more steps let it go on.
+    /// The search has ended, and only another version or more steps let it go on.
     pub fn ended_for_good(&self) -> bool {
-        let ended = self.state.stop.as_ref().is_some_and(|stop| stop.reason.is_final());
-        ended && !self.state.moved_since_stop()
+        !self.state.can_go_on()
     }
 
     /// Goes along with what comes: the cursor to the end of the timeline.

@@ -43,7 +43,11 @@ pub fn action() -> impl Strategy<Value = Payload> {
         })),
         (name(), any::<bool>()).prop_map(|(name, on)| Payload::Flag(Flag { name, on, reason: None })),
         (node(), name()).prop_map(|(node, name)| Payload::Fork(Fork { node, name })),
-        node().prop_map(|node| Payload::Override(Override { node, step: None })),
+        (node(), prop::option::of(node())).prop_map(|(node, refused)| Payload::Override(Override {
+            node,
+            refused,
+            step: None
+        })),
         (node(), proptest::option::of(name())).prop_map(|(node, branch)| Payload::Head(Head { node, branch })),
     ]
 }
