@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use retrace::engine::desk::{News, Order, Origin};
-use retrace::session::{Author, Payload, Session, Tag, Verdict, library};
+use retrace::session::{Author, Note, Payload, Session, Tag, Verdict, library};
 
-use super::stand::{Gated, Stand, ada, back_ends, example, fresh, setup};
+use super::stand::{Gated, Stand, back_ends, example, fresh, setup};
+use crate::session::processes::{child_at, session_of_parent};
 
 fn tag(name: &str) -> Order {
     Order::Record(vec![Payload::Tag(Tag { name: name.to_owned(), on: true })])
@@ -93,6 +94,22 @@ async fn a_new_pair_is_written_by_the_first_action_and_opened_when_it_is_there()
 }
 
 #[tokio::test]
+async fn a_damaged_session_is_shown_and_stays_as_it_is() {
+    let (_folder, path) = fresh();
+    let sound = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, sound.replacen("Write piece 0.", "Write piece 9.", 1)).unwrap();
+    let before = std::fs::read(&path).unwrap();
+    let open = Gated::open();
+    let mut stand = Stand::at(&path, &open, &open);
+    stand.opened().await;
+    assert!(matches!(&stand.seen[0], News::Opened { writable: Err(why), .. } if why.contains("line 2 is damaged")));
+    stand.desk.order(tag("mine"));
+    assert!(stand.refused().await.contains("line 2 is damaged"));
+    stand.desk.close().await;
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+#[tokio::test]
 async fn a_file_that_is_no_session_leaves_the_desk_standing() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("notes.jsonl");
@@ -125,6 +142,30 @@ async fn the_same_scorer_is_asked_for_and_another_refused() {
     let why = stand.refused().await;
     assert!(why.contains("cannot stand beside those"), "{why}");
     stand.close(&path).await;
-    let author = ada();
-    assert!(author.is_person());
+}
+
+#[test]
+fn a_full_disk_is_told_and_the_desk_goes_on() {
+    let (_folder, path) = fresh();
+    let limited = child_at("desk::writing::child_that_writes_more_than_fits", Some(16), &path).output().unwrap();
+    assert!(limited.status.success(), "{}", String::from_utf8_lossy(&limited.stderr));
+    let reading = retrace::session::read(&path).unwrap();
+    assert!(reading.health.is_sound());
+    assert_eq!(reading.state.annotations.tags().len(), 2, "before and after");
+    assert!(reading.state.annotations.notes().is_empty());
+}
+
+#[tokio::test]
+#[ignore = "runs as a child of another test"]
+async fn child_that_writes_more_than_fits() {
+    let path = session_of_parent();
+    let open = Gated::open();
+    let mut stand = Stand::at(&path, &open, &open);
+    stand.desk.order(tag("before"));
+    stand.desk.order(Order::Record(vec![Payload::Note(Note { text: "long ".repeat(20_000), node: None })]));
+    let why = stand.refused().await;
+    assert!(why.contains("free some space"), "{why}");
+    stand.desk.order(tag("after"));
+    stand.until(|_, state| state.annotations.tags().len() == 2).await;
+    stand.close(&path).await;
 }
