@@ -4,6 +4,7 @@
 
 pub mod chart;
 pub mod diff;
+pub mod editor;
 pub mod field;
 pub mod hints;
 pub mod histogram;
