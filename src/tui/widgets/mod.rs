@@ -3,6 +3,7 @@
 //! Every character reaches the buffer through [`paint`], which makes it safe; every colour comes from a role.
 
 pub mod chart;
+pub mod code;
 pub mod diff;
 pub mod editor;
 pub mod field;
