@@ -22,6 +22,8 @@ pub enum Message {
     Pointed(Target, Press),
     Desk(DeskId, News),
     Listed(Result<Box<Listing>, String>),
+    /// The library is as it was.
+    SameListing,
     /// Rows that the filter leaves, best first.
     Filtered {
         wanted: String,

@@ -1,5 +1,14 @@
 //! The terminal: a guard for every mode it is put in, the event loop, layout, panes, overlays, widgets, themes.
 
+mod executor;
+mod listing;
+mod outside;
+mod remembered;
 pub mod terminal;
 pub mod theme;
+pub mod view;
 pub mod widgets;
+mod workbench;
+
+pub use listing::place;
+pub use workbench::{Opening, WorkbenchError, run};

@@ -30,13 +30,19 @@ const BOUGHT: u16 = 9;
 /// One stretch of rows in the pane.
 enum Block {
     /// The segment at this place; so many of its rows are shown.
-    Segment { at: usize, cut: bool },
+    Segment {
+        at: usize,
+        cut: bool,
+    },
     Candidate(usize),
     Hunk(usize),
     /// Why the generator wrote the selected candidate.
     Reason(String),
     /// A rewrite that is being written.
-    Stream { sample: usize, text: String },
+    Stream {
+        sample: usize,
+        text: String,
+    },
     Gap,
 }
 
@@ -205,7 +211,13 @@ impl View {
                 let name = hunk::letter(*sample);
                 let last = text.lines().last().unwrap_or_default();
                 let row = format!("├ {name}  ◌ writing… {last}");
-                paint::fitted(buf, (place.x + NUMBER, place.y), place.width.saturating_sub(NUMBER), &row, look.theme.style(Role::Running));
+                paint::fitted(
+                    buf,
+                    (place.x + NUMBER, place.y),
+                    place.width.saturating_sub(NUMBER),
+                    &row,
+                    look.theme.style(Role::Running),
+                );
             }
             Block::Gap => {}
         }
@@ -224,13 +236,18 @@ impl View {
     ) {
         let selected = bench.segment() == Some(row.id);
         let theme = look.theme;
-        let text_area =
-            Rect { x: place.x + NUMBER, width: place.width.saturating_sub(NUMBER + BOUGHT), ..place };
+        let text_area = Rect { x: place.x + NUMBER, width: place.width.saturating_sub(NUMBER + BOUGHT), ..place };
         let find: Vec<(Range<usize>, Role)> = found_in(bench, at);
         let copied = self.copied_in(bench, at);
         let sheet = self.sheets.get(&row.text, text_area.width.saturating_sub(text::gutter(look.bands)).max(1));
         let layers: [&[(Range<usize>, Role)]; 2] = [&copied, &find];
-        text::draw(buf, text_area, sheet, from, text::Look { theme, base: Role::Text, layers: &layers, bands: look.bands });
+        text::draw(
+            buf,
+            text_area,
+            sheet,
+            from,
+            text::Look { theme, base: Role::Text, layers: &layers, bands: look.bands },
+        );
         if cut {
             let y = place.bottom() - 1;
             paint::put(buf, (text_area.right(), y), 1, "…", theme.style(Role::Dim));
@@ -259,7 +276,13 @@ impl View {
         }
         let sheet = self.sheets.get(&hunk.text, area.width.max(1));
         let layers: [&[(Range<usize>, Role)]; 1] = [&hunk.spans];
-        text::draw(buf, area, sheet, from, text::Look { theme: look.theme, base, layers: &layers, bands: text::Bands::Colour });
+        text::draw(
+            buf,
+            area,
+            sheet,
+            from,
+            text::Look { theme: look.theme, base, layers: &layers, bands: text::Bands::Colour },
+        );
     }
 
     /// Before there is a version: the draft as it comes in, or what to do.
@@ -308,7 +331,13 @@ fn indented(place: Rect) -> Rect {
 
 /// What the segment bought, and whether a person wrote it or it changed just now.
 fn draw_bought(buf: &mut Buffer, place: Rect, theme: &Theme, row: &SegmentRow) {
-    let sign = if row.by_hand { "◆" } else if row.changed { "●" } else { " " };
+    let sign = if row.by_hand {
+        "◆"
+    } else if row.changed {
+        "●"
+    } else {
+        " "
+    };
     let (text, role) = match row.bought {
         Some(delta) if delta < 0.0 => (minus(delta), Role::Better),
         Some(delta) => (minus(delta), Role::Worse),
