@@ -43,8 +43,8 @@ pub enum Message {
         row: Result<String, String>,
     },
     Exported(Result<String, String>),
-    /// What could not be remembered, and why.
-    NotRemembered(String),
+    /// Something beside the person's work went wrong.
+    Warned(String),
     /// The system asks the program to end.
     Terminate,
 }

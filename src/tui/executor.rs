@@ -41,14 +41,21 @@ pub struct Executor {
     remember: Arc<Mutex<Option<Box<Memory>>>>,
 }
 
+/// What effects are carried out with.
+pub struct Means {
+    pub back_ends: Arc<BackEnds>,
+    pub author: Author,
+    /// What is listed.
+    pub place: Place,
+    /// Folder of the user's own sessions.
+    pub home: PathBuf,
+    /// Folder for what is remembered; without one, nothing is.
+    pub state: Option<PathBuf>,
+}
+
 impl Executor {
-    pub fn new(
-        messages: UnboundedSender<Message>,
-        back_ends: Arc<BackEnds>,
-        author: Author,
-        (place, home): (Place, PathBuf),
-        state_folder: Option<PathBuf>,
-    ) -> Executor {
+    pub fn new(messages: UnboundedSender<Message>, means: Means) -> Executor {
+        let Means { back_ends, author, place, home, state } = means;
         Executor {
             messages,
             desks: HashMap::new(),
@@ -58,7 +65,7 @@ impl Executor {
             clipboard: Clipboard::new(),
             reader: Arc::new(Mutex::new(Reader::new(place.clone(), home))),
             place,
-            state_folder,
+            state_folder: state,
             remember: Arc::default(),
         }
     }
@@ -171,7 +178,7 @@ impl Executor {
             let Some(memory) = memory else { return };
             let written = tokio::task::spawn_blocking(move || remembered::write(&folder, &memory)).await;
             if let Ok(Err(why)) = written {
-                tell(&messages, Message::NotRemembered(why));
+                tell(&messages, Message::Warned(why));
             }
         });
     }

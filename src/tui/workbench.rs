@@ -4,21 +4,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::executor::Executor;
+use super::executor::Means;
+use super::stage::Stage;
 use super::terminal::{self, Frames, Inputs, Modes, Requester, Screen, Signal, Signals, frames};
-use super::theme::{self, Depth, Theme, ThemeError};
-use super::view::{Look, View};
+use super::theme::{Depth, Theme, ThemeError};
+use super::view::View;
 use super::widgets::code::Highlighter;
-use super::widgets::editor::Editor;
-use super::widgets::text::Bands;
 use super::{outside, remembered};
+use crate::app::Start;
 use crate::app::effect::{Effect, Tick};
 use crate::app::input::{Input, MouseKind};
 use crate::app::library::Place;
-use crate::app::message::{At, Message, Press, Target};
-use crate::app::{App, Start};
+use crate::app::message::{Message, Press, Target};
 use crate::engine::{BackEnds, Setup};
 use crate::session::Author;
 
@@ -75,55 +74,29 @@ pub fn run(opening: Opening) -> Result<Option<Signal>, WorkbenchError> {
         open_first: matches!(opening.place, Place::Session(_)),
         memory,
     };
-    let name = begin.memory.theme.clone().unwrap_or_else(|| theme::DEFAULT.to_owned());
-    let theme = Theme::load(&name, depth, themes.as_deref());
-    let (theme, complaint) = match theme {
-        Ok(theme) => (theme, None),
-        // A theme that was taken away or broken since must not keep anyone from their work.
-        Err(why) => (Theme::load(theme::DEFAULT, depth, None)?, Some(why.to_string())),
-    };
-    let begin = Start { notice: complaint, ..begin };
     runtime.block_on(async {
         let signals = Signals::listen()?;
         let screen = Screen::enter(Modes { mouse: begin.memory.mouse, ..Modes::default() })?;
-        opening.back_ends.warm();
-        let (sender, messages) = unbounded_channel();
+        let Opening { place, home, back_ends, author, settings, state, .. } = opening;
         let (requester, frames) = frames();
-        let executor =
-            Executor::new(sender, opening.back_ends, opening.author, (opening.place, opening.home), opening.state);
         let again = requester.clone();
         let view = View::new(Some(Highlighter::new(move || again.request())));
-        let (app, effects) = App::new(begin);
-        let workbench = Workbench {
-            app,
-            view,
-            theme,
-            depth,
-            themes,
-            settings: opening.settings,
-            executor,
-            screen,
-            requester,
-            began: Instant::now(),
-            clicked: None,
-            quit: None,
-            inputs: None,
-        };
-        workbench.serve(effects, signals, messages, frames).await
+        let means = Means { back_ends: back_ends.clone(), author, place, home, state };
+        let (stage, messages, effects) = Stage::new(begin, view, means, (depth, themes))?;
+        let mut workbench = Workbench { stage, settings, screen, requester, clicked: None, quit: None, inputs: None };
+        workbench.draw()?;
+        back_ends.warm();
+        workbench.inputs = Some(Inputs::open(&mut workbench.screen)?);
+        workbench.carry_out(effects)?;
+        workbench.serve(signals, messages, frames).await
     })
 }
 
 struct Workbench {
-    app: App,
-    view: View,
-    theme: Theme,
-    depth: Depth,
-    themes: Option<PathBuf>,
+    stage: Stage,
     settings: Option<PathBuf>,
-    executor: Executor,
     screen: Screen,
     requester: Requester,
-    began: Instant,
     /// The last click, for double ones.
     clicked: Option<(Instant, u16, u16)>,
     /// Set when the loop ends: by what signal, if by one.
@@ -134,14 +107,10 @@ struct Workbench {
 impl Workbench {
     async fn serve(
         mut self,
-        effects: Vec<Effect>,
         mut signals: Signals,
         mut messages: UnboundedReceiver<Message>,
         mut frames: Frames,
     ) -> Result<Option<Signal>, WorkbenchError> {
-        self.draw()?;
-        self.inputs = Some(Inputs::open(&mut self.screen)?);
-        self.carry_out(effects)?;
         while self.quit.is_none() {
             tokio::select! {
                 biased;
@@ -161,48 +130,26 @@ impl Workbench {
                 () = frames.next() => self.draw()?,
             }
         }
-        let Workbench { executor, screen, quit, inputs, .. } = self;
-        executor.finish().await;
+        let Workbench { stage, screen, quit, inputs, .. } = self;
+        stage.finish().await;
         drop(inputs);
         drop(screen);
         Ok(quit.flatten())
     }
 
     fn draw(&mut self) -> Result<(), WorkbenchError> {
-        self.fit_theme();
-        let Workbench { app, view, theme, screen, .. } = self;
-        let bands = if theme.depth() <= Depth::Ansi16 { Bands::Signs } else { Bands::Colour };
-        let look = Look { theme, bands };
+        let Workbench { stage, screen, .. } = self;
         let mut drawn = super::view::Drawn::default();
         screen.draw(|frame| {
-            drawn = view.draw(frame.buffer_mut(), app, look);
+            drawn = stage.draw(frame.buffer_mut());
             if let Some(cursor) = drawn.cursor {
                 frame.set_cursor_position(cursor);
             }
         })?;
-        self.app.page = drawn.page.max(1);
         if drawn.unfinished {
             self.requester.request();
         }
         Ok(())
-    }
-
-    /// Draws with the theme that is chosen, or looked at, now.
-    fn fit_theme(&mut self) {
-        if self.theme.name() == self.app.theme() {
-            return;
-        }
-        let name = self.app.theme().to_owned();
-        match Theme::load(&name, self.depth, self.themes.as_deref()) {
-            Ok(theme) => self.theme = theme,
-            Err(why) => {
-                let now = self.began.elapsed();
-                // A notice wants only a timer.
-                let effects = self.app.update(At { now, message: Message::NotRemembered(why.to_string()) });
-                effects.into_iter().for_each(|effect| self.executor.carry_out(effect));
-                self.app.memory.theme = Some(self.theme.name().to_owned());
-            }
-        }
     }
 
     /// Takes an input and all that wait behind it, so that a held key never outruns the screen.
@@ -238,7 +185,7 @@ impl Workbench {
             MouseKind::ScrollDown => Press::ScrollDown,
             _ => return None,
         };
-        Some((self.view.targets.at(mouse.x, mouse.y)?, press))
+        Some((self.stage.view.targets.at(mouse.x, mouse.y)?, press))
     }
 
     fn signalled(&mut self, signal: Signal) -> Result<(), WorkbenchError> {
@@ -248,7 +195,7 @@ impl Workbench {
                 self.screen.continued()?;
                 self.requester.request();
             }
-            Signal::Panicked(what) => self.take(Message::NotRemembered(what))?,
+            Signal::Panicked(what) => self.take(Message::Warned(what))?,
             signal => {
                 self.take(Message::Terminate)?;
                 self.quit = Some(Some(signal));
@@ -259,7 +206,7 @@ impl Workbench {
 
     fn take(&mut self, message: Message) -> Result<(), WorkbenchError> {
         let unseen = matches!(message, Message::SameListing | Message::Tick(Tick::Library));
-        let effects = self.app.update(At { now: self.began.elapsed(), message });
+        let effects = self.stage.take(message);
         self.carry_out(effects)?;
         if !unseen {
             self.requester.request();
@@ -267,35 +214,18 @@ impl Workbench {
         Ok(())
     }
 
+    /// What only the terminal can do.
     fn carry_out(&mut self, effects: Vec<Effect>) -> Result<(), WorkbenchError> {
         for effect in effects {
             match effect {
                 Effect::Quit => self.quit = Some(None),
                 Effect::Suspend => self.suspend()?,
-                Effect::Redraw => {
-                    self.screen.redraw()?;
-                    self.requester.request();
-                }
+                Effect::Redraw => self.screen.redraw()?,
                 Effect::Mouse(on) => self.screen.set_mouse(on)?,
-                Effect::Scroll(pane, by) => self.view.scroll(pane, by),
-                Effect::Write(text) => self.view.editor = Some(Editor::new(&text)),
-                Effect::EditText(edit) => {
-                    if let Some(editor) = &mut self.view.editor {
-                        editor.apply(&edit);
-                    }
-                }
-                Effect::FinishText => {
-                    let text = self.view.editor.as_ref().map(Editor::text);
-                    self.take(Message::Written(Ok(text)))?;
-                }
-                Effect::CancelText => {
-                    let changed = self.view.editor.as_ref().is_some_and(Editor::is_changed);
-                    self.take(if changed { Message::Unsaved } else { Message::Written(Ok(None)) })?;
-                }
-                Effect::DiscardText => self.view.editor = None,
                 Effect::WriteOutside(text) => self.write_outside(text)?,
                 Effect::EditKeys => self.edit_keys()?,
-                other => self.executor.carry_out(other),
+                // Everything else was carried out on the stage.
+                _ => {}
             }
         }
         Ok(())
@@ -313,7 +243,7 @@ impl Workbench {
     }
 
     fn write_outside(&mut self, text: Option<String>) -> Result<(), WorkbenchError> {
-        let here = self.view.editor.as_ref().map(|editor| (editor.text(), editor.is_changed()));
+        let here = self.stage.view.editor.as_ref().map(|editor| (editor.text(), editor.is_changed()));
         let (text, changed) = text.map(|text| (text, false)).or(here).unwrap_or_default();
         let written = self.lend(|| outside::write(&text))?;
         // What was written on the screen before is not lost by leaving it as it was outside.

@@ -53,7 +53,7 @@ impl App {
                 Vec::new()
             }
             Message::Exported(done) => self.exported(done),
-            Message::NotRemembered(why) => self.warn(why),
+            Message::Warned(why) => self.warn(why),
             Message::Terminate => self.quit(),
         }
     }

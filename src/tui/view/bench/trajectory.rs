@@ -67,7 +67,9 @@ impl View {
         let segments = bench.segments();
         let version = bench.node().map(|node| format!(" · v{} · {} segments", node.0, segments.len()));
         let title = format!("Trajectory{}", version.unwrap_or_default());
+        let following = if bench.follow && bench.is_searching() { "following " } else { "" };
         let branch = bench.state.annotations.branch().map(|branch| format!("⑂ {branch}")).unwrap_or_default();
+        let branch = format!("{following}{branch}");
         let inner = border(buf, area, look.theme, (Pane::Trajectory, bench), tabs, (&title, &branch));
         if inner.is_empty() {
             return;
@@ -86,7 +88,7 @@ impl View {
             laid.text.start + sheet.map_or(0, |sheet| sheet.row_of(byte))
         };
         let window = self.windows.entry(Pane::Trajectory).or_default();
-        window.follow(selection(bench), laid.selected.clone(), height);
+        window.follow(selection(bench, &candidates), laid.selected.clone(), height);
         let first = window.top(total, height, &mut text_row);
         let mut y = 0;
         for (block, rows) in &laid.blocks {
@@ -149,7 +151,7 @@ impl View {
         look: Look<'_>,
     ) -> Vec<(Block, usize)> {
         let mut blocks = Vec::new();
-        let selected = bench.candidate_index(candidates.len());
+        let selected = bench.candidate_index(candidates);
         let width = hunk_width(inner, look);
         for (at, candidate) in candidates.iter().enumerate() {
             blocks.push((Block::Candidate(at), 1));
@@ -194,7 +196,7 @@ impl View {
             }
             Block::Candidate(at) => {
                 self.targets.add(place, Target::Candidate(candidates[*at].node));
-                let selected = bench.candidate_index(candidates.len()) == *at;
+                let selected = bench.candidate_index(candidates) == *at;
                 let last = at + 1 == candidates.len();
                 hunk::draw_head(buf, indented(place), look.theme, (*at, &candidates[*at]), selected, last);
             }
@@ -360,8 +362,8 @@ fn found_in(bench: &Bench, at: usize) -> Vec<(Range<usize>, Role)> {
 }
 
 /// Tells one selection from another.
-fn selection(bench: &Bench) -> u64 {
+fn selection(bench: &Bench, candidates: &[Candidate]) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (&bench.key, bench.segment(), bench.node(), bench.candidate_index(usize::MAX), bench.unfolded).hash(&mut hasher);
+    (&bench.key, bench.segment(), bench.node(), bench.candidate_index(candidates), bench.unfolded).hash(&mut hasher);
     hasher.finish()
 }
