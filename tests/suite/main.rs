@@ -8,5 +8,6 @@ mod gguf;
 mod killed;
 mod model;
 mod proposers;
+mod pty;
 mod recorded;
 mod session;
