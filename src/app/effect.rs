@@ -30,7 +30,10 @@ pub enum Effect {
     /// List the library, or list it again.
     List,
     /// Find the rows that a filter leaves, best first.
-    Filter { wanted: String, rows: Arc<Vec<String>> },
+    Filter {
+        wanted: String,
+        rows: Arc<Vec<String>>,
+    },
     /// Call back with [`Message::Tick`](super::Message::Tick).
     Tick(Tick, Duration),
     /// Put text on the clipboard.
@@ -54,8 +57,15 @@ pub enum Effect {
     /// Open the file of keys in $EDITOR, and read it again.
     EditKeys,
     /// What a row of this session would be in an export.
-    Preview { session: Box<State>, format: Format },
-    Export { formats: Vec<Format>, queue: Queue, to: PathBuf },
+    Preview {
+        session: Box<State>,
+        format: Format,
+    },
+    Export {
+        formats: Vec<Format>,
+        queue: Queue,
+        to: PathBuf,
+    },
     /// Switch the mouse on or off.
     Mouse(bool),
 }

@@ -107,7 +107,10 @@ impl Memory {
             self.order.retain(|known| known != old);
             self.keep_place(new, place);
         }
-        self.decisions.iter_mut().filter(|decided| decided.key == old).for_each(|decided| new.clone_into(&mut decided.key));
+        self.decisions
+            .iter_mut()
+            .filter(|decided| decided.key == old)
+            .for_each(|decided| new.clone_into(&mut decided.key));
     }
 
     /// Keeps a verdict among the last ones.

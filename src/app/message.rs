@@ -23,7 +23,10 @@ pub enum Message {
     Desk(DeskId, News),
     Listed(Result<Box<Listing>, String>),
     /// Rows that the filter leaves, best first.
-    Filtered { wanted: String, rows: Vec<u32> },
+    Filtered {
+        wanted: String,
+        rows: Vec<u32>,
+    },
     Tick(Tick),
     /// How the text was copied, or why not.
     Copied(Result<String, String>),
@@ -33,7 +36,10 @@ pub enum Message {
     Unsaved,
     /// The file of keys was read again.
     Keys(Result<Box<super::keymap::Keymap>, String>),
-    Previewed { format: Format, row: Result<String, String> },
+    Previewed {
+        format: Format,
+        row: Result<String, String>,
+    },
     Exported(Result<String, String>),
     /// What could not be remembered, and why.
     NotRemembered(String),

@@ -30,7 +30,7 @@ use self::library::Library;
 use self::memory::Memory;
 use self::notice::Notice;
 use self::overlay::Overlay;
-use crate::engine::desk::Setup;
+use crate::engine::Setup;
 
 pub use effect::Effect;
 pub use message::{At, Message};
@@ -94,8 +94,7 @@ pub struct App {
 impl App {
     pub fn new(start: Start) -> (App, Vec<Effect>) {
         let memory = start.memory;
-        let library =
-            Library { queue: memory.queue, column: memory.column, descending: memory.descending, ..Library::default() };
+        let library = Library::new(memory.queue, memory.column, memory.descending);
         let mut app = App {
             now: Duration::ZERO,
             memory,

@@ -1,10 +1,9 @@
 //! Back ends as the settings name them.
 
-use crate::lm::frame::Framing;
+use crate::engine;
 use crate::lm::open::Opener;
 use crate::lm::prompts::Prompts;
 use crate::lm::spec::Spec;
-use crate::reer::search::Preset;
 use crate::settings::Settings;
 
 use super::Fault;
@@ -14,11 +13,7 @@ use super::Fault;
 /// # Errors
 /// A prompt of the user's that cannot be used.
 pub fn opener(settings: &Settings) -> Result<Opener, Fault> {
-    let framing = match settings.search.preset {
-        Preset::Retrace => Framing::Plain,
-        Preset::Paper => Framing::Guide,
-    };
-    Ok(Opener::new(Prompts::load(settings.prompts.as_deref())?, framing))
+    Ok(Opener::new(Prompts::load(settings.prompts.as_deref())?, engine::framing(settings.search.preset)))
 }
 
 /// Reads a SPEC.

@@ -2,17 +2,23 @@
 //!
 //! Knows nothing of terminals; who watches is told through [`Observer`].
 
+mod back_ends;
 mod batch;
+mod calls;
+pub mod desk;
 mod forecast;
 mod observer;
 mod plan;
 mod rescore;
 mod run;
 mod scoring;
+mod setup;
 
+pub use back_ends::{BackEnds, Equipment, framing};
 pub use batch::{Report, batch};
 pub use forecast::{Forecast, forecast};
 pub use observer::{Observer, Progress};
 pub use plan::{BatchError, Plan, Shard};
 pub use rescore::{Rescored, rescore, unscored};
 pub use run::{Limits, Models, RunError, search};
+pub use setup::Setup;

@@ -11,8 +11,8 @@ pub enum Progress<'a> {
     Expected(usize),
     /// A search begins, or goes on from an earlier run.
     Started { session: &'a Session, resumed: bool },
-    /// Text of a draft or rewrite as it is generated: the sample's index, then the new piece.
-    Streamed { id: &'a str, sample: usize, piece: &'a str },
+    /// Text of a draft (step 0) or of a rewrite as it is generated: the sample's slot, then the new piece.
+    Streamed { id: &'a str, step: u32, sample: usize, piece: &'a str },
     /// A decision was recorded; the session holds it.
     Stepped { session: &'a Session, chosen: Option<NodeId> },
     /// A search ended, for good or so that it can go on.
@@ -33,4 +33,10 @@ pub trait Observer: Send + Sync {
 /// Watches nothing.
 impl Observer for () {
     fn see(&self, _: Progress<'_>) {}
+}
+
+impl<T: Observer + ?Sized> Observer for &T {
+    fn see(&self, progress: Progress<'_>) {
+        (**self).see(progress);
+    }
 }

@@ -1,17 +1,22 @@
-//! One search carried to its end: asks back ends for what the machine wants and records what they answer.
+//! One search carried on: asks back ends for what the machine wants and records what they answer. Calls in flight
+//! borrow nothing of the session, so that a person's actions can be recorded meanwhile.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::future;
+use futures::StreamExt;
+use futures::future::{self, BoxFuture};
+use futures::stream::FuturesUnordered;
 use tokio_util::sync::CancellationToken;
 
+use super::calls::{self, Generated, Question};
 use super::scoring::{self, Answer, Pair};
 use super::{Observer, Progress};
-use crate::lm::{Generator, LmError, Request, Sample, Scorer, Task};
-use crate::reer::search::{Fact, Node, NodeId, Refusal, ScoreOf, Scored, Search, StopReason, Want, Why};
-use crate::reer::{MeasureError, Segment, SegmentId, Target, Trajectory, split};
-use crate::session::{Author, Call, Failure, Payload, Session, SessionError, Stop, Tokens};
+use crate::lm::{Generator, LmError, Scorer};
+use crate::reer::search::{NodeId, ScoreOf, Search, StopReason, Want};
+use crate::reer::{MeasureError, Target};
+use crate::session::{Author, Call, Failure, Payload, Session, SessionError, State, Stop, Tokens};
 
 /// The back ends of a run.
 #[derive(Clone)]
@@ -39,9 +44,10 @@ pub enum RunError {
 }
 
 /// A fault of this item alone: recorded, and the search stops with `error`.
-struct Fault {
-    purpose: &'static str,
-    message: String,
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub purpose: &'static str,
+    pub message: String,
 }
 
 /// Searches until an end is recorded: the machine's own, the budget's, a cancellation's, or a fault's.
@@ -54,313 +60,314 @@ pub async fn search(
     limits: &Limits,
     observer: &dyn Observer,
 ) -> Result<StopReason, RunError> {
-    let example = session.state().pair().ok_or(RunError::NotConfigured)?;
-    if session.state().search.is_none() {
-        return Err(RunError::NotConfigured);
-    }
-    let deadline =
-        limits.time.map(|time| Instant::now() + time.saturating_sub(Duration::from_millis(session.state().active_ms)));
-    let mut run = Run { session, models, observer, pair: Pair::new(example) };
-    let target = match run.target().await? {
-        Ok(target) => target,
-        Err(fault) => return run.fail(fault),
-    };
+    let deadline = deadline(session.state(), limits.time);
+    let mut run = Run::new(session.state(), models.clone(), Arc::new(observer))?;
+    let nothing_else = BTreeSet::new();
     loop {
-        run.session.sync()?;
-        let wants = run.search()?.wants();
-        let rest = run.undetailed_head();
-        if wants.is_empty() && rest.is_none() {
-            return run.search()?.stopped().ok_or(RunError::NotConfigured);
+        match run.advance(session, &nothing_else)? {
+            Course::Ended(reason) => return Ok(reason),
+            Course::Moved => continue,
+            Course::Flying | Course::Waiting => {}
         }
-        let outcome = tokio::select! {
+        let landed = async { while !run.landed().await {} };
+        tokio::select! {
             biased;
-            () = limits.cancel.cancelled() => return run.stop(StopReason::Person, "interrupted; the next run goes on here"),
-            () = until(deadline) => return run.stop(StopReason::Budget, "the time budget is used up"),
-            outcome = run.carry_out(&target, wants, rest) => outcome?,
-        };
-        if let Err(fault) = outcome {
-            return run.fail(fault);
+            () = limits.cancel.cancelled() => return stop(session, StopReason::Person, "interrupted; the next run goes on here"),
+            () = until(deadline) => return stop(session, StopReason::Budget, OUT_OF_TIME),
+            () = landed => {}
+        }
+        if let Some(reason) = run.land(session)? {
+            return Ok(reason);
         }
     }
 }
 
-async fn until(deadline: Option<Instant>) {
+/// Why a search stops at the end of its time.
+pub(super) const OUT_OF_TIME: &str = "the time budget is used up";
+
+/// When a search that may take `time` over all its runs must stop.
+pub(super) fn deadline(state: &State, time: Option<Duration>) -> Option<Instant> {
+    time.map(|time| Instant::now() + time.saturating_sub(Duration::from_millis(state.active_ms)))
+}
+
+/// Waits for a moment; for ever where there is none.
+pub(super) async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(at) => tokio::time::sleep_until(at.into()).await,
         None => future::pending().await,
     }
 }
 
-struct Run<'a> {
-    session: &'a mut Session,
-    models: &'a Models,
-    observer: &'a dyn Observer,
-    pair: Pair,
+/// Records an end of the search.
+pub(super) fn stop(session: &mut Session, reason: StopReason, why: &str) -> Result<StopReason, RunError> {
+    let detail = (!why.is_empty()).then(|| why.to_owned());
+    session.record_all(Author::Search, vec![Payload::Stop(Stop { reason, detail })])?;
+    Ok(reason)
 }
 
-/// What one generation answered, before it is recorded.
-struct Generated {
-    want: Want,
-    call: Call,
-    samples: Result<Vec<Sample>, LmError>,
+fn fail(session: &mut Session, fault: Fault) -> Result<StopReason, RunError> {
+    let failure = Failure { purpose: fault.purpose.to_owned(), message: fault.message.clone() };
+    let stop = Stop { reason: StopReason::Error, detail: Some(fault.message) };
+    session.record_all(Author::Search, vec![Payload::Error(failure), Payload::Stop(stop)])?;
+    Ok(StopReason::Error)
 }
 
-impl Run<'_> {
-    fn search(&self) -> Result<&Search, RunError> {
-        self.session.state().search.as_ref().ok_or(RunError::NotConfigured)
-    }
+/// Where a run stands after a look at what its search wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Course {
+    /// Calls are in flight: wait until they have [`landed`](Run::landed), then [`land`](Run::land).
+    Flying,
+    /// Something was recorded; look again.
+    Moved,
+    /// All that is wanted is being done by others.
+    Waiting,
+    Ended(StopReason),
+}
 
-    fn record(&mut self, payloads: Vec<Payload>) -> Result<(), RunError> {
-        self.session.record_all(Author::Search, payloads)?;
-        Ok(())
-    }
+/// A search that runs. It holds the calls in flight and no session; the same session must be given to every call.
+pub(super) struct Run<'a> {
+    models: Models,
+    pair: Arc<Pair>,
+    observer: Arc<dyn Observer + 'a>,
+    /// y's tokens, once the scorer has been asked.
+    target: Option<Arc<Target>>,
+    calls: FuturesUnordered<BoxFuture<'a, (usize, Landed)>>,
+    /// Answers that wait until all of their flight have come, with their place in the order of asking.
+    landed: Vec<(usize, Landed)>,
+    /// What the calls in flight were asked for.
+    wants: Vec<Want>,
+}
 
-    fn stop(&mut self, reason: StopReason, why: &str) -> Result<StopReason, RunError> {
-        let detail = (!why.is_empty()).then(|| why.to_owned());
-        self.record(vec![Payload::Stop(Stop { reason, detail })])?;
-        Ok(reason)
-    }
+/// What one call answered.
+enum Landed {
+    Target(Result<Target, LmError>),
+    Scores(Vec<ScoreOf>, (Call, Vec<Answer>)),
+    Generated(Box<Generated>),
+}
 
-    fn fail(&mut self, fault: Fault) -> Result<StopReason, RunError> {
-        let failure = Failure { purpose: fault.purpose.to_owned(), message: fault.message.clone() };
-        let stop = Stop { reason: StopReason::Error, detail: Some(fault.message) };
-        self.record(vec![Payload::Error(failure), Payload::Stop(stop)])?;
-        Ok(StopReason::Error)
-    }
-
-    /// y's tokens for this scorer: from the scorer, recorded once.
-    async fn target(&mut self) -> Result<Result<Target, Fault>, RunError> {
-        let fault = |message: String| Fault { purpose: "tokenize", message };
-        let target = match self.models.scorer.tokenize(&self.pair.example).await {
-            Ok(target) if target.tokens.is_empty() => return Ok(Err(fault(MeasureError::Empty.to_string()))),
-            Ok(target) => target,
-            Err(error) => return Ok(Err(fault(error.to_string()))),
-        };
-        let scorer = self.models.scorer.identity().clone();
-        let ends: Vec<usize> = target.spans.iter().map(|span| span.end).collect();
-        match self.session.state().tokens.get(&scorer) {
-            Some(known) if known.ids != target.tokens => {
-                let message = "the scorer splits the reference into other tokens than in the earlier run".to_owned();
-                return Ok(Err(fault(message)));
-            }
-            Some(_) => {}
-            None => self.record(vec![Payload::Tokens(Tokens { scorer, ids: target.tokens.clone(), ends })])?,
+impl<'a> Run<'a> {
+    /// A run that has asked for nothing yet.
+    ///
+    /// # Errors
+    /// The session has no pair or no settings.
+    pub fn new(state: &State, models: Models, observer: Arc<dyn Observer + 'a>) -> Result<Run<'a>, RunError> {
+        let example = state.pair().ok_or(RunError::NotConfigured)?;
+        if state.search.is_none() {
+            return Err(RunError::NotConfigured);
         }
-        Ok(Ok(target))
+        let (calls, landed, wants) = (FuturesUnordered::new(), Vec::new(), Vec::new());
+        Ok(Run { models, pair: Arc::new(Pair::new(example)), observer, target: None, calls, landed, wants })
     }
 
-    /// The current version, when its score is there but its token log-probabilities are not: a run died between
-    /// the two, or a person chose a version that the search had refused.
-    fn undetailed_head(&self) -> Option<NodeId> {
-        let state = self.session.state();
-        let head = state.search.as_ref()?.head()?;
-        (state.search.as_ref()?.score(head).is_some() && !state.logprobs.contains_key(&ScoreOf::Node(head)))
-            .then_some(head)
+    /// Looks at what the search wants: records decisions and ends, sends calls off. `busy` are scores that are
+    /// computed elsewhere and will be recorded.
+    ///
+    /// # Errors
+    /// What keeps events from being recorded.
+    pub fn advance(&mut self, session: &mut Session, busy: &BTreeSet<ScoreOf>) -> Result<Course, RunError> {
+        if !self.calls.is_empty() {
+            return Ok(Course::Flying);
+        }
+        let Some(target) = self.target.clone() else {
+            let (scorer, pair) = (self.models.scorer.clone(), self.pair.clone());
+            self.send(async move { Landed::Target(scorer.tokenize(&pair.example).await) });
+            return Ok(Course::Flying);
+        };
+        session.sync()?;
+        let wants = search_of(session.state())?.wants();
+        let rest = undetailed_head(session.state());
+        if wants.is_empty() && rest.is_none() {
+            return search_of(session.state())?.stopped().map(Course::Ended).ok_or(RunError::NotConfigured);
+        }
+        if let [Want::Decide(_) | Want::Stop(..)] = wants[..]
+            && rest.is_none()
+        {
+            self.settle(session, wants)?;
+            return Ok(Course::Moved);
+        }
+        self.send_off(session.state(), &target, wants, rest, busy)
     }
 
-    /// Carries out wants that may run at the same time, and records the answers.
-    async fn carry_out(
-        &mut self,
-        target: &Target,
-        wants: Vec<Want>,
-        undetailed: Option<NodeId>,
-    ) -> Result<Result<(), Fault>, RunError> {
-        let mut scores: Vec<ScoreOf> = undetailed.map(ScoreOf::Node).into_iter().collect();
-        let mut asked = Vec::new();
+    /// Records a decision or an end.
+    fn settle(&self, session: &mut Session, wants: Vec<Want>) -> Result<(), RunError> {
         for want in wants {
             match want {
                 Want::Decide(decision) => {
                     let chosen = decision.chosen;
-                    self.record(vec![Payload::Decide(decision)])?;
-                    self.observer.see(Progress::Stepped { session: self.session, chosen });
+                    session.record_all(Author::Search, vec![Payload::Decide(decision)])?;
+                    self.observer.see(Progress::Stepped { session, chosen });
                 }
                 Want::Stop(reason, why) => {
-                    self.stop(reason, &why)?;
+                    stop(session, reason, &why)?;
                 }
-                Want::Score(of) => scores.push(of),
-                want => asked.push(want),
+                Want::Draft { .. } | Want::Propose { .. } | Want::Score(_) => {}
             }
         }
-        let generations = asked.into_iter().map(|want| self.generate(want));
-        let (scored, generated) = future::join(self.score(target, &scores), future::join_all(generations)).await;
-        let mut outcome = Ok(());
-        if let Some(scored) = scored {
-            outcome = self.record_scores(target, &scores, scored)?;
-        }
-        for answer in generated {
-            outcome = outcome.and(self.record_generation(answer)?);
-        }
-        Ok(outcome)
+        Ok(())
     }
 
-    async fn generate(&self, want: Want) -> Generated {
-        let began = Instant::now();
-        let id = self.pair.example.id.as_str();
-        let sink = |sample: usize, piece: &str| self.observer.see(Progress::Streamed { id, sample, piece });
-        let config = self.session.state().search.as_ref().map(|s| s.config().sampling.clone());
-        let samples = match (&want, config) {
-            (Want::Draft { slot, seed }, Some(sampling)) => {
-                let (seeds, slots) = ([*seed], [*slot]);
-                let (example, task) = (&self.pair.example, Task::Draft);
-                let request = Request { example, task, step: 0, seeds: &seeds, slots: &slots, sampling: &sampling };
-                self.models.generator.generate(&request, &sink).await
-            }
-            (Want::Propose { step, node, segment, slots }, Some(sampling)) => {
-                let (slots, seeds): (Vec<u32>, Vec<u64>) = slots.iter().copied().unzip();
-                match self.session.state().search.as_ref().and_then(|s| s.tree().trajectory(*node)) {
-                    Some(trajectory) => {
-                        let task = Task::Refine { trajectory, segment: *segment, instruction: None };
-                        let example = &self.pair.example;
-                        let request =
-                            Request { example, task, step: *step, seeds: &seeds, slots: &slots, sampling: &sampling };
-                        self.models.generator.generate(&request, &sink).await
-                    }
-                    None => Err(LmError::Invalid(format!("version {} has no trajectory to rewrite", node.0))),
-                }
-            }
-            _ => Ok(Vec::new()),
-        };
-        let purpose = if matches!(want, Want::Draft { .. }) { "draft" } else { "refine" };
-        let call = Call {
-            purpose: purpose.to_owned(),
-            model: self.models.generator.identity().model.clone(),
-            tokens_in: samples.iter().flatten().map(|s| s.tokens_in as u64).sum(),
-            tokens_out: samples.iter().flatten().map(|s| s.tokens_out as u64).sum(),
-            tokens_cached: 0,
-            ms: began.elapsed().as_millis() as u64,
-            error: samples.as_ref().err().map(LmError::to_string),
-        };
-        Generated { want, call, samples }
-    }
-
-    fn record_generation(&mut self, answer: Generated) -> Result<Result<(), Fault>, RunError> {
-        let purpose = if matches!(answer.want, Want::Draft { .. }) { "draft" } else { "refine" };
-        let mut payloads = vec![Payload::Call(answer.call)];
-        let asked = match &answer.want {
-            Want::Propose { slots, .. } => slots.len(),
-            _ => 1,
-        };
-        let outcome = match answer.samples {
-            Ok(samples) if samples.len() == asked => {
-                payloads.extend(self.nodes(&answer.want, samples)?.into_iter().map(Payload::Node));
-                Ok(())
-            }
-            Ok(samples) => {
-                Err(Fault { purpose, message: format!("{asked} answers were asked for, {} came", samples.len()) })
-            }
-            Err(error) => Err(Fault { purpose, message: error.to_string() }),
-        };
-        self.record(payloads)?;
-        Ok(outcome)
-    }
-
-    /// Versions made of a generation's samples.
-    fn nodes(&self, want: &Want, samples: Vec<Sample>) -> Result<Vec<Node>, RunError> {
-        let tree = self.search()?.tree();
-        let mut id = tree.next_id();
-        let mut nodes = Vec::new();
-        for (index, sample) in samples.into_iter().enumerate() {
-            let admitted = sample.text.and_then(|text| match Trajectory::admit(&text) {
-                Ok(()) if text.trim().is_empty() => Err(Refusal::Empty),
-                Ok(()) => Ok(text),
-                Err(_) => Err(Refusal::Tag),
+    /// Sends off the calls that wants stand for, all scores in one.
+    fn send_off(
+        &mut self,
+        state: &State,
+        target: &Arc<Target>,
+        wants: Vec<Want>,
+        rest: Option<NodeId>,
+        busy: &BTreeSet<ScoreOf>,
+    ) -> Result<Course, RunError> {
+        let search = search_of(state)?;
+        let wanted = wants.iter().filter_map(|want| if let Want::Score(of) = want { Some(*of) } else { None });
+        let scores: Vec<ScoreOf> =
+            rest.map(ScoreOf::Node).into_iter().chain(wanted).filter(|of| !busy.contains(of)).collect();
+        if !scores.is_empty() {
+            let (scorer, pair, target) = (self.models.scorer.clone(), self.pair.clone(), target.clone());
+            let contexts = scoring::contexts(search, &scores);
+            self.send(async move {
+                let answers = pair.ask(scorer.as_ref(), &target, &scores, contexts).await;
+                Landed::Scores(scores, answers)
             });
-            let mut node = Node {
-                id,
-                parent: None,
-                why: Why::Draft,
-                segments: None,
-                segment: None,
-                text: None,
-                step: None,
-                slot: None,
-                refused: admitted.as_ref().err().copied(),
-                analysis: sample.analysis,
-                raw: sample.raw,
-            };
-            match want {
-                Want::Propose { step, node: parent, segment, slots } => {
-                    let text = admitted.unwrap_or_default();
-                    let old = tree.trajectory(*parent).and_then(|z| Some(&z.segments[z.position(*segment)?].text));
-                    let same = old.is_some_and(|old| old.trim() == text.trim());
-                    node.refused = node.refused.or(same.then_some(Refusal::Same));
-                    (node.why, node.parent, node.segment) = (Why::Candidate, Some(*parent), Some(*segment));
-                    (node.step, node.slot, node.text) = (Some(*step), slots.get(index).map(|s| s.0), Some(text));
-                }
-                Want::Draft { slot, .. } => {
-                    node.slot = Some(*slot);
-                    node.segments = admitted.ok().map(|text| number(&text, tree.next_segment()));
-                }
-                _ => continue,
-            }
-            nodes.push(node);
-            id.0 += 1;
         }
-        Ok(nodes)
+        for question in wants.iter().filter_map(|want| Question::of(want, search)) {
+            let (observer, pair) = (self.observer.clone(), self.pair.clone());
+            let (generator, sampling) = (self.models.generator.clone(), search.config().sampling.clone());
+            self.send(async move {
+                let (id, step) = (pair.example.id.clone(), question.step);
+                let sink =
+                    move |sample: usize, piece: &str| observer.see(Progress::Streamed { id: &id, step, sample, piece });
+                Landed::Generated(Box::new(calls::generate(generator, pair, sampling, question, sink).await))
+            });
+        }
+        self.wants = wants;
+        Ok(if self.calls.is_empty() { Course::Waiting } else { Course::Flying })
     }
 
-    /// Scores behind all contexts at once; `None` when nothing was asked for.
-    async fn score(&self, target: &Target, of: &[ScoreOf]) -> Option<(Call, Vec<Answer>)> {
-        let search = self.session.state().search.as_ref()?;
-        if of.is_empty() {
-            return None;
+    fn send(&mut self, call: impl Future<Output = Landed> + Send + 'a) {
+        let place = self.calls.len();
+        self.calls.push(Box::pin(async move { (place, call.await) }));
+    }
+
+    /// Waits for the next answer; true when all of the flight have come. Can be dropped and called again.
+    pub async fn landed(&mut self) -> bool {
+        match self.calls.next().await {
+            Some(answer) => self.landed.push(answer),
+            None => future::pending().await,
         }
-        Some(self.pair.ask(self.models.scorer.as_ref(), target, search, of).await)
+        self.calls.is_empty()
+    }
+
+    /// What the calls in flight were asked for, and how many answers have come.
+    pub fn in_flight(&self) -> (&[Want], usize) {
+        let answers = |landed: &Landed| match landed {
+            Landed::Target(_) => 0,
+            Landed::Scores(of, _) => of.len(),
+            Landed::Generated(generated) => generated.question.slots.len(),
+        };
+        (&self.wants, self.landed.iter().map(|(_, landed)| answers(landed)).sum())
+    }
+
+    /// Records a flight's answers in the order of asking; the reason, when a fault ended the search.
+    ///
+    /// # Errors
+    /// What keeps events from being recorded.
+    pub fn land(&mut self, session: &mut Session) -> Result<Option<StopReason>, RunError> {
+        self.landed.sort_by_key(|(place, _)| *place);
+        let mut outcome = Ok(());
+        for (_, landed) in std::mem::take(&mut self.landed) {
+            let recorded = match landed {
+                Landed::Target(target) => self.learn_target(session, target)?,
+                Landed::Scores(of, answers) => self.record_scores(session, &of, answers)?,
+                Landed::Generated(generated) => record_generation(session, *generated)?,
+            };
+            outcome = outcome.and(recorded);
+        }
+        self.wants.clear();
+        match outcome {
+            Ok(()) => Ok(None),
+            Err(fault) => fail(session, fault).map(Some),
+        }
+    }
+
+    /// y's tokens for this scorer: from the scorer, recorded once.
+    fn learn_target(
+        &mut self,
+        session: &mut Session,
+        target: Result<Target, LmError>,
+    ) -> Result<Result<(), Fault>, RunError> {
+        let fault = |message: String| Ok(Err(Fault { purpose: "tokenize", message }));
+        let target = match target {
+            Ok(target) => target,
+            Err(error) => return fault(error.to_string()),
+        };
+        match new_tokens(session.state(), self.models.scorer.as_ref(), &target) {
+            Ok(None) => {}
+            Ok(Some(tokens)) => drop(session.record(Author::Search, Payload::Tokens(tokens))?),
+            Err(why) => return fault(why),
+        }
+        self.target = Some(Arc::new(target));
+        Ok(Ok(()))
     }
 
     fn record_scores(
-        &mut self,
-        target: &Target,
+        &self,
+        session: &mut Session,
         of: &[ScoreOf],
-        (call, answers): (Call, Vec<Answer>),
+        answers: (Call, Vec<Answer>),
     ) -> Result<Result<(), Fault>, RunError> {
-        let mut fault = None;
-        let mut scores = Vec::new();
-        for (of, answer) in of.iter().zip(answers) {
-            match self.pair.judge(target, self.search()?, *of, &answer) {
-                Ok(scored) => scores.push((scored, answer.ok())),
-                Err(message) => fault = Some(Fault { purpose: "score", message }),
-            }
-        }
-        let detailed = self.detailed(scores.iter().map(|(scored, _)| scored));
-        let mut payloads = vec![Payload::Call(call)];
-        for (scored, answer) in &scores {
-            let keep = detailed.contains(&scored.of);
-            let logprobs = answer.as_ref().filter(|_| keep).map(|a| scoring::rounded(&a.logprobs));
-            payloads.push(Payload::Score(scoring::event(scored, self.models.scorer.identity(), logprobs)));
-        }
-        self.record(payloads)?;
-        Ok(fault.map_or(Ok(()), Err))
-    }
-
-    /// Which of these scores are kept with their token log-probabilities: the baseline, drafts, the current
-    /// version, and the candidate that the machine will choose once it knows them all.
-    fn detailed<'s>(&self, scores: impl Iterator<Item = &'s Scored>) -> Vec<ScoreOf> {
-        let Some(search) = self.session.state().search.as_ref() else { return Vec::new() };
-        let mut ahead = search.clone();
-        let mut keep = Vec::new();
-        for scored in scores {
-            ahead.apply(&Fact::Scored(scored.clone()));
-            match scored.of {
-                ScoreOf::Baseline => keep.push(scored.of),
-                ScoreOf::Node(node) => {
-                    let candidate = search.tree().get(node).is_some_and(|v| v.node.why == Why::Candidate);
-                    if !candidate || search.head() == Some(node) {
-                        keep.push(scored.of);
-                    }
-                }
-                ScoreOf::Without(..) => {}
-            }
-        }
-        if let [Want::Decide(decision)] = &ahead.wants()[..] {
-            keep.extend(decision.chosen.map(ScoreOf::Node));
-        }
-        keep
+        let Some(target) = &self.target else { return Ok(Ok(())) };
+        let search = search_of(session.state())?;
+        let (scores, fault) = self.pair.judge_all(target, search, of, answers.1);
+        let detailed = scoring::detailed(search, scores.iter().map(|(scored, _)| scored));
+        let keep = |of| detailed.contains(&of);
+        let payloads = scoring::payloads(answers.0, &scores, self.models.scorer.identity(), keep);
+        session.record_all(Author::Search, payloads)?;
+        Ok(fault.map_or(Ok(()), |message| Err(Fault { purpose: "score", message })))
     }
 }
 
-/// A draft's segments with identities from `first` on.
-fn number(draft: &str, first: SegmentId) -> Vec<Segment> {
-    let pieces = split(draft);
-    pieces.iter().zip(first.0..).map(|(p, id)| Segment { id: SegmentId(id), text: p.segment().to_owned() }).collect()
+fn search_of(state: &State) -> Result<&Search, RunError> {
+    state.search.as_ref().ok_or(RunError::NotConfigured)
+}
+
+/// The record of y's tokens for a scorer, where it is new.
+///
+/// # Errors
+/// There are no tokens, or others than in an earlier run.
+pub(super) fn new_tokens(state: &State, scorer: &dyn Scorer, target: &Target) -> Result<Option<Tokens>, String> {
+    if target.tokens.is_empty() {
+        return Err(MeasureError::Empty.to_string());
+    }
+    match state.tokens.get(scorer.identity()) {
+        Some(known) if known.ids != target.tokens => {
+            Err("the scorer splits the reference into other tokens than in the earlier run".to_owned())
+        }
+        Some(_) => Ok(None),
+        None => {
+            let ends = target.spans.iter().map(|span| span.end).collect();
+            Ok(Some(Tokens { scorer: scorer.identity().clone(), ids: target.tokens.clone(), ends }))
+        }
+    }
+}
+
+/// The current version, when its score is there but its token log-probabilities are not: a run died between
+/// the two, or a person chose a version that the search had refused.
+pub(super) fn undetailed_head(state: &State) -> Option<NodeId> {
+    let search = state.search.as_ref()?;
+    let head = search.head()?;
+    (search.score(head).is_some() && !state.logprobs.contains_key(&ScoreOf::Node(head))).then_some(head)
+}
+
+/// Records a generator's call and the versions made of its answers.
+pub(super) fn record_generation(session: &mut Session, generated: Generated) -> Result<Result<(), Fault>, RunError> {
+    let purpose = generated.question.purpose();
+    let mut payloads = vec![Payload::Call(generated.call.clone())];
+    let outcome = match generated.samples() {
+        Ok((question, samples)) => {
+            let nodes = calls::nodes(search_of(session.state())?, &question, samples);
+            payloads.extend(nodes.into_iter().map(Payload::Node));
+            Ok(())
+        }
+        Err(message) => Err(Fault { purpose, message }),
+    };
+    session.record_all(Author::Search, payloads)?;
+    Ok(outcome)
 }

@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use crate::lm::{Context, LmError, Scorer, TokenLogprobs};
-use crate::reer::search::{ScoreOf, Scored, Search};
+use crate::reer::search::{Fact, ScoreOf, Scored, Search, Want, Why};
 use crate::reer::{Example, Identity, LeakProbe, Target, measure};
-use crate::session::{Call, Score};
+use crate::session::{Call, Payload, Score};
 
 /// A scorer's answer for one context.
 pub(super) type Answer = Result<TokenLogprobs, LmError>;
@@ -21,16 +21,16 @@ impl Pair {
         Pair { leak: LeakProbe::new(&example.query, &example.reference), example }
     }
 
-    /// Scores y behind the contexts `of`, not empty, all in one call; one answer each, in order.
+    /// Scores y behind `contexts`, those [`contexts`] makes of `of`, not empty, all in one call; one answer each, in
+    /// order.
     pub async fn ask(
         &self,
         scorer: &dyn Scorer,
         target: &Target,
-        search: &Search,
         of: &[ScoreOf],
+        contexts: Vec<Context>,
     ) -> (Call, Vec<Answer>) {
         let began = Instant::now();
-        let contexts: Vec<Context> = of.iter().map(|of| Context::Thinking { z: thinking(search, *of) }).collect();
         let answers = scorer.score(&self.example, target, &contexts).await;
         let purpose = match of.last() {
             Some(ScoreOf::Without(..)) => "leave-one-out",
@@ -67,6 +67,68 @@ impl Pair {
         let leak = matches!(of, ScoreOf::Node(_)).then(|| self.leak.leak(&thinking(search, of)));
         Ok(Scored { of, outcome, leak })
     }
+
+    /// The answers that are facts, with those facts; and the last fault, where there was one.
+    pub fn judge_all(
+        &self,
+        target: &Target,
+        search: &Search,
+        of: &[ScoreOf],
+        answers: Vec<Answer>,
+    ) -> (Vec<(Scored, Option<TokenLogprobs>)>, Option<String>) {
+        let (mut scores, mut fault) = (Vec::new(), None);
+        for (of, answer) in of.iter().zip(answers) {
+            match self.judge(target, search, *of, &answer) {
+                Ok(scored) => scores.push((scored, answer.ok())),
+                Err(message) => fault = Some(message),
+            }
+        }
+        (scores, fault)
+    }
+}
+
+/// Which of these scores a search keeps with their token log-probabilities: the baseline, drafts, a person's versions,
+/// the current version, and the candidate that it will choose once it knows them all.
+pub(super) fn detailed<'s>(search: &Search, scores: impl Iterator<Item = &'s Scored>) -> Vec<ScoreOf> {
+    let mut ahead = search.clone();
+    let mut keep = Vec::new();
+    for scored in scores {
+        ahead.apply(&Fact::Scored(scored.clone()));
+        match scored.of {
+            ScoreOf::Baseline => keep.push(scored.of),
+            ScoreOf::Node(node) => {
+                let candidate = search.tree().get(node).is_some_and(|v| v.node.why == Why::Candidate);
+                if !candidate || search.head() == Some(node) {
+                    keep.push(scored.of);
+                }
+            }
+            ScoreOf::Without(..) => {}
+        }
+    }
+    if let [Want::Decide(decision)] = &ahead.wants()[..] {
+        keep.extend(decision.chosen.map(ScoreOf::Node));
+    }
+    keep
+}
+
+/// The record of a scoring call and of its scores; `keep` says which keep their token log-probabilities.
+pub(super) fn payloads(
+    call: Call,
+    scores: &[(Scored, Option<TokenLogprobs>)],
+    scorer: &Identity,
+    keep: impl Fn(ScoreOf) -> bool,
+) -> Vec<Payload> {
+    let mut payloads = vec![Payload::Call(call)];
+    for (scored, answer) in scores {
+        let logprobs = answer.as_ref().filter(|_| keep(scored.of)).map(|a| rounded(&a.logprobs));
+        payloads.push(Payload::Score(event(scored, scorer, logprobs)));
+    }
+    payloads
+}
+
+/// The contexts that scores are of, as the search holds them.
+pub(super) fn contexts(search: &Search, of: &[ScoreOf]) -> Vec<Context> {
+    of.iter().map(|of| Context::Thinking { z: thinking(search, *of) }).collect()
 }
 
 /// The text of z that a score is of; empty for the baseline.

@@ -65,12 +65,7 @@ impl Journal {
 
     /// Opens the file for writing: locks it, sets a torn tail aside and cuts it off.
     pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<(Journal, Found), SessionError> {
-        let file = OpenOptions::new().read(true).append(true).open(path).map_err(|e| match e.kind() {
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                SessionError::ReadOnly { path: path.to_owned(), why: ReadOnly::Forbidden }
-            }
-            _ => SessionError::io(path, "open it")(e),
-        })?;
+        let file = open_to_append(path)?;
         lock(&file, path)?;
         let mut journal = Journal::over(path, file, clock);
         let found = journal.recover(true)?;
@@ -239,6 +234,25 @@ fn written(event: &Event) -> Result<(Vec<u8>, Event), SessionError> {
     Ok((bytes, parsed))
 }
 
+/// Whether a session's file can be opened for writing now, found without writing: the lock is taken and given back
+/// at once. Damage inside the file is not looked for.
+///
+/// # Errors
+/// [`SessionError::ReadOnly`] says why not; an IO error.
+pub fn writable(path: &Path) -> Result<(), SessionError> {
+    let file = open_to_append(path)?;
+    lock(&file, path)
+}
+
+fn open_to_append(path: &Path) -> Result<File, SessionError> {
+    OpenOptions::new().read(true).append(true).open(path).map_err(|e| match e.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            SessionError::ReadOnly { path: path.to_owned(), why: ReadOnly::Forbidden }
+        }
+        _ => SessionError::io(path, "open it")(e),
+    })
+}
+
 fn lock(file: &File, path: &Path) -> Result<(), SessionError> {
     match file.try_lock() {
         Ok(()) => Ok(()),
@@ -267,6 +281,20 @@ fn new_file(path: &Path) -> io::Result<File> {
         }
         other => other,
     }
+}
+
+/// Writes a whole file under a temporary name, durably, and gives it its name.
+pub(super) fn place_bytes(bytes: &[u8], path: &Path) -> Result<(), SessionError> {
+    let temporary = temporary(path)?;
+    let mut file = new_file(&temporary).map_err(SessionError::io(&temporary, "create it"))?;
+    lock(&file, path)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    let placed = written.map_err(SessionError::io(&temporary, "write it")).and_then(|()| place(&temporary, path));
+    if placed.is_err() {
+        // The first error is the one to report; a leftover is cleared by the next creation.
+        let _ = std::fs::remove_file(&temporary);
+    }
+    placed
 }
 
 /// Gives a finished file its name; an error when something has that name already.

@@ -19,10 +19,14 @@ pub enum Purpose {
     Annotate,
 }
 
+/// Is told of every event that is folded.
+pub type Tap = Box<dyn FnMut(&Event) + Send>;
+
 /// A session open for writing. The kernel's lock ends with it.
 pub struct Session {
     journal: Journal,
     state: State,
+    tap: Option<Tap>,
 }
 
 impl std::fmt::Debug for Session {
@@ -53,8 +57,8 @@ impl Session {
         let open = open(id.into(), None, Purpose::Search);
         let first = vec![Payload::Open(open), Payload::Example(example)];
         let (journal, events) = Journal::create(path, clock, &Author::System, first)?;
-        let mut session = Session { journal, state: State::default() };
-        events.iter().for_each(|event| session.state.apply(event));
+        let mut session = Session { journal, state: State::default(), tap: None };
+        events.iter().for_each(|event| session.fold(event));
         Ok(session)
     }
 
@@ -80,12 +84,28 @@ impl Session {
     /// As [`Session::open`].
     pub fn open_at(path: &Path, purpose: Purpose, clock: Arc<dyn Clock>) -> Result<Session, SessionError> {
         let (journal, found) = Journal::open(path, clock)?;
-        let mut session = Session { journal, state: State::default() };
+        let mut session = Session { journal, state: State::default(), tap: None };
         session.catch_up(found)?;
         let open = open(session.state.id.clone(), Some(session.state.last_seq), purpose);
         session.record(Author::System, Payload::Open(open))?;
         session.sync()?;
         Ok(session)
+    }
+
+    /// Tells `tap` of every event from now on, once it is folded.
+    pub fn tell(&mut self, tap: Tap) {
+        self.tap = Some(tap);
+    }
+
+    /// Goes on with the search in a session that is open already: a run of its own in the file, as if the session were
+    /// opened for the search. A search that ended for good does so only where [`State::can_go_on`] says so.
+    ///
+    /// # Errors
+    /// As [`Session::record`].
+    pub fn go_on(&mut self) -> Result<(), SessionError> {
+        self.mend()?;
+        let open = open(self.state.id.clone(), Some(self.state.last_seq), Purpose::Search);
+        self.record(Author::System, Payload::Open(open)).map(drop)
     }
 
     pub fn path(&self) -> &Path {
@@ -177,8 +197,15 @@ impl Session {
         self.mend()?;
         let payloads = payloads.into_iter().map(|payload| self.completed(payload)).collect::<Result<_, _>>()?;
         let events = self.journal.append(by, grp, payloads)?;
-        events.iter().for_each(|event| self.state.apply(event));
+        events.iter().for_each(|event| self.fold(event));
         Ok(events)
+    }
+
+    fn fold(&mut self, event: &Event) {
+        self.state.apply(event);
+        if let Some(tap) = &mut self.tap {
+            tap(event);
+        }
     }
 
     /// Fills in what only the session knows, and refuses what would not be folded.
@@ -189,7 +216,7 @@ impl Session {
                 summary.verdict = verdict;
                 Ok(Payload::Verdict(VerdictRecord { verdict, summary: Some(summary) }))
             }
-            Payload::Config(config) if self.state.config.as_ref().is_some_and(|old| !old.same_but_budget(&config)) => {
+            Payload::Config(config) if self.state.refuses(&config) => {
                 let why = "a session has one search, and this one has other knobs; fork it into a session of its own";
                 Err(SessionError::Unrecordable { event: "config".to_owned(), why: why.to_owned() })
             }
@@ -208,14 +235,22 @@ impl Session {
 
     fn catch_up(&mut self, found: Found) -> Result<(), SessionError> {
         let known = self.state.last_seq;
-        found.events.iter().filter(|event| event.seq > known).for_each(|event| self.state.apply(event));
+        found.events.iter().filter(|event| event.seq > known).for_each(|event| self.fold(event));
         if let Some(recovered) = found.recovered {
             let events = self.journal.append(&Author::System, None, vec![Payload::Recovered(recovered)])?;
-            events.iter().for_each(|event| self.state.apply(event));
+            events.iter().for_each(|event| self.fold(event));
             self.journal.sync()?;
         }
         Ok(())
     }
+}
+
+/// The events that the session of an example begins with, before it has a file.
+pub fn unwritten(example: &ExampleRecord, clock: &dyn Clock) -> Vec<Event> {
+    let first = [Payload::Open(open(example.id.clone(), None, Purpose::Search)), Payload::Example(example.clone())];
+    let t = super::clock::stamp(clock.utc());
+    let event = |(seq, payload)| Event { seq, t: t.clone(), dt: 0, by: Author::System, grp: None, payload };
+    (1..).zip(first).map(event).collect()
 }
 
 fn open(id: String, resumed_from: Option<u64>, purpose: Purpose) -> Open {

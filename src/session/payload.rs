@@ -47,6 +47,21 @@ impl ExampleRecord {
         super::hash16(format!("{query}\0{reference}").as_bytes())
     }
 
+    /// A pair that a person wrote or pasted; its id is made from the hash.
+    pub fn written(query: &str, reference: &str) -> ExampleRecord {
+        let hash = ExampleRecord::pair_hash(query, reference);
+        ExampleRecord {
+            id: format!("pasted-{}", &hash[..8]),
+            query: query.to_owned(),
+            reference: reference.to_owned(),
+            language: Language::of(query),
+            category: None,
+            hash,
+            source: None,
+            meta: Map::new(),
+        }
+    }
+
     /// The pair as the search and the back ends know it.
     pub fn to_example(&self) -> Example {
         Example {
@@ -97,6 +112,15 @@ impl ConfigRecord {
     /// True when `other` is the same but for the budgets, which may be raised at any time.
     pub fn same_but_budget(&self, other: &ConfigRecord) -> bool {
         self.without_budget() == other.without_budget()
+    }
+
+    /// True when a session begun with `earlier` can go on with these: the knobs are the same but for budgets and more
+    /// steps. Who generates may change, for every call says by whom it was answered.
+    pub fn goes_on_from(&self, earlier: &ConfigRecord) -> bool {
+        let mut plain = self.without_budget();
+        let enough = plain.search.steps >= earlier.search.steps;
+        (plain.search.steps, plain.generator) = (earlier.search.steps, earlier.generator.clone());
+        enough && plain == earlier.without_budget()
     }
 
     /// Sixteen hex digits that differ where knobs (budgets aside) or models do.
@@ -191,10 +215,13 @@ impl Score {
     }
 }
 
-/// A person's choice against the search's: `node` becomes current.
+/// A person's choice against the search's: `node` becomes current, or stays so.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Override {
     pub node: NodeId,
+    /// The version that the person refused.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub refused: Option<NodeId>,
     /// The step whose decision it overrides, where it does.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub step: Option<u32>,

@@ -27,13 +27,15 @@ pub enum Moment {
 /// # Errors
 /// The file cannot be read, or is no session.
 pub fn read(path: &Path) -> Result<Reading, SessionError> {
-    let bytes = std::fs::read(path).map_err(SessionError::io(path, "read it"))?;
-    fold(path, &bytes)
+    fold(path, &bytes(path)?)
 }
 
-/// As [`read`], of a file's bytes.
-pub(super) fn fold(path: &Path, bytes: &[u8]) -> Result<Reading, SessionError> {
-    let (events, health) = scan(path, bytes)?;
+/// As [`read`], of bytes that are in memory; `path` names them in errors.
+///
+/// # Errors
+/// The bytes are no session.
+pub fn fold(path: &Path, bytes: &[u8]) -> Result<Reading, SessionError> {
+    let (events, health) = events_of(path, bytes)?;
     let mut state = State::default();
     events.iter().for_each(|event| state.apply(event));
     Ok(Reading { state, health })
@@ -44,11 +46,22 @@ pub(super) fn fold(path: &Path, bytes: &[u8]) -> Result<Reading, SessionError> {
 /// # Errors
 /// As [`read`].
 pub fn events(path: &Path) -> Result<(Vec<Event>, Health), SessionError> {
-    let bytes = std::fs::read(path).map_err(SessionError::io(path, "read it"))?;
-    scan(path, &bytes)
+    events_of(path, &bytes(path)?)
 }
 
-fn scan(path: &Path, bytes: &[u8]) -> Result<(Vec<Event>, Health), SessionError> {
+/// A session's file as it is.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn bytes(path: &Path) -> Result<Vec<u8>, SessionError> {
+    std::fs::read(path).map_err(SessionError::io(path, "read it"))
+}
+
+/// As [`events`], of bytes that are in memory; `path` names them in errors.
+///
+/// # Errors
+/// The bytes are no session.
+pub fn events_of(path: &Path, bytes: &[u8]) -> Result<(Vec<Event>, Health), SessionError> {
     let mut events = Vec::new();
     let health = Scan::default().run(bytes, |event| events.push(event));
     admit(path, bytes, &health, events.first())?;

@@ -26,7 +26,11 @@ impl Bench {
     pub fn matches(&self) -> Vec<Match> {
         let Some(find) = &self.find else { return Vec::new() };
         let whole = |text: &str| -> Vec<Match> {
-            text::find(text, &find.wanted).spans().iter().map(|span| Match { segment: None, bytes: span.clone() }).collect()
+            text::find(text, &find.wanted)
+                .spans()
+                .iter()
+                .map(|span| Match { segment: None, bytes: span.clone() })
+                .collect()
         };
         match find.pane {
             Pane::Query => whole(self.query()),

@@ -63,8 +63,11 @@ impl Bench {
         let wanted = |index: &usize| {
             self.timeline.get(*index).is_some_and(|moment| moment.is_hand_made() || marks.contains_key(&moment.node))
         };
-        let found =
-            if forward { (self.cursor + 1..self.timeline.len()).find(wanted) } else { (0..self.cursor).rev().find(wanted) };
+        let found = if forward {
+            (self.cursor + 1..self.timeline.len()).find(wanted)
+        } else {
+            (0..self.cursor).rev().find(wanted)
+        };
         found.map(|index| self.visit(index)).is_some()
     }
 

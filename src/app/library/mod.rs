@@ -54,6 +54,11 @@ impl Tally {
 }
 
 impl Library {
+    /// An empty one that will be shown so.
+    pub fn new(queue: QueueFilter, column: Column, descending: bool) -> Library {
+        Library { queue, column, descending, ..Library::default() }
+    }
+
     /// Takes a new listing; selection, order and filter stay.
     pub fn listed(&mut self, listing: Listing) {
         self.haystack = Arc::new(listing.rows.iter().map(Row::haystack).collect());
@@ -195,6 +200,11 @@ impl Library {
         let mut count: HashMap<Verdict, usize> = HashMap::new();
         self.rows().iter().for_each(|row| *count.entry(row.summary.verdict).or_default() += 1);
         let of = |verdict| count.get(&verdict).copied().unwrap_or(0);
-        Tally { rows: self.rows().len(), kept: of(Verdict::Keep), dropped: of(Verdict::Drop), later: of(Verdict::Later) }
+        Tally {
+            rows: self.rows().len(),
+            kept: of(Verdict::Keep),
+            dropped: of(Verdict::Drop),
+            later: of(Verdict::Later),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The form before a search: its settings, what they mean, what the search will cost.
 
-use crate::engine::desk::Setup;
+use crate::engine::Setup;
 use crate::reer::Objective;
 use crate::reer::search::{Config, GuardLimits, Order, Preset};
 
@@ -203,7 +203,8 @@ impl Form {
             }
             Knob::Threshold if text == "off" => search.threshold = None,
             Knob::Threshold => {
-                search.threshold = Some(text.parse().ok().filter(|n: &f64| n.is_finite() && *n >= 0.0).ok_or_else(wrong)?)
+                search.threshold =
+                    Some(text.parse().ok().filter(|n: &f64| n.is_finite() && *n >= 0.0).ok_or_else(wrong)?)
             }
             Knob::Seed => search.seed = text.parse().map_err(|_| wrong())?,
         }

@@ -48,7 +48,8 @@ impl App {
         let Some(bench) = self.bench() else { return Vec::new() };
         let head = bench.state.head();
         let shown = self.memory.shown;
-        let score = |node| bench.shown_score(node, shown).map(|value| format!("{} {}", shown.name(), shown.write(value)));
+        let score =
+            |node| bench.shown_score(node, shown).map(|value| format!("{} {}", shown.name(), shown.write(value)));
         let tips = bench.timeline.moments().iter().enumerate().filter(|(index, moment)| {
             let next = bench.timeline.get(index + 1);
             next.is_none_or(|next| next.parent != Some(*index) && next.node != moment.node)
@@ -176,7 +177,11 @@ impl App {
     pub(super) fn turn_value(&mut self, forward: bool) -> Vec<Effect> {
         match self.overlays.last_mut() {
             Some(Overlay::Form(form)) => {
-                if form.turn(forward) { Vec::new() } else { self.type_value() }
+                if form.turn(forward) {
+                    Vec::new()
+                } else {
+                    self.type_value()
+                }
             }
             Some(Overlay::Export(view)) => {
                 view.turn(forward);

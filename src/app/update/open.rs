@@ -1,7 +1,6 @@
 //! Opening sessions and leaving them. One that searches goes on out of sight.
 
 use crate::app::bench::Bench;
-use crate::app::command::Command;
 use crate::app::effect::DeskId;
 use crate::app::library::Row;
 use crate::app::overlay::{Act, Item, Overlay, Picker, Picking};
@@ -66,7 +65,8 @@ impl App {
 
     /// Remembers where the person is.
     pub(super) fn keep_place(&mut self) {
-        if let Some((key, place)) = self.bench().filter(|b| !b.loading).map(|bench| (bench.key.clone(), bench.place())) {
+        if let Some((key, place)) = self.bench().filter(|b| !b.loading).map(|bench| (bench.key.clone(), bench.place()))
+        {
             self.memory.keep_place(&key, place);
         }
     }
@@ -127,7 +127,8 @@ impl App {
         if self.searching() == 0 {
             return self.quit();
         }
-        let item = |label: &str, act| Item { label: label.to_owned(), detail: String::new(), aside: String::new(), act };
+        let item =
+            |label: &str, act| Item { label: label.to_owned(), detail: String::new(), aside: String::new(), act };
         let items = vec![
             item("Stay", Act::Nothing),
             item("Quit; the search pauses and goes on when you start it again", Act::Quit),
@@ -144,10 +145,5 @@ impl App {
             None if by > 0 => self.tell("this is the last session of the library"),
             None => self.tell("this is the first session of the library"),
         }
-    }
-
-    /// The last thing done in a bench, for what must not be done twice by mistake.
-    pub(super) fn is_last(&self, command: Command) -> bool {
-        self.last_command == Some(command)
     }
 }

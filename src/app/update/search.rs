@@ -5,7 +5,8 @@ use crate::app::effect::{DeskId, Tick};
 use crate::app::memory::RememberedSetup;
 use crate::app::overlay::{Form, Overlay};
 use crate::app::{App, Effect};
-use crate::engine::desk::{Order, Setup};
+use crate::engine::Setup;
+use crate::engine::desk::Order;
 use crate::reer::search::StopReason;
 use crate::session::{Head, Payload};
 
@@ -23,8 +24,7 @@ impl App {
     /// The settings that the session on the screen goes on with.
     fn setup_here(&self) -> Option<Setup> {
         let bench = self.bench()?;
-        let recorded = bench.search().and(bench.state.config.as_ref());
-        Some(recorded.map_or_else(|| self.setup(), Setup::recorded))
+        Some(Setup::going_on(&bench.state, &self.setup()))
     }
 
     pub(super) fn run_search(&mut self) -> Vec<Effect> {
@@ -35,7 +35,8 @@ impl App {
         }
         if bench.ended_for_good() {
             let mut effects = self.open_form();
-            effects.extend(self.tell("the search has ended: give it more steps, or choose another version to go on from"));
+            effects
+                .extend(self.tell("the search has ended: give it more steps, or choose another version to go on from"));
             return effects;
         }
         let fresh = bench.search().is_none();
@@ -159,10 +160,9 @@ impl App {
 }
 
 impl Bench {
-    /// The search has ended so that only another version or more steps let it go on.
+    /// The search has ended, and only another version or more steps let it go on.
     pub fn ended_for_good(&self) -> bool {
-        let ended = self.state.stop.as_ref().is_some_and(|stop| stop.reason.is_final());
-        ended && !self.state.moved_since_stop()
+        !self.state.can_go_on()
     }
 
     /// Goes along with what comes: the cursor to the end of the timeline.

@@ -182,7 +182,8 @@ impl App {
 
     /// The text would be lost.
     pub(super) fn ask_to_discard(&mut self) -> Vec<Effect> {
-        let item = |label: &str, act| Item { label: label.to_owned(), detail: String::new(), aside: String::new(), act };
+        let item =
+            |label: &str, act| Item { label: label.to_owned(), detail: String::new(), aside: String::new(), act };
         let items = vec![item("Go on writing", Act::Nothing), item("Throw the changes away", Act::Discard)];
         self.overlays.push(Overlay::List(Picker::new(Picking::Discard, items)));
         Vec::new()

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::{Progress, Report, SearchArgs};
-use crate::cli::{Fault, Outcome, Output, back_ends};
-use crate::engine::{self, Plan};
+use crate::cli::{Fault, Outcome, Output};
+use crate::engine::{self, BackEnds, Equipment, Plan, Setup};
+use crate::session::Models;
 use crate::session::pairs::Fields;
-use crate::session::{ConfigRecord, Models};
 use crate::settings::Settings;
 
 /// Searches, or says what would be searched.
@@ -17,16 +17,8 @@ use crate::settings::Settings;
 /// What keeps the whole run from beginning or going on, in one line.
 pub fn run(args: &SearchArgs, output: &mut Output) -> Result<Outcome, Fault> {
     let settings = Settings::load(&args.flags())?;
-    let mut opener = back_ends::opener(&settings)?;
-    let (generator, scorer) = (back_ends::spec(&settings.generator)?, back_ends::spec(&settings.scorer)?);
-    let models = engine::Models { generator: opener.generator(&generator)?, scorer: opener.scorer(&scorer)? };
-    let record = Models {
-        generator: models.generator.identity().clone(),
-        scorer: models.scorer.identity().clone(),
-        objective: settings.search.objective,
-        frame: opener.frame_name(&scorer)?.to_owned(),
-        prompts: opener.prompts().digest(),
-    };
+    let back_ends = BackEnds::of(&settings)?;
+    let Equipment { models, record } = back_ends.open(back_ends.defaults())?;
     let plan = plan(args, &settings, record)?;
     if args.dry_run {
         let forecast = engine::forecast(&plan)?;
@@ -60,11 +52,7 @@ fn plan(args: &SearchArgs, settings: &Settings, models: Models) -> Result<Plan, 
         input: args.input.clone(),
         library: settings.library.clone().ok_or_else(missing)?,
         fields: Fields { query: args.query_field.clone(), reference: args.reference_field.clone() },
-        config: ConfigRecord {
-            search: settings.search.clone(),
-            generator: settings.generator.clone(),
-            scorer: settings.scorer.clone(),
-        },
+        config: Setup::of(settings).record(),
         models,
         concurrency: settings.concurrency,
         shard: args.shard,

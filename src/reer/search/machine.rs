@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Config, Decision, Fact, NodeId, ScoreOf, Scored, StopReason, Tree, Version};
+use super::{Config, Decision, Fact, Node, NodeId, ScoreOf, Scored, StopReason, Tree, Version, seed};
 use crate::reer::{Measures, SegmentId};
 
 /// A search: everything it was told, and where it stands.
@@ -99,6 +99,18 @@ impl Search {
         &self.decisions
     }
 
+    /// True from the first draft or candidate of the search on; what a person wrote begins no search.
+    pub fn has_begun(&self) -> bool {
+        !self.decisions.is_empty() || self.tree.iter().any(|(_, version)| version.node.slot.is_some())
+    }
+
+    /// Seeds for `count` candidates that belong to no step; others whenever versions were added.
+    pub fn aside_seeds(&self, count: u32) -> Vec<u64> {
+        let Config { seed, .. } = self.config;
+        let next = self.tree.next_id().0;
+        (0..count).map(|at| seed::derive(seed, &self.pair, seed::Purpose::Aside, next, at)).collect()
+    }
+
     pub fn stopped(&self) -> Option<StopReason> {
         self.stopped
     }
@@ -126,13 +138,16 @@ impl Search {
     /// Learns one fact.
     pub fn apply(&mut self, fact: &Fact) {
         match fact {
-            Fact::Node(node) => self.tree.insert(node.clone()),
+            Fact::Node(node) => {
+                self.tree.insert(node.clone());
+                self.overtaken |= self.comes_late(node);
+            }
             Fact::Scored(scored) => self.scored(scored),
             Fact::Decided(decision) => self.decided(decision),
             Fact::Head(node) => self.moved(*node),
             Fact::Spent { tokens } => self.tokens += tokens,
             Fact::Stopped(reason) => self.stopped = Some(*reason),
-            Fact::Resumed => self.stopped = None,
+            Fact::Resumed => self.resumed(),
         }
     }
 
@@ -155,13 +170,29 @@ impl Search {
         }
     }
 
+    /// A candidate of the step in hand that was asked for before a person chose another version.
+    fn comes_late(&self, node: &Node) -> bool {
+        let at_hand = node.step.is_some_and(|step| self.open_step() == Some(step));
+        at_hand && node.parent.is_some_and(|parent| !self.frontier.contains(&parent))
+    }
+
+    /// A run goes on. After an end by rounds, which only a person's wish for more steps lifts, a round begins anew.
+    fn resumed(&mut self) {
+        if self.stopped.take().is_some_and(StopReason::is_final) && self.line_end.take().is_some() {
+            self.round = Round { number: self.round.number, in_line: 1, ..Round::default() };
+        }
+    }
+
     fn decided(&mut self, decision: &Decision) {
         let before = std::mem::replace(&mut self.frontier, decision.frontier.clone());
-        self.overtaken = false;
+        self.decisions.push(decision.clone());
+        // Nothing was asked of the version a person chose: its round has not visited the segment.
+        if std::mem::take(&mut self.overtaken) {
+            return;
+        }
         self.round.base = self.round.base.or(before.first().copied());
         self.round.visited.insert(decision.segment);
         self.round.accepted |= before != self.frontier;
-        self.decisions.push(decision.clone());
         if let Some(head) = self.head() {
             self.remember(head);
         }

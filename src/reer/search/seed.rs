@@ -7,6 +7,8 @@ pub enum Purpose {
     Refine,
     Order,
     Anneal,
+    /// Candidates that belong to no step.
+    Aside,
 }
 
 /// A seed from the run's seed, the pair's hash and a place in the search.

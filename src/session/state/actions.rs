@@ -49,7 +49,11 @@ impl Actions {
     /// Notes an undoable event; `before` and `after` are the current version around it.
     pub fn record(&mut self, event: &Event, before: Option<NodeId>, after: Option<NodeId>) {
         self.undone.clear();
-        let moves = matches!(event.payload, Payload::Head(_) | Payload::Override(_));
+        let moves = match event.payload {
+            Payload::Head(_) => true,
+            Payload::Override(_) => before != after,
+            _ => false,
+        };
         let (before, after) = if moves { (before, after) } else { (None, None) };
         let same = |action: &&mut Action| event.grp.is_some() && action.grp == event.grp;
         match self.done.last_mut().filter(same) {

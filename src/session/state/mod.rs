@@ -19,8 +19,8 @@ pub use ledger::{Ledger, Spent};
 use super::{
     Author, ConfigRecord, Event, ExampleRecord, Export, Failure, Models, Open, Payload, Recovered, Score, Stop, Tokens,
 };
-use crate::reer::search::{Fact, NodeId, ScoreOf, Search};
-use crate::reer::{Example, Identity, Leak, Measures};
+use crate::reer::search::{Config, Fact, NodeId, Preset, ScoreOf, Search};
+use crate::reer::{Example, Identity, Leak, Measures, SegmentId};
 
 /// A score by another scorer than the one the search goes by.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,20 +66,24 @@ pub struct State {
     pub recovered: Vec<Recovered>,
     /// `seq` of the last event.
     pub last_seq: u64,
-    /// Milliseconds that runs have had it open for writing, from line to line.
+    /// Milliseconds from line to line while a search had begun and not stopped.
     pub active_ms: u64,
     actions: Actions,
     /// Facts that came before the knobs, for the search when it begins.
     early: Vec<Fact>,
     /// A person chose another version after the search ended.
     moved_since_stop: bool,
+    /// More steps were allowed after the search ended.
+    raised_since_stop: bool,
 }
 
 impl State {
     /// Learns one event.
     pub fn apply(&mut self, event: &Event) {
         self.last_seq = event.seq;
-        self.active_ms += event.dt;
+        if self.search.as_ref().is_some_and(|search| search.stopped().is_none()) {
+            self.active_ms += event.dt;
+        }
         let head = self.head();
         self.fold(event);
         if event.by.is_person() && Action::is_undoable(&event.payload) {
@@ -106,6 +110,8 @@ impl State {
             Payload::Node(node) => self.learn(Fact::Node(node.clone())),
             Payload::Score(score) => self.scored(score),
             Payload::Decide(decision) => self.learn(Fact::Decided(decision.clone())),
+            // A choice for what is current already refuses the other and moves nothing.
+            Payload::Override(choice) if self.head() == Some(choice.node) => {}
             Payload::Override(choice) => self.moved(choice.node),
             Payload::Head(head) => self.moved(head.node),
             Payload::Metric(metric) => {
@@ -114,7 +120,7 @@ impl State {
             Payload::Undo(undo) => self.undone(&event.by, undo.seq),
             Payload::Redo(redo) => self.redone(&event.by, redo.seq),
             Payload::Stop(stop) => {
-                self.moved_since_stop = false;
+                (self.moved_since_stop, self.raised_since_stop) = (false, false);
                 self.stop = Some(stop.clone());
                 self.learn(Fact::Stopped(stop.reason));
             }
@@ -147,14 +153,17 @@ impl State {
         }
     }
 
-    /// A search that ended for good goes on only from a version a person chose since.
-    fn can_go_on(&self) -> bool {
-        self.stop.as_ref().is_none_or(|stop| !stop.reason.is_final() || self.moved_since_stop)
+    /// True when a run can go on with the search. One that ended for good goes on only from a version a person chose
+    /// since, or with more steps.
+    pub fn can_go_on(&self) -> bool {
+        let anew = self.moved_since_stop || self.raised_since_stop;
+        self.stop.as_ref().is_none_or(|stop| !stop.reason.is_final() || anew)
     }
 
-    /// One search a session: later knobs can only be another budget.
+    /// One search a session: later knobs can only be another budget or more steps.
     fn configured(&mut self, config: &ConfigRecord) {
         if let Some(search) = &mut self.search {
+            self.raised_since_stop |= config.search.steps > search.config().steps;
             search.reconfigure(config.search.clone());
             self.config = Some(config.clone());
             return;
@@ -164,6 +173,15 @@ impl State {
         self.early.drain(..).for_each(|fact| search.apply(&fact));
         self.search = Some(search);
         self.config = Some(config.clone());
+    }
+
+    /// True when `config` cannot follow the settings so far: the search has begun with others.
+    pub(super) fn refuses(&self, config: &ConfigRecord) -> bool {
+        let begun = self.search.as_ref().is_some_and(|search| search.has_begun());
+        let objective = |config: &ConfigRecord| (config.search.objective, config.scorer.clone());
+        self.config
+            .as_ref()
+            .is_some_and(|old| if begun { !config.goes_on_from(old) } else { objective(old) != objective(config) })
     }
 
     fn learn(&mut self, fact: Fact) {
@@ -243,6 +261,19 @@ impl State {
     /// The action that a redo would bring back now.
     pub fn redoable(&self) -> Option<&Action> {
         self.actions.redoable()
+    }
+
+    /// Ids that no version and no segment has used.
+    pub fn unused_ids(&self) -> (NodeId, SegmentId) {
+        let ids = |search: &Search| (search.tree().next_id(), search.tree().next_segment());
+        match &self.search {
+            Some(search) => ids(search),
+            None => {
+                let mut before = Search::new(Config::preset(Preset::Retrace), "");
+                self.early.iter().for_each(|fact| before.apply(fact));
+                ids(&before)
+            }
+        }
     }
 
     /// True when a person's event was taken back.

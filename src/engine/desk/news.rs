@@ -1,0 +1,102 @@
+//! What the desk tells whoever watches it.
+
+use std::path::PathBuf;
+
+use crate::reer::search::ScoreOf;
+use crate::reer::{Leak, Measures, SegmentId};
+use crate::session::{Event, Health};
+
+/// One piece of news. Folding the events of [`News::Opened`], [`News::Replaced`] and [`News::Events`] in order with
+/// [`State::apply`](crate::session::State::apply) gives the session's state at every moment.
+#[derive(Debug, Clone, PartialEq)]
+pub enum News {
+    /// The first news: what there is. Nothing has been written.
+    Opened {
+        /// Where the session is; `None` for a sample and for a new pair, until the first action.
+        path: Option<PathBuf>,
+        events: Vec<Event>,
+        health: Health,
+        /// Whether actions can be recorded now; else why not, with the remedy.
+        writable: Result<(), String>,
+    },
+    /// Recorded events; a person's are on disk when this is sent. Also what another process wrote.
+    Events(Vec<Event>),
+    /// The session is another file than before, or was cut: these are all its events, in place of those so far.
+    Replaced { path: PathBuf, events: Vec<Event> },
+    /// A sample was copied into the library, or a new pair was written there, by the first action.
+    Copied(PathBuf),
+    /// Whether actions can be recorded changed.
+    Writable(Result<(), String>),
+    /// Text as it is generated.
+    Streamed {
+        purpose: Stream,
+        /// The search step; 0 for drafts and for candidates outside a step.
+        step: u32,
+        /// The slot of the sample.
+        sample: usize,
+        piece: String,
+    },
+    /// What runs now; sent when it changes.
+    Activity(Activity),
+    /// A score that was asked for with [`Order::Measure`](super::Order::Measure); nothing was recorded.
+    Measured {
+        of: ScoreOf,
+        measures: Measures,
+        /// Present for versions.
+        leak: Option<Leak>,
+        /// Nats, one a token of y.
+        logprobs: Vec<f32>,
+    },
+    /// An order could not be carried out; nothing is lost and the desk goes on.
+    Refused {
+        /// What was asked for, in a word or two.
+        what: String,
+        /// One sentence, with the remedy.
+        why: String,
+    },
+    /// The last news.
+    Closed,
+}
+
+/// What a stream of text will become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    Draft,
+    /// A candidate of a search step.
+    Candidate,
+    /// A candidate that a person asked for outside a step.
+    Aside,
+}
+
+/// What runs now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Activity {
+    /// A search is running; it may be waiting for something else that runs.
+    pub searching: bool,
+    /// The search's work, else what a person asked for.
+    pub work: Work,
+    /// How many answers this work asked for, and how many of them have come.
+    pub asked: usize,
+    pub done: usize,
+}
+
+/// One kind of work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Work {
+    #[default]
+    Idle,
+    /// Back ends are being opened.
+    Loading,
+    Drafting,
+    /// Rewrites of a segment; step 0 outside a step.
+    Proposing {
+        step: u32,
+        segment: SegmentId,
+    },
+    /// The baseline or versions.
+    Scoring,
+    /// Versions without one segment.
+    LeaveOneOut,
+    /// Scores that a person asked for and that are not recorded.
+    Measuring,
+}

@@ -1,0 +1,54 @@
+//! The sample sessions that are compiled in, so that a fresh machine has something to read.
+
+use std::path::Path;
+
+use super::journal;
+use super::{Reading, SessionError, Summary, fold};
+
+/// A sample session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sample {
+    /// The file's name without its ending; also the session's id.
+    pub name: &'static str,
+    /// The journal, byte for byte.
+    pub bytes: &'static [u8],
+}
+
+/// Every sample, in the order in which a newcomer should meet them.
+pub const SAMPLES: &[Sample] = &[];
+
+impl Sample {
+    /// The sample of a name.
+    pub fn named(name: &str) -> Option<Sample> {
+        SAMPLES.iter().find(|sample| sample.name == name).copied()
+    }
+
+    /// The file name that a copy gets.
+    pub fn file_name(&self) -> String {
+        format!("{}.jsonl", self.name)
+    }
+
+    /// The sample as its journal tells it.
+    ///
+    /// # Errors
+    /// The bytes are no session, which the tests rule out.
+    pub fn read(&self) -> Result<Reading, SessionError> {
+        fold(Path::new(&self.file_name()), self.bytes)
+    }
+
+    /// Its line in a list.
+    ///
+    /// # Errors
+    /// As [`Sample::read`].
+    pub fn summary(&self) -> Result<Summary, SessionError> {
+        self.read().map(|reading| reading.state.summary())
+    }
+}
+
+/// Writes a session's bytes to `path`: whole or not at all, and never over another file.
+///
+/// # Errors
+/// [`SessionError::Exists`] when the path is taken; else an IO error.
+pub fn copy(bytes: &[u8], path: &Path) -> Result<(), SessionError> {
+    journal::place_bytes(bytes, path)
+}
