@@ -3,8 +3,9 @@
 /// What an edit was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Typed; `begins` with a space, which begins a new step.
-    Typed { begins: bool },
+    /// Typed. What `begins` with a space begins a step; after what `ends` with a stop of a script without spaces, so
+    /// does what follows.
+    Typed { begins: bool, ends: bool },
     /// One character deleted.
     Erased,
     /// A step by itself.
@@ -13,12 +14,16 @@ pub(super) enum Kind {
 
 impl Kind {
     pub(super) fn typed(text: &str) -> Kind {
-        Kind::Typed { begins: text.starts_with(char::is_whitespace) }
+        let stop = |c: char| !c.is_alphanumeric() && !c.is_ascii();
+        Kind::Typed { begins: text.starts_with(char::is_whitespace), ends: text.ends_with(stop) }
     }
 
     /// Whether this belongs to the step that `last` ended.
     fn goes_on_from(self, last: Kind) -> bool {
-        matches!((last, self), (Kind::Typed { .. }, Kind::Typed { begins: false }) | (Kind::Erased, Kind::Erased))
+        matches!(
+            (last, self),
+            (Kind::Typed { ends: false, .. }, Kind::Typed { begins: false, .. }) | (Kind::Erased, Kind::Erased)
+        )
     }
 }
 

@@ -68,6 +68,17 @@ fn one_undo_takes_back_a_word_a_run_or_a_paste() {
 }
 
 #[test]
+fn without_spaces_a_step_ends_at_a_stop() {
+    let mut editor = Editor::new("");
+    typed(&mut editor, "今年冬天，灯待我很好。想");
+    let mut told = vec![];
+    while editor.apply(&Undo) {
+        told.push(editor.text());
+    }
+    assert_eq!(told, ["今年冬天，灯待我很好。", "今年冬天，", ""]);
+}
+
+#[test]
 fn more_is_remembered_than_fifty_characters() {
     let mut editor = Editor::new("start");
     typed(&mut editor, &"word ".repeat(500));
