@@ -7,8 +7,9 @@ use crate::text::{Safe, graphemes, is_cjk, width};
 
 use super::text_edit::TextEdit;
 
-/// Steps that can be undone.
+/// Steps that can be undone, and bytes of text that they may hold.
 const MOST_STEPS: usize = 200;
+const MOST_BYTES: usize = 4 << 20;
 
 /// A single line with a cursor. Line ends that are typed or pasted become spaces; all else is kept as it came.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -131,7 +132,8 @@ impl Line {
         if goes_on && !self.undo.is_empty() {
             return;
         }
-        if self.undo.len() == MOST_STEPS {
+        let held = |undo: &[Step]| undo.iter().map(|step| step.text.len()).sum::<usize>();
+        while self.undo.len() == MOST_STEPS || (!self.undo.is_empty() && held(&self.undo) > MOST_BYTES) {
             self.undo.remove(0);
         }
         self.undo.push(Step { text: self.text.clone(), cursor: self.cursor });
@@ -186,12 +188,8 @@ pub fn after(text: &str, at: usize) -> usize {
 pub fn word_before(text: &str, at: usize) -> usize {
     let graphemes: Vec<(usize, &str)> = graphemes(&text[..at]).collect();
     let mut ahead = graphemes.into_iter().rev().skip_while(|(_, grapheme)| kind(grapheme) == Kind::Space);
-    let Some((mut start, first)) = ahead.next() else { return 0 };
-    for (at, grapheme) in ahead.take_while(|(_, grapheme)| goes_on(kind(first), kind(grapheme))) {
-        let _same_word = grapheme;
-        start = at;
-    }
-    start
+    let Some((end, last)) = ahead.next() else { return 0 };
+    ahead.take_while(|(_, grapheme)| goes_on(kind(last), kind(grapheme))).last().map_or(end, |(start, _)| start)
 }
 
 /// The beginning of the word after the one at `at`.

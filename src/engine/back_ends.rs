@@ -95,6 +95,15 @@ impl BackEnds {
         Ok((opener.scorer(&parsed)?, opener.frame_name(&parsed)?))
     }
 
+    /// Begins to open the scorer of the defaults, so that it is there when it is needed; must be called within a tokio
+    /// runtime. What goes wrong is told when it is needed.
+    pub fn warm(self: &Arc<BackEnds>) {
+        let back_ends = self.clone();
+        drop(tokio::task::spawn_blocking(move || {
+            back_ends.scorer(&back_ends.defaults.scorer, back_ends.defaults.search.preset).is_ok()
+        }));
+    }
+
     /// Opens the generator that `spec` names.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use retrace::session::{self, ConfigRecord, Models as ModelsRecord, State, Status
 use tokio_util::sync::CancellationToken;
 
 /// A world of texts: log-probabilities hang on a hash of z, rewrites on their seeds. `fails_on` names a query.
-struct World {
+pub struct World {
     identity: Identity,
     fails_on: Option<&'static str>,
     /// After this many scoring calls the token is cancelled.
@@ -24,7 +24,7 @@ struct World {
 }
 
 impl World {
-    fn new(kind: &str) -> World {
+    pub fn new(kind: &str) -> World {
         World {
             identity: Identity { kind: kind.to_owned(), model: "scripted".to_owned(), revision: None },
             fails_on: None,

@@ -2,6 +2,7 @@
 
 mod architecture;
 mod cli;
+mod desk;
 mod engine;
 mod generator;
 mod gguf;

@@ -30,6 +30,8 @@ struct Watch {
     bytes: u64,
     follower: Option<Follower>,
     writable: Option<Result<(), String>>,
+    /// What is wrong with it cannot change while it is not written.
+    hopeless: bool,
 }
 
 /// A sentence for a person, with the remedy.
@@ -55,6 +57,7 @@ impl Book {
             Origin::File(path) => Some(path.clone()),
             Origin::Sample { .. } | Origin::New { .. } => None,
         };
+        let hopeless = found.as_ref().map_or(true, |look| incurable(&look.health).is_some());
         let (events, health, bytes, writable) = match found {
             Ok(Look { events, health, bytes }) => {
                 let writable = path.as_deref().map_or(Ok(()), |path| writable(path, &health));
@@ -64,7 +67,7 @@ impl Book {
         };
         let mut seen = State::default();
         events.iter().for_each(|event| seen.apply(event));
-        let watch = Watch { bytes, follower: None, writable: Some(writable.clone()) };
+        let watch = Watch { bytes, follower: None, writable: Some(writable.clone()), hopeless };
         news(News::Opened { path, events, health, writable });
         Book { origin, news, seen, session: None, recorded: None, watch }
     }
@@ -167,9 +170,8 @@ impl Book {
         let path = path.clone();
         let bytes = std::fs::metadata(&path).map_or(0, |meta| meta.len());
         let grown = bytes != self.watch.bytes;
-        if grown || matches!(self.watch.writable, Some(Err(_))) {
-            let health = Health::default();
-            self.now_writable(writable(&path, &health));
+        if !self.watch.hopeless && (grown || matches!(self.watch.writable, Some(Err(_)))) {
+            self.now_writable(writable(&path, &Health::default()));
         }
         if !grown {
             return;
@@ -268,12 +270,16 @@ fn is_of_pair(path: &Path, example: Option<&session::ExampleRecord>) -> bool {
 
 /// Whether a file can be written, as far as looking tells.
 fn writable(path: &Path, health: &Health) -> Result<(), String> {
-    let read_only = |why| SessionError::ReadOnly { path: path.to_owned(), why };
-    if let Some(schema) = &health.newer_schema {
-        return Err(sentence(&read_only(ReadOnly::NewerSchema(schema.clone()))));
-    }
-    if let Some(damage) = health.damaged.first() {
-        return Err(sentence(&read_only(ReadOnly::Damaged { line: damage.line, why: damage.why.clone() })));
-    }
-    session::writable(path).map_err(|error| sentence(&error))
+    let possible = match incurable(health) {
+        Some(why) => Err(SessionError::ReadOnly { path: path.to_owned(), why }),
+        None => session::writable(path),
+    };
+    possible.map_err(|error| sentence(&error))
+}
+
+/// What keeps a file from ever being written as it is.
+fn incurable(health: &Health) -> Option<ReadOnly> {
+    let newer = health.newer_schema.as_ref().map(|schema| ReadOnly::NewerSchema(schema.clone()));
+    let damaged = || health.damaged.first().map(|d| ReadOnly::Damaged { line: d.line, why: d.why.clone() });
+    newer.or_else(damaged)
 }

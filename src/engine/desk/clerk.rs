@@ -224,7 +224,7 @@ impl Clerk {
     fn learn(&mut self, came: Came) {
         match (came, &mut self.pursuit) {
             (Came::Opened(equipment), Pursuit::Loading { setup, .. }) => {
-                let setup = setup.clone();
+                let setup = (**setup).clone();
                 self.pursuit = Pursuit::Idle;
                 match equipment.map_err(Refused::Why).and_then(|equipment| {
                     let session = self.book.write().map_err(Refused::Why)?;

@@ -85,7 +85,10 @@ impl Clerk {
     /// Sends scores off that are not on their way already.
     fn appraise(&mut self, of: Vec<ScoreOf>, purpose: Purpose) {
         let of: Vec<ScoreOf> = match purpose {
-            Purpose::Record => of.into_iter().filter(|of| !self.busy.contains(of)).collect(),
+            Purpose::Record => {
+                let on_its_way = |of: &ScoreOf| self.busy.contains(of) || self.pursuit.is_scoring(*of);
+                of.into_iter().filter(|of| !on_its_way(of)).collect()
+            }
             Purpose::Measure => of,
         };
         if !of.is_empty() {

@@ -18,7 +18,7 @@ pub(super) enum Pursuit {
     Idle,
     /// Its back ends are being opened.
     Loading {
-        setup: Setup,
+        setup: Box<Setup>,
         opening: BoxFuture<'static, Result<Equipment, String>>,
     },
     Running {
@@ -29,7 +29,7 @@ pub(super) enum Pursuit {
 
 /// What a pursuit came to next.
 pub(super) enum Came {
-    Opened(Result<Equipment, String>),
+    Opened(Box<Result<Equipment, String>>),
     /// Every answer of a flight.
     Answers,
     /// Some answers of a flight.
@@ -44,11 +44,16 @@ impl Pursuit {
             let opened = tokio::task::spawn_blocking(move || back_ends.open(&wanted)).await;
             opened.map_err(|e| e.to_string())?.map_err(|e| e.to_string())
         };
-        Pursuit::Loading { setup, opening: Box::pin(opening) }
+        Pursuit::Loading { setup: Box::new(setup), opening: Box::pin(opening) }
     }
 
     pub fn is_idle(&self) -> bool {
         matches!(self, Pursuit::Idle)
+    }
+
+    /// Whether the search waits for this score.
+    pub fn is_scoring(&self, of: ScoreOf) -> bool {
+        matches!(self, Pursuit::Running { run, .. } if run.in_flight().0.contains(&Want::Score(of)))
     }
 
     /// When a running search is out of time.
@@ -63,7 +68,7 @@ impl Pursuit {
     pub async fn next(&mut self) -> Came {
         match self {
             Pursuit::Idle => future::pending().await,
-            Pursuit::Loading { opening, .. } => Came::Opened(opening.await),
+            Pursuit::Loading { opening, .. } => Came::Opened(Box::new(opening.await)),
             Pursuit::Running { run, .. } => {
                 if run.landed().await {
                     Came::Answers

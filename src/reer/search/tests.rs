@@ -270,6 +270,42 @@ fn an_override_while_a_step_is_open_closes_it_as_overtaken() {
 }
 
 #[test]
+fn candidates_that_come_after_a_person_s_choice_are_overtaken_and_the_segment_is_visited_anew() {
+    let mut s = search(&config(|_| ()));
+    while !s.wants().iter().any(|want| matches!(want, Want::Propose { .. })) {
+        s.wants().iter().flat_map(|w| PLAIN.answer(&s, w)).collect::<Vec<_>>().iter().for_each(|f| s.apply(f));
+    }
+    let asked = s.wants().remove(0);
+    let head = s.head().unwrap();
+    let mut mine = s.tree().get(head).unwrap().node.clone();
+    (mine.id, mine.parent, mine.why, mine.slot) = (s.tree().next_id(), Some(head), Why::Edit, None);
+    let mine_id = mine.id;
+    let late = PLAIN.answer(&s, &asked);
+    s.apply(&Fact::Node(mine));
+    s.apply(&Fact::Head(mine_id));
+    let Want::Propose { segment, .. } = asked else { unreachable!() };
+    for fact in late {
+        let Fact::Node(node) = fact else { unreachable!() };
+        s.apply(&Fact::Node(Node { id: s.tree().next_id(), ..node }));
+    }
+    PLAIN.run(&mut s, 10_000);
+    let first = &s.decisions()[0];
+    assert!(first.others.iter().all(|o| o.reason == Reason::Overtaken));
+    assert!(s.decisions()[1..].iter().any(|d| d.segment == segment), "the person's version has its turn");
+}
+
+#[test]
+fn after_an_end_by_rounds_more_steps_begin_another_round() {
+    let mut s = search(&config(|c| (c.passes, c.patience) = (Some(1), None)));
+    PLAIN.run(&mut s, 10_000);
+    assert_eq!(s.stopped(), Some(StopReason::Passes));
+    let made = s.decisions().len();
+    s.apply(&Fact::Resumed);
+    PLAIN.run(&mut s, 10_000);
+    assert_eq!((s.stopped(), s.decisions().len()), (Some(StopReason::Passes), 2 * made));
+}
+
+#[test]
 fn a_single_segment_and_the_clipped_objective_are_searched_too() {
     let world = World { segments: 1, ..PLAIN };
     let mut s = search(&config(|c| c.objective = Objective::ReerClipped));

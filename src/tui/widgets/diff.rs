@@ -121,7 +121,7 @@ mod tests {
     fn long_unchanged_stretches_are_counted() {
         let middle = "the lamp has been kind to me ".repeat(20);
         let out = compare(&format!("a {middle}b"), &format!("x {middle}y"), SIGNS, None);
-        insta::assert_snapshot!(out.text, @"[-a-]{+x+} the lamp has been kind to me the lamp has been kind to me the lamp has been kind to me the lamp has been kind to me the … 339 characters … to me the lamp has been kind to me the lamp has been kind to me the lamp has been kind to me the lamp has been kind to me [-b-]{+y+}");
+        insta::assert_snapshot!(out.text, @"[-a-]{+x+} the lamp has been kind to me the lamp has been kind to me the … 458 characters … me the lamp has been kind to me the lamp has been kind to me [-b-]{+y+}");
         let same = compare(&middle, &middle, SIGNS, None);
         assert_eq!((same.text, same.changed), (middle.clone(), false));
         let full = compare(&format!("a {middle}b"), &format!("x {middle}y"), Marks { unfolded: true, ..SIGNS }, None);

@@ -83,8 +83,10 @@ pub fn draw(buf: &mut Buffer, area: Rect, theme: &Theme, histogram: &Histogram<'
         };
         bar(buf, Rect { x: bars.x + x, width: 1, ..bars }, theme, share(histogram.bins, bin), role);
         if first && cut == Some(bin) {
-            let at = (bars.x + x, bars.y);
-            cell(buf, at, 1, "┆", theme.style(Role::Threshold));
+            let free = (bars.top()..bars.bottom()).filter(|y| *y == bars.y || buf[(bars.x + x, *y)].symbol() == " ");
+            for y in free.collect::<Vec<_>>() {
+                cell(buf, (bars.x + x, y), 1, "┆", theme.style(Role::Threshold));
+            }
         }
     }
     if labels > 0 {
@@ -158,8 +160,8 @@ mod tests {
         draw(&mut buf, Rect::new(0, 0, 24, 4), &Theme::mono(), &histogram);
         insta::assert_snapshot!(text_of(&buf), @"
                  ┆  ███
-              ▆▆▆   ███      ▂▂▂
-        ▅▅▅   ███   ███   ▅▅▅███
+              ▆▆▆┆  ███      ▂▂▂
+        ▅▅▅   ███┆  ███   ▅▅▅███
         1.0                  5.0
         ");
     }

@@ -3,7 +3,9 @@
 //! Every character reaches the buffer through [`paint`], which makes it safe; every colour comes from a role.
 
 pub mod chart;
+pub mod code;
 pub mod diff;
+pub mod editor;
 pub mod field;
 pub mod hints;
 pub mod histogram;

@@ -232,14 +232,68 @@ fn what_cannot_be_recorded_is_refused_and_not_written() {
     let path = dir.path().join("s.jsonl");
     let mut session = Session::create_at(&path, "s", example("s"), ticks()).unwrap();
     begin(&mut session, 3);
+    drive(&mut session, 1);
     let before = std::fs::read(&path).unwrap();
-    let other_knobs = Payload::Config(super::scripted::config(9));
+    let mut other_knobs = super::scripted::config(3);
+    other_knobs.search.seed += 1;
+    let (other_knobs, fewer_steps) = (Payload::Config(other_knobs), Payload::Config(super::scripted::config(2)));
     let not_a_number = Payload::Metric(Metric { name: "m".into(), value: f64::NAN });
-    for payload in [other_knobs, not_a_number, Payload::Unknown { ev: "x".into(), d: serde_json::Value::Null }] {
+    let unknown = Payload::Unknown { ev: "x".into(), d: serde_json::Value::Null };
+    for payload in [other_knobs, fewer_steps, not_a_number, unknown] {
         assert!(matches!(session.record(Author::Search, payload), Err(SessionError::Unrecordable { .. })));
         assert_eq!(std::fs::read(&path).unwrap(), before);
     }
-    session.record(Author::Search, Payload::Config(super::scripted::config(3))).unwrap();
+    session.record(Author::Search, Payload::Config(super::scripted::config(9))).unwrap();
+}
+
+#[test]
+fn before_a_search_has_begun_its_knobs_may_change_but_not_what_scores() {
+    let dir = folder();
+    let mut session = Session::create_at(&dir.path().join("s.jsonl"), "s", example("s"), ticks()).unwrap();
+    begin(&mut session, 3);
+    let mut other = super::scripted::config(2);
+    other.search.candidates = 1;
+    session.record(Author::Search, Payload::Config(other.clone())).unwrap();
+    assert_eq!(session.state().search.as_ref().unwrap().config().candidates, 1);
+    other.scorer = "gguf:another".to_owned();
+    assert!(session.record(Author::Search, Payload::Config(other)).is_err());
+}
+
+#[test]
+fn a_finished_search_goes_on_with_more_steps_and_only_then() {
+    let dir = folder();
+    let path = dir.path().join("s.jsonl");
+    finished(&path, "s", 2);
+    let mut session = Session::open_at(&path, Purpose::Annotate, ticks()).unwrap();
+    session.go_on().unwrap();
+    assert!(session.state().stop.is_some(), "without more steps it stays ended");
+    session.record(Author::Search, Payload::Config(super::scripted::config(5))).unwrap();
+    session.go_on().unwrap();
+    assert!(session.state().stop.is_none());
+    drive(&mut session, 10_000);
+    assert_eq!(session.state().steps(), 5);
+    same(&session.close().unwrap(), &read(&path).unwrap().state);
+}
+
+#[test]
+fn a_choice_for_the_current_version_is_kept_and_moves_nothing() {
+    let dir = folder();
+    let path = dir.path().join("s.jsonl");
+    let mut session = Session::create_at(&path, "s", example("s"), ticks()).unwrap();
+    begin(&mut session, 4);
+    while session.state().steps() < 1 {
+        drive(&mut session, 1);
+    }
+    let before = session.state().search.clone();
+    let head = session.state().head().unwrap();
+    let refused = session.state().search.as_ref().unwrap().decisions()[0].others.first().map(|other| other.node);
+    let choice = Override { node: head, refused, step: Some(1) };
+    session.record(ada(), Payload::Override(choice.clone())).unwrap();
+    assert_eq!(session.state().search, before);
+    assert_eq!(session.state().annotations.overrides().next().unwrap().value, choice);
+    session.undo(ada()).unwrap().unwrap();
+    assert_eq!(session.state().search, before, "and taking it back moves nothing either");
+    assert_eq!(session.state().annotations.overrides().count(), 0);
 }
 
 #[test]

@@ -4,7 +4,7 @@ mod export;
 mod laws;
 mod library;
 mod pairs;
-mod processes;
+pub(crate) mod processes;
 mod recovery;
 pub(crate) mod schema;
 pub(crate) mod scripted;

@@ -10,10 +10,13 @@ use super::scripted::{ada, append, begin, drive, example, folder, ticks};
 
 const SESSION: &str = "RETRACE_TEST_SESSION";
 
-/// This test program, running one of the children below on a session.
 fn child(test: &str, limit_blocks: Option<u32>, session: &Path) -> Command {
+    child_at(&format!("session::processes::{test}"), limit_blocks, session)
+}
+
+/// This test program, running the ignored test of a name on a session.
+pub fn child_at(name: &str, limit_blocks: Option<u32>, session: &Path) -> Command {
     let program = std::env::current_exe().unwrap();
-    let name = format!("session::processes::{test}");
     let mut command = match limit_blocks {
         None => Command::new(program),
         Some(blocks) => {
@@ -22,11 +25,11 @@ fn child(test: &str, limit_blocks: Option<u32>, session: &Path) -> Command {
             shell
         }
     };
-    command.args(["--exact", &name, "--ignored", "--nocapture", "--test-threads=1"]).env(SESSION, session);
+    command.args(["--exact", name, "--ignored", "--nocapture", "--test-threads=1"]).env(SESSION, session);
     command
 }
 
-fn session_of_parent() -> PathBuf {
+pub fn session_of_parent() -> PathBuf {
     std::env::var_os(SESSION).expect("runs as a child of another test").into()
 }
 

@@ -9,7 +9,7 @@ use ratatui::style::{Modifier, Style};
 use super::super::paint::{cell, put};
 use super::Sheet;
 use super::sheet::Place;
-use crate::text::graphemes;
+use crate::text::{graphemes, width};
 use crate::tui::theme::{Role, Theme};
 
 /// How tinted words are told apart.
@@ -49,6 +49,20 @@ impl<'a> Look<'a> {
     }
 }
 
+/// Draws the beginning of `sheet` into `area`, an ellipsis standing for the rows that have no room.
+pub fn draw_folded(buf: &mut Buffer, area: Rect, sheet: &mut Sheet, look: Look<'_>) {
+    draw(buf, area, sheet, 0, look);
+    let area = area.intersection(buf.area);
+    let Some(last) = area.height.checked_sub(1).filter(|last| sheet.row(usize::from(*last) + 1).is_some()) else {
+        return;
+    };
+    let Some(place) = sheet.row(usize::from(last)) else { return };
+    let text = sheet.safe()[place.shown].trim_end_matches(['\n', ' ']);
+    let end = gutter(look.bands) + place.indent + width(text).min(usize::from(u16::MAX / 2)) as u16;
+    let x = area.x + end.min(area.width.saturating_sub(1));
+    put(buf, (x, area.y + last), area.width.min(1), "…", look.theme.style(Role::Dim));
+}
+
 /// Draws the rows of `sheet` from `first_row` on into `area`.
 pub fn draw(buf: &mut Buffer, area: Rect, sheet: &mut Sheet, first_row: usize, look: Look<'_>) {
     let area = area.intersection(buf.area);
@@ -82,7 +96,7 @@ fn draw_row(buf: &mut Buffer, area: Rect, sheet: &Sheet, place: &Place, mut laye
             _ => grapheme,
         };
         let cells = cell(buf, (x, area.y), area.width - used, shown, style);
-        if cells == 0 && crate::text::width(grapheme) > 0 {
+        if cells == 0 && width(grapheme) > 0 {
             break;
         }
         before_room = (grapheme == " ").then_some(x);
@@ -137,7 +151,7 @@ impl Layers {
             let at = stretches.partition_point(|stretch| stretch.shown.end <= here.start);
             let Some(stretch) = stretches.get(at).filter(|stretch| stretch.shown.start < here.end) else { continue };
             style = style.patch(stretch.style);
-            if level(stretch.role).is_some() {
+            if marks(stretch.role).is_some() {
                 band = Some((stretch.shown.clone(), stretch.role));
             }
         }
@@ -147,9 +161,9 @@ impl Layers {
 
     /// What the gutter says of the row: its strongest band.
     fn sign(&self, look: Look<'_>) -> Option<(&'static str, Style)> {
-        let bands = self.layers.iter().flatten().filter_map(|stretch| Some((level(stretch.role)?, stretch.role)));
-        let (_, role) = bands.filter(|_| self.signs).max_by_key(|(level, _)| *level)?;
-        Some((sign_of(role), look.theme.style(role)))
+        let bands = self.layers.iter().flatten().filter_map(|stretch| Some((marks(stretch.role)?, stretch.role)));
+        let (marks, role) = bands.filter(|_| self.signs).max_by_key(|(marks, _)| marks.strength)?;
+        Some((marks.sign, look.theme.style(role)))
     }
 }
 
@@ -157,56 +171,54 @@ fn bracket(last: Option<(Range<usize>, Role)>, band: Option<(Range<usize>, Role)
     if last == band {
         return None;
     }
-    match (last, band) {
+    let of = |band: Option<(Range<usize>, Role)>| band.and_then(|(_, role)| marks(role)).map(|marks| marks.brackets);
+    match (of(last), of(band)) {
         // Tokens of many models begin with their space.
-        (_, Some((_, role))) if grapheme == " " => Some(Bracket::Here(brackets(role).0)),
-        (None, Some((_, role))) => Some(Bracket::Before(brackets(role).0)),
-        (Some((_, role)), None) if grapheme == " " => Some(Bracket::Here(brackets(role).1)),
+        (_, Some((open, _))) if grapheme == " " => Some(Bracket::Here(open)),
+        (None, Some((open, _))) => Some(Bracket::Before(open)),
+        (Some((_, close)), None) if grapheme == " " => Some(Bracket::Here(close)),
         _ => None,
     }
 }
 
-fn brackets(role: Role) -> (&'static str, &'static str) {
-    match role {
-        Role::Cheaper1 | Role::Cheaper2 | Role::Cheaper3 => ("[", "]"),
-        Role::Dearer1 | Role::Dearer2 | Role::Dearer3 => ("{", "}"),
-        _ => ("(", ")"),
-    }
+/// What tells a band apart without colours.
+struct Marks {
+    /// The strongest one of a row is what its gutter says; a copied run is stronger than any tint.
+    strength: u8,
+    sign: &'static str,
+    brackets: (&'static str, &'static str),
 }
 
-/// Strength of a tint; none for roles that are no tint.
-fn level(role: Role) -> Option<u8> {
-    match role {
-        Role::Cheaper1 | Role::Dearer1 | Role::Surprise1 => Some(1),
-        Role::Cheaper2 | Role::Dearer2 | Role::Surprise2 => Some(2),
-        Role::Cheaper3 | Role::Dearer3 | Role::Surprise3 => Some(3),
-        _ => None,
-    }
+/// The marks of a role; none for roles that are no band.
+fn marks(role: Role) -> Option<Marks> {
+    let (strength, sign, brackets) = match role {
+        Role::Cheaper1 => (1, "−1", ("[", "]")),
+        Role::Cheaper2 => (2, "−2", ("[", "]")),
+        Role::Cheaper3 => (3, "−3", ("[", "]")),
+        Role::Dearer1 => (1, "+1", ("{", "}")),
+        Role::Dearer2 => (2, "+2", ("{", "}")),
+        Role::Dearer3 => (3, "+3", ("{", "}")),
+        Role::Surprise1 => (1, "!1", ("(", ")")),
+        Role::Surprise2 => (2, "!2", ("(", ")")),
+        Role::Surprise3 => (3, "!3", ("(", ")")),
+        Role::Leak => (4, "==", ("«", "»")),
+        _ => return None,
+    };
+    Some(Marks { strength, sign, brackets })
 }
 
 /// What the gutter says of a band, and the legend too.
 pub(in crate::tui::widgets) fn sign_of(role: Role) -> &'static str {
-    match role {
-        Role::Cheaper1 => "−1",
-        Role::Cheaper2 => "−2",
-        Role::Cheaper3 => "−3",
-        Role::Dearer1 => "+1",
-        Role::Dearer2 => "+2",
-        Role::Dearer3 => "+3",
-        Role::Surprise1 => "!1",
-        Role::Surprise2 => "!2",
-        Role::Surprise3 => "!3",
-        _ => "",
-    }
+    marks(role).map_or("", |marks| marks.sign)
 }
 
 /// The style of a role, with the weight by which signs tell levels apart.
 fn style_of(theme: &Theme, role: Role, signs: bool) -> Style {
-    let weight = match level(role).filter(|_| signs) {
-        None => Modifier::empty(),
-        Some(1) => Modifier::UNDERLINED,
-        Some(2) => Modifier::UNDERLINED | Modifier::BOLD,
-        Some(_) => Modifier::BOLD | Modifier::REVERSED,
+    let weight = match marks(role).filter(|_| signs).map_or(0, |marks| marks.strength) {
+        0 => Modifier::empty(),
+        1 => Modifier::UNDERLINED,
+        2 => Modifier::UNDERLINED | Modifier::BOLD,
+        _ => Modifier::BOLD | Modifier::REVERSED,
     };
     theme.style(role).add_modifier(weight)
 }
@@ -256,6 +268,21 @@ mod tests {
     }
 
     #[test]
+    fn a_folded_text_ends_in_an_ellipsis() {
+        let theme = Theme::mono();
+        for (text, height, expected) in [
+            ("the lamp has been kind", 2, "the lamp\nhas been…"),
+            ("the lamp has been", 2, "the lamp\nhas been"),
+            ("lighthouses on", 1, "lighthous…"),
+            ("one\n\ntwo", 2, "one\n…"),
+        ] {
+            let mut buf = Buffer::empty(Rect::new(0, 0, 10, height));
+            draw_folded(&mut buf, Rect::new(0, 0, 10, height), &mut Sheet::new(text, 10), Look::plain(&theme));
+            assert_eq!(text_of(&buf), expected);
+        }
+    }
+
+    #[test]
     fn layers_lie_over_each_other() {
         let theme = Theme::mono();
         let (under, over) = ([(0..8, Role::Dim)], [(4..12, Role::Accent)]);
@@ -273,7 +300,9 @@ mod tests {
             let theme = Theme::mono();
             let tint = [(0..cut, Role::Cheaper2), (cut..cut + 9, Role::Dearer1)];
             for bands in [Bands::Colour, Bands::Signs] {
-                drawn(&raw, (w, h), first, Look { layers: &[&tint], bands, ..Look::plain(&theme) });
+                let look = Look { layers: &[&tint], bands, ..Look::plain(&theme) };
+                let mut buf = drawn(&raw, (w, h), first, look);
+                draw_folded(&mut buf, Rect::new(0, 0, w, h), &mut Sheet::new(&raw, w), look);
             }
         }
 

@@ -3,11 +3,13 @@
 mod draw;
 mod sheet;
 mod sheets;
+#[cfg(test)]
+mod tests;
 
 use std::ops::Range;
 
 pub(super) use draw::sign_of;
-pub use draw::{Bands, Look, draw, gutter};
+pub use draw::{Bands, Look, draw, draw_folded, gutter};
 pub use sheet::Sheet;
 pub use sheets::Sheets;
 

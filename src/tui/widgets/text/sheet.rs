@@ -88,7 +88,8 @@ impl Sheet {
         if (first..first + usize::from(height.max(1))).contains(&row) {
             return first;
         }
-        row.saturating_sub(usize::from(height) / 3).min(self.last_top(height))
+        let least = (row + 1).saturating_sub(usize::from(height.max(1)));
+        row.saturating_sub(usize::from(height) / 3).min(self.last_top(height)).max(least)
     }
 
     /// The bytes under the cell at `row` and `column` (column 0 is the first cell of the text, after any gutter);
