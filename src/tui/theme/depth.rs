@@ -44,7 +44,7 @@ impl Depth {
         }
     }
 
-    /// What the environment says about the terminal: NO_COLOR (https://no-color.org), COLORTERM, TERM and the names
+    /// What the environment says about the terminal: NO_COLOR (<https://no-color.org>), COLORTERM, TERM and the names
     /// that some terminals leave. `variable` looks one up.
     pub fn detect(variable: impl Fn(&str) -> Option<String>) -> Depth {
         let of = |name: &str| variable(name).unwrap_or_default();
