@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::{Modifier, Style};
+use ratatui::style::Style;
 
 use super::super::paint::{cell, put};
 use super::Sheet;
@@ -18,8 +18,8 @@ pub enum Bands {
     /// By the styles of their roles alone.
     #[default]
     Colour,
-    /// Also by signs, for terminals with few colours or none: brackets in the place of the spaces around them, weight
-    /// by level, and the strongest band of each row in the gutter. Wrapping stays the same.
+    /// Also by signs, for terminals with few colours or none: brackets in the place of the spaces around them, and the
+    /// strongest band of each row in the gutter. Wrapping stays the same.
     Signs,
 }
 
@@ -136,7 +136,7 @@ impl Layers {
             let stretch = |(span, role): &(Range<usize>, Role)| Stretch {
                 shown: sheet.safe().shown(span.clone()),
                 role: *role,
-                style: style_of(look.theme, *role, signs),
+                style: look.theme.style(*role),
             };
             touching.map(stretch).collect()
         });
@@ -212,17 +212,6 @@ pub(in crate::tui::widgets) fn sign_of(role: Role) -> &'static str {
     marks(role).map_or("", |marks| marks.sign)
 }
 
-/// The style of a role, with the weight by which signs tell levels apart.
-fn style_of(theme: &Theme, role: Role, signs: bool) -> Style {
-    let weight = match marks(role).filter(|_| signs).map_or(0, |marks| marks.strength) {
-        0 => Modifier::empty(),
-        1 => Modifier::UNDERLINED,
-        2 => Modifier::UNDERLINED | Modifier::BOLD,
-        _ => Modifier::BOLD | Modifier::REVERSED,
-    };
-    theme.style(role).add_modifier(weight)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -259,11 +248,6 @@ mod tests {
         −2 the lamp[has been]
         +3 kind{to}me this
         !1 winter
-        ");
-        insta::assert_snapshot!(styles_of(&buf), @"
-        0.11 [has been | BOLD | UNDERLINED
-        1.7 {to | BOLD | REVERSED
-        2.3 winter | UNDERLINED
         ");
     }
 

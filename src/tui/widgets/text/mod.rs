@@ -11,6 +11,7 @@ use std::ops::Range;
 pub(super) use draw::sign_of;
 pub use draw::{Bands, Look, draw, draw_folded, gutter};
 pub use sheet::Sheet;
+pub(super) use sheet::beginning;
 pub use sheets::Sheets;
 
 use crate::tui::theme::Role;
