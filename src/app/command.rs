@@ -82,8 +82,8 @@ macro_rules! commands {
 }
 
 commands! {
-    Up "up" [Anywhere Form] ["k" "up"] "The segment or row above; scrolls a pane of text";
-    Down "down" [Anywhere Form] ["j" "down"] "The segment or row below; scrolls a pane of text";
+    Up "up" [Anywhere Form] ["up" "k"] "The segment or row above; scrolls a pane of text";
+    Down "down" [Anywhere Form] ["down" "j"] "The segment or row below; scrolls a pane of text";
     PageUp "page-up" [Anywhere] ["pageup" "ctrl-u"] "A page up";
     PageDown "page-down" [Anywhere] ["pagedown" "ctrl-d"] "A page down";
     Top "top" [Anywhere] ["home"] "The first row, or the beginning of the pane";

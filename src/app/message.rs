@@ -22,6 +22,8 @@ pub enum Message {
     Pointed(Target, Press),
     Desk(DeskId, News),
     Listed(Result<Box<Listing>, String>),
+    /// The library is as it was.
+    SameListing,
     /// Rows that the filter leaves, best first.
     Filtered {
         wanted: String,
@@ -41,8 +43,8 @@ pub enum Message {
         row: Result<String, String>,
     },
     Exported(Result<String, String>),
-    /// What could not be remembered, and why.
-    NotRemembered(String),
+    /// Something beside the person's work went wrong.
+    Warned(String),
     /// The system asks the program to end.
     Terminate,
 }

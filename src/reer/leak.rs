@@ -188,7 +188,10 @@ mod tests {
         let runs: Vec<(&str, &str)> = probe.runs(z).into_iter().map(|(y, z_at)| (&Y[y], &z[z_at])).collect();
         assert_eq!(
             runs,
-            [("The lamp has been kind to me this winter. I clean", "the lamp has been kind to me this winter. I clean")]
+            [(
+                "The lamp has been kind to me this winter. I clean",
+                "the lamp has been kind to me this winter. I clean"
+            )]
         );
         assert_eq!(probe.runs("of the window").len(), 1, "the longest run is told even when it is short");
         assert_eq!(LeakProbe::new(Y, Y).runs(z), []);

@@ -9,5 +9,6 @@ mod gguf;
 mod killed;
 mod model;
 mod proposers;
+mod pty;
 mod recorded;
 mod session;

@@ -77,8 +77,8 @@ pub struct Bench {
     /// The cursor goes along with the search.
     pub follow: bool,
     segment: Option<SegmentId>,
-    /// Which candidate of the segment is selected.
-    candidate: usize,
+    /// Which candidate of the segment is selected; none by the person: the one that matters most.
+    candidate: Option<usize>,
     pub focus: Pane,
     pub zoom: bool,
     /// All segments are shown whole.
@@ -119,7 +119,7 @@ impl Bench {
             cursor: 0,
             follow: true,
             segment: None,
-            candidate: 0,
+            candidate: None,
             focus: Pane::Trajectory,
             zoom: false,
             unfolded: false,
@@ -184,15 +184,25 @@ impl Bench {
         candidate::candidates(&self.state, node, segment, self.step_seen())
     }
 
-    /// Which candidate is selected, as an index into [`Bench::candidates`] of this length.
-    pub fn candidate_index(&self, count: usize) -> usize {
-        self.candidate.min(count.saturating_sub(1))
+    /// Which of these candidates is selected: the person's choice, else the one that was taken, else the lowest.
+    pub fn candidate_index(&self, all: &[Candidate]) -> usize {
+        if let Some(index) = self.candidate {
+            return index.min(all.len().saturating_sub(1));
+        }
+        let rank = |candidate: &Candidate| match (candidate.by_hand, candidate.fate) {
+            (Some(ByHand::Taken), _) => 0,
+            (_, Fate::Chosen) => 1,
+            _ => 2,
+        };
+        let delta = |candidate: &Candidate| candidate.delta.unwrap_or(f64::INFINITY);
+        let by = |a: &Candidate, b: &Candidate| rank(a).cmp(&rank(b)).then(delta(a).total_cmp(&delta(b)));
+        all.iter().enumerate().min_by(|(_, a), (_, b)| by(a, b)).map_or(0, |(index, _)| index)
     }
 
     /// The selected candidate.
     pub fn candidate(&self) -> Option<Candidate> {
         let mut all = self.candidates();
-        let index = self.candidate_index(all.len());
+        let index = self.candidate_index(&all);
         (!all.is_empty()).then(|| all.swap_remove(index))
     }
 

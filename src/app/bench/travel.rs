@@ -27,7 +27,7 @@ impl Bench {
         let last = self.timeline.len().saturating_sub(1);
         let index = index.min(last);
         if index != self.cursor {
-            self.candidate = 0;
+            self.candidate = None;
         }
         self.cursor = index;
         self.follow = index == last;
@@ -100,14 +100,14 @@ impl Bench {
     pub fn select(&mut self, segment: SegmentId) {
         if self.segment != Some(segment) {
             self.segment = Some(segment);
-            self.candidate = 0;
+            self.candidate = None;
         }
     }
 
     /// Selects a candidate by its version.
     pub fn select_candidate(&mut self, node: NodeId) {
         if let Some(index) = self.candidates().iter().position(|candidate| candidate.node == node) {
-            self.candidate = index;
+            self.candidate = Some(index);
         }
     }
 
@@ -123,8 +123,9 @@ impl Bench {
 
     /// The candidate so many places further.
     pub fn step_candidate(&mut self, by: isize) {
-        let count = self.candidates().len();
-        self.candidate = self.candidate_index(count).saturating_add_signed(by).min(count.saturating_sub(1));
+        let all = self.candidates();
+        let to = self.candidate_index(&all).saturating_add_signed(by).min(all.len().saturating_sub(1));
+        self.candidate = Some(to);
     }
 
     /// Plays from here, or from the beginning when this is the end; or pauses.

@@ -34,8 +34,8 @@ impl App {
             Command::GoOn => self.go_on_from_here(),
             Command::Fork => self.ask_branch_name(),
             Command::Branches => self.list_branches(),
-            Command::CandidateDown => self.on_bench(|bench| bench.step_candidate(1)),
-            Command::CandidateUp => self.on_bench(|bench| bench.step_candidate(-1)),
+            Command::CandidateDown => self.touch(|bench| bench.step_candidate(1)),
+            Command::CandidateUp => self.touch(|bench| bench.step_candidate(-1)),
             Command::Take => self.take(),
             Command::Refuse => self.refuse(),
             Command::Edit => self.edit(false),
@@ -129,6 +129,14 @@ impl App {
             change(bench);
         }
         self.measure()
+    }
+
+    /// Selects something on the bench: from then on the search no longer moves what is selected.
+    pub(super) fn touch(&mut self, change: impl FnOnce(&mut Bench)) -> Vec<Effect> {
+        self.on_bench(|bench| {
+            bench.follow = false;
+            change(bench);
+        })
     }
 
     /// Moves along the timeline; a session that plays is paused.

@@ -124,11 +124,11 @@ impl App {
         self.on_bench(|bench| match target {
             Target::Pane(pane) => bench.focus = pane,
             Target::Segment(segment) => {
-                bench.focus = Pane::Trajectory;
+                (bench.focus, bench.follow) = (Pane::Trajectory, false);
                 bench.select(segment);
             }
             Target::Candidate(node) => {
-                bench.focus = Pane::Trajectory;
+                (bench.focus, bench.follow) = (Pane::Trajectory, false);
                 bench.select_candidate(node);
             }
             Target::Moment(index) => bench.visit(index),

@@ -29,6 +29,7 @@ impl App {
             Message::Pointed(target, press) => self.pointed(target, press),
             Message::Desk(desk, news) => self.desk_news(desk, news),
             Message::Listed(listing) => self.listed(listing),
+            Message::SameListing => self.keep_looking(),
             Message::Filtered { wanted, rows } => {
                 self.library.filtered(wanted, rows);
                 Vec::new()
@@ -52,7 +53,7 @@ impl App {
                 Vec::new()
             }
             Message::Exported(done) => self.exported(done),
-            Message::NotRemembered(why) => self.warn(why),
+            Message::Warned(why) => self.warn(why),
             Message::Terminate => self.quit(),
         }
     }

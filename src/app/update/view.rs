@@ -19,7 +19,7 @@ impl App {
                 Vec::new()
             }
             Some(Pane::Query | Pane::Reference) => self.scroll(Scroll::Rows(by as i32)),
-            Some(Pane::Trajectory | Pane::Chart) => self.on_bench(|bench| bench.step_segment(by)),
+            Some(Pane::Trajectory | Pane::Chart) => self.touch(|bench| bench.step_segment(by)),
         }
     }
 
@@ -39,7 +39,7 @@ impl App {
             }
             Some(Pane::Trajectory | Pane::Chart) => {
                 let far = isize::MAX / 2;
-                self.on_bench(|bench| bench.step_segment(if end { far } else { -far }))
+                self.touch(|bench| bench.step_segment(if end { far } else { -far }))
             }
             Some(_) => self.scroll(if end { Scroll::Bottom } else { Scroll::Top }),
         }

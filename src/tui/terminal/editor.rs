@@ -35,7 +35,7 @@ pub enum EditorError {
     NoCommand { variable: &'static str, command: String },
     #[error("the editor `{program}` cannot be started: {source}; set VISUAL or EDITOR to one that is installed")]
     Start { program: String, source: io::Error },
-    #[error("the editor `{program}` ended with {status}, so nothing was changed{}", kept_at(kept))]
+    #[error("the editor `{program}` ended with {status}; nothing was taken over{}", kept_at(kept))]
     Failed {
         program: String,
         status: ExitStatus,
@@ -91,8 +91,7 @@ impl Editor {
         let folder = tempfile::Builder::new().prefix("retrace-").tempdir()?;
         let path = folder.path().join(NAME);
         fs::write(&path, text)?;
-        let start = |source| EditorError::Start { program: self.program.clone(), source };
-        let status = Command::new(&self.program).args(&self.arguments).arg(&path).status().map_err(start)?;
+        let status = self.run(&path)?;
         if !status.success() {
             let kept = differs(&path, text).then(|| keep(folder));
             return Err(EditorError::Failed { program: self.program.clone(), status, kept });
@@ -103,6 +102,22 @@ impl Editor {
             }
             Err(_) => Err(EditorError::NotText(keep(folder))),
         }
+    }
+
+    /// Lets the person edit a file where it is. Waits as [`Editor::edit`] does.
+    ///
+    /// # Errors
+    /// The editor cannot be started, or ended with an error.
+    pub fn open(&self, path: &Path) -> Result<(), EditorError> {
+        match self.run(path)? {
+            status if status.success() => Ok(()),
+            status => Err(EditorError::Failed { program: self.program.clone(), status, kept: None }),
+        }
+    }
+
+    fn run(&self, path: &Path) -> Result<ExitStatus, EditorError> {
+        let start = |source| EditorError::Start { program: self.program.clone(), source };
+        Command::new(&self.program).args(&self.arguments).arg(path).status().map_err(start)
     }
 }
 
@@ -185,7 +200,7 @@ mod tests {
     #[test]
     fn a_failing_editor_changes_nothing_and_loses_nothing() {
         let error = script("exit 1").edit("old").unwrap_err();
-        assert!(error.to_string().ends_with("so nothing was changed"), "{error}");
+        assert!(error.to_string().ends_with("nothing was taken over"), "{error}");
         let error = script("printf half > \"$1\"; exit 3").edit("old").unwrap_err();
         let EditorError::Failed { kept: Some(kept), .. } = &error else { panic!("{error}") };
         assert_eq!(fs::read_to_string(kept).unwrap(), "half");

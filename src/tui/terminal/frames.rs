@@ -95,13 +95,14 @@ impl Pace {
 
     fn want_later(&mut self, at: Instant) {
         let place = self.later.partition_point(|later| *later <= at);
-        let earlier = self.later[..place].last().copied();
-        let at = earlier.map_or(at, |earlier| at.max(earlier + LEAST));
-        match earlier {
-            Some(earlier) if at == earlier => {}
-            // Right before another, it takes that one's place, which follows a frame later.
-            _ if self.later.get(place).is_some_and(|next| *next <= at) => {}
-            _ => self.later.insert(place, at),
+        let earliest = match self.later[..place].last() {
+            Some(same) if *same == at => return,
+            Some(earlier) => at.max(*earlier + LEAST),
+            None => at,
+        };
+        // A frame that is wanted until then serves both.
+        if self.later.get(place).is_none_or(|next| *next > earliest) {
+            self.later.insert(place, earliest);
         }
     }
 

@@ -110,15 +110,22 @@ pub fn draw(buf: &mut Buffer, area: Rect, app: &App, theme: &Theme) {
             Tone::Warning => "! ",
             Tone::Error => "✗ ",
         };
-        super::line(buf, Rect { x: area.x + 1, width: area.width.saturating_sub(1), ..area }, &format!("{sign}{}", notice.text), theme.style(role));
+        super::line(
+            buf,
+            Rect { x: area.x + 1, width: area.width.saturating_sub(1), ..area },
+            &format!("{sign}{}", notice.text),
+            theme.style(role),
+        );
         return;
     }
     let keyed: Vec<(String, &str)> =
         wanted(app).into_iter().filter_map(|(command, word)| Some((pair(app, command)?, word))).collect();
     let hints: Vec<(&str, &str)> = keyed.iter().map(|(key, word)| (key.as_str(), *word)).collect();
     let (palette, help) = (app.key_of(Command::Palette), app.key_of(Command::Help));
-    let last: Vec<(&str, &str)> =
-        [(&palette, "commands"), (&help, "help")].into_iter().filter_map(|(key, word)| Some((key.as_deref()?, word))).collect();
+    let last: Vec<(&str, &str)> = [(&palette, "commands"), (&help, "help")]
+        .into_iter()
+        .filter_map(|(key, word)| Some((key.as_deref()?, word)))
+        .collect();
     hints::draw(buf, Rect { x: area.x + 1, width: area.width.saturating_sub(1), ..area }, theme, &hints, &last);
 }
 
@@ -157,7 +164,8 @@ pub fn tour(buf: &mut Buffer, area: Rect, app: &App, theme: &Theme) {
     let (text, key, dim) = (theme.style(Role::Text), theme.style(Role::Key), theme.style(Role::Dim));
     let contexts = [Context::Bench, Context::Library, Context::Anywhere];
     let key_of = |command| app.keymap.keys_of(&contexts, command).into_iter().next().and_then(|key| shown(&key));
-    let mut parts: Vec<(String, ratatui::style::Style)> = vec![(format!(" Tour {}/{STEPS} ", step + 1), theme.style(Role::TitleFocused))];
+    let mut parts: Vec<(String, ratatui::style::Style)> =
+        vec![(format!(" Tour {}/{STEPS} ", step + 1), theme.style(Role::TitleFocused))];
     for word in words {
         match word {
             Word::Text(words) => parts.push((format!(" {words}"), text)),

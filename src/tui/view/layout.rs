@@ -121,7 +121,9 @@ mod tests {
 
     #[test]
     fn by_width_three_two_and_one_column() {
-        for (width, columns_expected, seen) in [(200, 3, 3), (150, 3, 3), (149, 2, 2), (100, 2, 2), (99, 1, 1), (60, 1, 1)] {
+        for (width, columns_expected, seen) in
+            [(200, 3, 3), (150, 3, 3), (149, 2, 2), (100, 2, 2), (99, 1, 1), (60, 1, 1)]
+        {
             let body = Rect::new(0, 1, width, 40);
             for focus in Pane::ALL {
                 let mut panes = panes(body, focus, Pane::Reference, false);

@@ -160,7 +160,10 @@ fn empty(buf: &mut Buffer, area: Rect, app: &App, look: Look<'_>) {
             format!("{} changes the filter, {} takes it away", key(Command::Find), key(Command::Close)),
         ]
     } else if library.queue != QueueFilter::All {
-        vec![format!("The queue {:?} is empty.", library.queue.name()), format!("{} shows the next queue", key(Command::NextQueue))]
+        vec![
+            format!("The queue {:?} is empty.", library.queue.name()),
+            format!("{} shows the next queue", key(Command::NextQueue)),
+        ]
     } else {
         vec![
             "There are no sessions here yet.".to_owned(),

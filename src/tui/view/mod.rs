@@ -44,7 +44,7 @@ pub struct View {
     pub targets: Targets,
     /// The text that is being written.
     pub editor: Option<Editor>,
-    pub highlighter: Option<Highlighter>,
+    highlighter: Option<Highlighter>,
     copied: bench::CopiedRuns,
 }
 
@@ -67,6 +67,11 @@ pub struct Drawn {
 }
 
 impl View {
+    /// A screen that has shown nothing yet; without a highlighter, texts are shown plain.
+    pub fn new(highlighter: Option<Highlighter>) -> View {
+        View { highlighter, ..View::default() }
+    }
+
     /// Scrolls a pane; carried out with the next frame, which knows how high it is.
     pub fn scroll(&mut self, pane: Pane, by: Scroll) {
         self.windows.entry(pane).or_default().ask(by);
@@ -76,6 +81,7 @@ impl View {
     pub fn draw(&mut self, buf: &mut Buffer, app: &App, look: Look<'_>) -> Drawn {
         let area = buf.area;
         self.targets.clear();
+        paint::clear(buf, area, look.theme.style(Role::Text));
         if area.width < LEAST.0 || area.height < LEAST.1 {
             too_small(buf, look.theme);
             return Drawn::default();
@@ -107,7 +113,8 @@ impl View {
 
 fn too_small(buf: &mut Buffer, theme: &Theme) {
     let area = buf.area;
-    let said = format!("retrace needs {} columns and {} rows; this is {}x{}", LEAST.0, LEAST.1, area.width, area.height);
+    let said =
+        format!("retrace needs {} columns and {} rows; this is {}x{}", LEAST.0, LEAST.1, area.width, area.height);
     let mut sheet = super::widgets::text::Sheet::new(&said, area.width.max(1));
     let look = super::widgets::text::Look { base: Role::Warning, ..super::widgets::text::Look::plain(theme) };
     super::widgets::text::draw(buf, area, &mut sheet, 0, look);

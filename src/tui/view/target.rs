@@ -31,7 +31,7 @@ impl Targets {
     pub fn at(&self, x: u16, y: u16) -> Option<Target> {
         let position = Position { x, y };
         let found = self.areas.iter().rev().find(|(area, _)| area.contains(position)).map(|(_, target)| *target)?;
-        let column = || self.chart.filter(|placed| placed.plot.contains(position))?.column_at(x);
+        let column = || self.chart.as_ref().filter(|placed| placed.plot.contains(position))?.column_at(x);
         match found {
             Target::Pane(crate::app::bench::Pane::Chart) => Some(column().map_or(found, Target::Moment)),
             found => Some(found),

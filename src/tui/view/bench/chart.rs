@@ -38,7 +38,7 @@ impl View {
             second: None,
         };
         let placed = chart::draw(buf, inner, theme, &chart, self.chart.as_ref());
-        self.targets.add_chart(placed);
+        self.targets.add_chart(placed.clone());
         self.chart = Some(placed);
     }
 }
@@ -158,7 +158,8 @@ fn nodes(decision: &Decision) -> impl Iterator<Item = (NodeId, Shape)> + '_ {
     let chosen = decision.chosen.map(|node| (node, Shape::Chosen));
     let others = decision.others.iter().map(|other| {
         use crate::reer::search::Reason;
-        let refused = !matches!(other.reason, Reason::Outrun | Reason::Beam | Reason::NotLower | Reason::WithinMinDelta);
+        let refused =
+            !matches!(other.reason, Reason::Outrun | Reason::Beam | Reason::NotLower | Reason::WithinMinDelta);
         (other.node, if refused { Shape::Refused } else { Shape::Open })
     });
     chosen.into_iter().chain(others)

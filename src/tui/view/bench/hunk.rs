@@ -28,8 +28,7 @@ impl Hunk {
         if candidate.new.is_empty() {
             return Hunk { text: "(no text)".to_owned(), spans: Vec::new() };
         }
-        let compared =
-            diff::compare(&candidate.old, &candidate.new, Marks::of(bands), Some(Instant::now() + PATIENCE));
+        let compared = diff::compare(&candidate.old, &candidate.new, Marks::of(bands), Some(Instant::now() + PATIENCE));
         Hunk { text: compared.text, spans: compared.spans }
     }
 }
@@ -58,12 +57,12 @@ pub fn draw_head(
     let branch = if last && !selected { "└ " } else { "├ " };
     let name_role = if selected { Role::Accent } else { Role::Label };
     let mark = if selected { "▸" } else { " " };
-    let mut parts: Vec<(String, Role)> = vec![
-        (branch.to_owned(), Role::Dim),
-        (format!("{}{mark} ", letter(at)), name_role),
-    ];
+    let mut parts: Vec<(String, Role)> =
+        vec![(branch.to_owned(), Role::Dim), (format!("{}{mark} ", letter(at)), name_role)];
     match candidate.delta {
-        Some(delta) => parts.push((format!("{:>7}", minus(delta)), if delta < 0.0 { Role::Better } else { Role::Worse })),
+        Some(delta) => {
+            parts.push((format!("{:>7}", minus(delta)), if delta < 0.0 { Role::Better } else { Role::Worse }))
+        }
         None => parts.push((format!("{:>7}", waiting(candidate.fate)), Role::Dim)),
     }
     let (fate, role) = fate(candidate);

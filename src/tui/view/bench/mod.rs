@@ -20,7 +20,14 @@ use crate::app::message::Target;
 pub use copied::CopiedRuns;
 
 impl View {
-    pub(super) fn draw_bench(&mut self, buf: &mut Buffer, body: Rect, app: &App, bench: &Bench, look: Look<'_>) -> Drawn {
+    pub(super) fn draw_bench(
+        &mut self,
+        buf: &mut Buffer,
+        body: Rect,
+        app: &App,
+        bench: &Bench,
+        look: Look<'_>,
+    ) -> Drawn {
         let shown = if bench.held.is_some() { Pane::Query } else { Pane::Reference };
         let panes = layout::panes(body, bench.focus, shown, bench.zoom);
         if let Some(area) = panes.query {
@@ -64,7 +71,11 @@ fn border(
         _ => &[],
     };
     let others: Vec<&str> = shared.iter().filter(|(pane, _)| *pane != of).map(|(_, name)| *name).collect();
-    let title = if others.is_empty() || bench.zoom { title.to_owned() } else { format!("{title} ┊ {}", others.join(" ┊ ")) };
+    let title = if others.is_empty() || bench.zoom {
+        title.to_owned()
+    } else {
+        format!("{title} ┊ {}", others.join(" ┊ "))
+    };
     pane::draw(buf, area, theme, pane::Pane { title: &title, right, focused })
 }
 

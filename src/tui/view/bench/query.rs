@@ -15,14 +15,7 @@ use crate::reer::Measures;
 type Line = (&'static str, String, Role, String);
 
 impl View {
-    pub(super) fn draw_query(
-        &mut self,
-        buf: &mut Buffer,
-        area: Rect,
-        bench: &Bench,
-        tabs: bool,
-        look: Look<'_>,
-    ) {
+    pub(super) fn draw_query(&mut self, buf: &mut Buffer, area: Rect, bench: &Bench, tabs: bool, look: Look<'_>) {
         let inner = border(buf, area, look.theme, (Pane::Query, bench), tabs, ("Query", ""));
         let lines = measures(bench);
         let notes = notes(bench);
@@ -73,7 +66,15 @@ impl View {
     }
 
     /// The version that is held, in the place of the query.
-    pub(super) fn draw_held(&mut self, buf: &mut Buffer, area: Rect, app: &App, bench: &Bench, held: &Moment, look: Look<'_>) {
+    pub(super) fn draw_held(
+        &mut self,
+        buf: &mut Buffer,
+        area: Rect,
+        app: &App,
+        bench: &Bench,
+        held: &Moment,
+        look: Look<'_>,
+    ) {
         let score = bench.shown_score(held.node, app.memory.shown);
         let score = score.map(|value| format!("{} {}", app.memory.shown.name(), app.memory.shown.write(value)));
         let step = held.step().map_or_else(|| "draft".to_owned(), |step| format!("step {step}"));
@@ -90,10 +91,16 @@ fn draw_line(buf: &mut Buffer, row: Rect, theme: &Theme, (name, value, role, beh
         return;
     }
     let used = paint::put(buf, (row.x, row.y), row.width, &format!("{name:<9}"), theme.style(Role::Label));
-    let value_room = 9.min(row.width.saturating_sub(used));
+    let value_room = if value.is_empty() { 0 } else { 7.min(row.width.saturating_sub(used)) };
     paint::fitted_right(buf, (row.x + used, row.y), value_room, value, theme.style(*role));
     let rest = used + value_room + 1;
-    paint::fitted(buf, (row.x + rest.min(row.width), row.y), row.width.saturating_sub(rest), behind, theme.style(Role::Dim));
+    paint::fitted(
+        buf,
+        (row.x + rest.min(row.width), row.y),
+        row.width.saturating_sub(rest),
+        behind,
+        theme.style(Role::Dim),
+    );
 }
 
 fn measures(bench: &Bench) -> Vec<Line> {
@@ -110,23 +117,24 @@ fn measures(bench: &Bench) -> Vec<Line> {
         let gain = now.gain(baseline);
         let role = if gain.gain_nats.0 > 0.0 { Role::Better } else { Role::Worse };
         lines.push(("gain", format!("{:+.3}", gain.gain_nats.0), role, format!("nats, {:.1} %", gain.gain_percent)));
-        lines.push(("anchoring", format!("{:.2}", anchoring(&now, baseline)), Role::Text, "share of nll removed".to_owned()));
+        lines.push(("anchoring", format!("{:.2}", anchoring(&now, baseline)), Role::Text, String::new()));
     }
     if let Some(leak) = version.leak {
         let role = if leak.span_words > 8 || leak.ngram > 0.02 { Role::Warning } else { Role::Text };
-        let run = format!("longest copied run, {:.1} %", 100.0 * leak.span_share);
+        let run = format!("in a row, {:.1} %", 100.0 * leak.span_share);
         lines.push(("copied", format!("{} w", leak.span_words), role, run));
-        lines.push(("8-grams", format!("{:.1} %", 100.0 * leak.ngram), role, "of the reference's".to_owned()));
+        lines.push(("8-grams", format!("{:.1}%", 100.0 * leak.ngram), role, "copied".to_owned()));
     }
     lines.push(("bits/char", format!("{:.3}", now.bits_per_char.0), Role::Text, clipped(&now)));
     let scorer = bench.state.scorer.as_ref().map(|scorer| scorer.model.as_str()).unwrap_or_default();
-    lines.push(("scorer", String::new(), Role::Text, format!("{scorer} · {} · {} tokens", status::objective(search), now.tokens)));
+    lines.push(("scorer", String::new(), Role::Text, format!("{scorer}, {}", status::objective(search))));
+    lines.push(("tokens", now.tokens.to_string(), Role::Text, "of the reference".to_owned()));
     lines
 }
 
 /// What the official score would see of it.
 fn clipped(measures: &Measures) -> String {
-    format!("{:.0} % of tokens at the clip", 100.0 * measures.clipped_fraction)
+    format!("{:.0} % clipped", 100.0 * measures.clipped_fraction)
 }
 
 /// 1 - nll / baseline.nll, 0 to 1: what SSR counts as a leak, and REER maximises.

@@ -30,13 +30,19 @@ const BOUGHT: u16 = 9;
 /// One stretch of rows in the pane.
 enum Block {
     /// The segment at this place; so many of its rows are shown.
-    Segment { at: usize, cut: bool },
+    Segment {
+        at: usize,
+        cut: bool,
+    },
     Candidate(usize),
     Hunk(usize),
     /// Why the generator wrote the selected candidate.
     Reason(String),
     /// A rewrite that is being written.
-    Stream { sample: usize, text: String },
+    Stream {
+        sample: usize,
+        text: String,
+    },
     Gap,
 }
 
@@ -61,7 +67,9 @@ impl View {
         let segments = bench.segments();
         let version = bench.node().map(|node| format!(" · v{} · {} segments", node.0, segments.len()));
         let title = format!("Trajectory{}", version.unwrap_or_default());
+        let following = if bench.follow && bench.is_searching() { "following " } else { "" };
         let branch = bench.state.annotations.branch().map(|branch| format!("⑂ {branch}")).unwrap_or_default();
+        let branch = format!("{following}{branch}");
         let inner = border(buf, area, look.theme, (Pane::Trajectory, bench), tabs, (&title, &branch));
         if inner.is_empty() {
             return;
@@ -80,7 +88,7 @@ impl View {
             laid.text.start + sheet.map_or(0, |sheet| sheet.row_of(byte))
         };
         let window = self.windows.entry(Pane::Trajectory).or_default();
-        window.follow(selection(bench), laid.selected.clone(), height);
+        window.follow(selection(bench, &candidates), laid.selected.clone(), height);
         let first = window.top(total, height, &mut text_row);
         let mut y = 0;
         for (block, rows) in &laid.blocks {
@@ -143,7 +151,7 @@ impl View {
         look: Look<'_>,
     ) -> Vec<(Block, usize)> {
         let mut blocks = Vec::new();
-        let selected = bench.candidate_index(candidates.len());
+        let selected = bench.candidate_index(candidates);
         let width = hunk_width(inner, look);
         for (at, candidate) in candidates.iter().enumerate() {
             blocks.push((Block::Candidate(at), 1));
@@ -188,7 +196,7 @@ impl View {
             }
             Block::Candidate(at) => {
                 self.targets.add(place, Target::Candidate(candidates[*at].node));
-                let selected = bench.candidate_index(candidates.len()) == *at;
+                let selected = bench.candidate_index(candidates) == *at;
                 let last = at + 1 == candidates.len();
                 hunk::draw_head(buf, indented(place), look.theme, (*at, &candidates[*at]), selected, last);
             }
@@ -205,7 +213,13 @@ impl View {
                 let name = hunk::letter(*sample);
                 let last = text.lines().last().unwrap_or_default();
                 let row = format!("├ {name}  ◌ writing… {last}");
-                paint::fitted(buf, (place.x + NUMBER, place.y), place.width.saturating_sub(NUMBER), &row, look.theme.style(Role::Running));
+                paint::fitted(
+                    buf,
+                    (place.x + NUMBER, place.y),
+                    place.width.saturating_sub(NUMBER),
+                    &row,
+                    look.theme.style(Role::Running),
+                );
             }
             Block::Gap => {}
         }
@@ -224,13 +238,18 @@ impl View {
     ) {
         let selected = bench.segment() == Some(row.id);
         let theme = look.theme;
-        let text_area =
-            Rect { x: place.x + NUMBER, width: place.width.saturating_sub(NUMBER + BOUGHT), ..place };
+        let text_area = Rect { x: place.x + NUMBER, width: place.width.saturating_sub(NUMBER + BOUGHT), ..place };
         let find: Vec<(Range<usize>, Role)> = found_in(bench, at);
         let copied = self.copied_in(bench, at);
         let sheet = self.sheets.get(&row.text, text_area.width.saturating_sub(text::gutter(look.bands)).max(1));
         let layers: [&[(Range<usize>, Role)]; 2] = [&copied, &find];
-        text::draw(buf, text_area, sheet, from, text::Look { theme, base: Role::Text, layers: &layers, bands: look.bands });
+        text::draw(
+            buf,
+            text_area,
+            sheet,
+            from,
+            text::Look { theme, base: Role::Text, layers: &layers, bands: look.bands },
+        );
         if cut {
             let y = place.bottom() - 1;
             paint::put(buf, (text_area.right(), y), 1, "…", theme.style(Role::Dim));
@@ -259,7 +278,13 @@ impl View {
         }
         let sheet = self.sheets.get(&hunk.text, area.width.max(1));
         let layers: [&[(Range<usize>, Role)]; 1] = [&hunk.spans];
-        text::draw(buf, area, sheet, from, text::Look { theme: look.theme, base, layers: &layers, bands: text::Bands::Colour });
+        text::draw(
+            buf,
+            area,
+            sheet,
+            from,
+            text::Look { theme: look.theme, base, layers: &layers, bands: text::Bands::Colour },
+        );
     }
 
     /// Before there is a version: the draft as it comes in, or what to do.
@@ -308,7 +333,13 @@ fn indented(place: Rect) -> Rect {
 
 /// What the segment bought, and whether a person wrote it or it changed just now.
 fn draw_bought(buf: &mut Buffer, place: Rect, theme: &Theme, row: &SegmentRow) {
-    let sign = if row.by_hand { "◆" } else if row.changed { "●" } else { " " };
+    let sign = if row.by_hand {
+        "◆"
+    } else if row.changed {
+        "●"
+    } else {
+        " "
+    };
     let (text, role) = match row.bought {
         Some(delta) if delta < 0.0 => (minus(delta), Role::Better),
         Some(delta) => (minus(delta), Role::Worse),
@@ -331,8 +362,8 @@ fn found_in(bench: &Bench, at: usize) -> Vec<(Range<usize>, Role)> {
 }
 
 /// Tells one selection from another.
-fn selection(bench: &Bench) -> u64 {
+fn selection(bench: &Bench, candidates: &[Candidate]) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (&bench.key, bench.segment(), bench.node(), bench.candidate_index(usize::MAX), bench.unfolded).hash(&mut hasher);
+    (&bench.key, bench.segment(), bench.node(), bench.candidate_index(candidates), bench.unfolded).hash(&mut hasher);
     hasher.finish()
 }

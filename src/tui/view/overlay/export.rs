@@ -44,9 +44,15 @@ impl View {
             Some(Err(why)) => (format!("✗ {why}"), Role::Error),
             None => (String::new(), Role::Text),
         };
-        super::super::line(buf, Rect { x: inner.x + 1, y: inner.y + 3, width: inner.width - 2, height: 1 }, &said, theme.style(role));
+        super::super::line(
+            buf,
+            Rect { x: inner.x + 1, y: inner.y + 3, width: inner.width - 2, height: 1 },
+            &said,
+            theme.style(role),
+        );
         let rest = Rect { y: inner.y + 4, height: inner.height - 4, ..inner };
-        let title = pane::Pane { title: "The row of the session at hand, as the trainer reads it", right: "", focused: false };
+        let title =
+            pane::Pane { title: "The row of the session at hand, as the trainer reads it", right: "", focused: false };
         let place = pane::draw(buf, rest, theme, title);
         let (shown, role) = match &view.preview {
             Some(Ok(row)) => (row.clone(), Role::Text),
@@ -58,7 +64,13 @@ impl View {
         let sheet = self.sheets.get(&shown, text_area.width.max(1));
         let first = view.top.min(sheet.last_top(place.height));
         text::draw(buf, text_area, sheet, first, text::Look { base: role, ..text::Look::plain(theme) });
-        scrollbar::draw(buf, Rect { x: place.right().saturating_sub(1), width: 1, ..place }, theme, first, sheet.rows());
+        scrollbar::draw(
+            buf,
+            Rect { x: place.right().saturating_sub(1), width: 1, ..place },
+            theme,
+            first,
+            sheet.rows(),
+        );
         Over::default()
     }
 }

@@ -35,20 +35,34 @@ impl View {
             paint::put(buf, (row.x, row.y), 2, if selected { "▸ " } else { "  " }, ground);
             paint::fitted(buf, (row.x + 2, row.y), NAME, knob.name(), over(Role::Label));
             let value = if selected && !fixed { format!("‹ {} ›", form.value(knob)) } else { form.value(knob) };
-            paint::fitted(buf, (row.x + 2 + NAME, row.y), VALUE, &value, over(if fixed { Role::Dim } else { Role::Text }));
+            paint::fitted(
+                buf,
+                (row.x + 2 + NAME, row.y),
+                VALUE,
+                &value,
+                over(if fixed { Role::Dim } else { Role::Text }),
+            );
             let doc = if fixed { "as recorded" } else { knob.doc() };
             let x = row.x + 3 + NAME + VALUE;
             paint::fitted(buf, (x, row.y), row.right().saturating_sub(x), doc, over(Role::Dim));
         }
         let (texts, scores) = form.cost();
         let said = [
-            format!("At most {texts} generated texts and {scores} scores; leave-one-out scores of each round come on top."),
-            "A threshold or delta is in nats per token of the objective; 0.1 less is a perplexity 9.5 % lower.".to_owned(),
+            format!(
+                "At most {texts} generated texts and {scores} scores; leave-one-out scores of each round come on top."
+            ),
+            "A threshold or delta is in nats per token of the objective; 0.1 less is a perplexity 9.5 % lower."
+                .to_owned(),
         ];
         for (at, text) in said.iter().enumerate() {
             let y = inner.y + Knob::ALL.len() as u16 + 1 + at as u16;
             if y < inner.bottom() {
-                super::super::line(buf, Rect { x: inner.x + 2, y, width: inner.width.saturating_sub(3), height: 1 }, text, theme.style(Role::Dim));
+                super::super::line(
+                    buf,
+                    Rect { x: inner.x + 2, y, width: inner.width.saturating_sub(3), height: 1 },
+                    text,
+                    theme.style(Role::Dim),
+                );
             }
         }
         Over { cursor: None, page: Knob::ALL.len() }

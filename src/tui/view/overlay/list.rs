@@ -20,7 +20,8 @@ impl View {
         let area = layout::centred(body, wide, high);
         paint::clear(buf, area, look.theme.style(Role::Overlay));
         let right = if picker.narrows() { format!("{rows}") } else { String::new() };
-        let inner = pane::draw(buf, area, look.theme, pane::Pane { title: picker.title(), right: &right, focused: true });
+        let inner =
+            pane::draw(buf, area, look.theme, pane::Pane { title: picker.title(), right: &right, focused: true });
         let mut over = Over::default();
         if picker.narrows() {
             let row = Rect { height: 1, ..inner };
@@ -52,7 +53,13 @@ fn column(picker: &Picker) -> u16 {
     picker.rows().map(|item| width(&Safe::new(&item.label))).max().unwrap_or(0).min(most) as u16
 }
 
-fn draw_item(buf: &mut Buffer, row: Rect, item: &Item, (selected, first, picking): (bool, u16, Picking), look: Look<'_>) {
+fn draw_item(
+    buf: &mut Buffer,
+    row: Rect,
+    item: &Item,
+    (selected, first, picking): (bool, u16, Picking),
+    look: Look<'_>,
+) {
     let ground = if selected { Role::Selection } else { Role::Overlay };
     let style = look.theme.style(ground);
     paint::clear(buf, row, style);

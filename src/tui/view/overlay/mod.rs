@@ -41,7 +41,15 @@ impl View {
     }
 
     /// The editor: over the pane that the text belongs to, so that the others can still be read.
-    fn draw_writing(&mut self, buf: &mut Buffer, body: Rect, app: &App, about: &Text, top: bool, look: Look<'_>) -> Over {
+    fn draw_writing(
+        &mut self,
+        buf: &mut Buffer,
+        body: Rect,
+        app: &App,
+        about: &Text,
+        top: bool,
+        look: Look<'_>,
+    ) -> Over {
         let area = match (about, app.bench()) {
             (Text::Of(_, writing), Some(bench)) if !bench.zoom => {
                 let panes = layout::panes(body, bench.focus, Pane::Reference, false);
@@ -53,7 +61,8 @@ impl View {
         paint::clear(buf, area, look.theme.style(Role::Overlay));
         let Some(editor) = &mut self.editor else { return Over::default() };
         let changed = if editor.is_changed() { "changed" } else { "" };
-        let inner = pane::draw(buf, area, look.theme, pane::Pane { title: about.title(), right: changed, focused: true });
+        let inner =
+            pane::draw(buf, area, look.theme, pane::Pane { title: about.title(), right: changed, focused: true });
         let cursor = editor.draw(buf, inner, look.theme);
         Over { cursor: cursor.filter(|_| top), page: 0 }
     }
