@@ -157,9 +157,13 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
+    use std::time::Duration;
 
     use super::*;
     use crate::tui::theme::Role;
+
+    /// Nothing depends on it but how long a failure takes.
+    const PATIENCE: Duration = Duration::from_secs(60);
 
     #[test]
     fn highlights_arrive_later_and_stay() {
@@ -167,12 +171,12 @@ mod tests {
         let mut highlighter = Highlighter::new(move || told.send(()).unwrap());
         let text = "# The lamp\n\nIt is *kind*.\n";
         assert_eq!(highlighter.layers(text), None);
-        done.recv().unwrap();
+        done.recv_timeout(PATIENCE).unwrap();
         let spans = highlighter.layers(text).unwrap();
         assert!(spans.iter().any(|(_, role)| *role == Role::Heading), "{spans:?}");
         // The beginning stands in for a text that has grown.
         assert_eq!(highlighter.layers(&format!("{text}It is **warm**")), Some(spans));
-        done.recv().unwrap();
+        done.recv_timeout(PATIENCE).unwrap();
         let grown = highlighter.layers(&format!("{text}It is **warm**")).unwrap();
         assert!(grown.iter().any(|(_, role)| *role == Role::Strong), "{grown:?}");
     }
@@ -193,7 +197,7 @@ mod tests {
         let mut highlighter = Highlighter::new(move || told.send(()).unwrap());
         let long = format!("# The lamp\n{}", "思".repeat(MOST_BYTES));
         assert_eq!(highlighter.layers(&long), None);
-        done.recv().unwrap();
+        done.recv_timeout(PATIENCE).unwrap();
         assert!(highlighter.layers(&(long + "# more")).is_some_and(|spans| !spans.is_empty()));
     }
 }

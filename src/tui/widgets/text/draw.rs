@@ -214,6 +214,7 @@ pub(in crate::tui::widgets) fn sign_of(role: Role) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Spans;
     use super::*;
     use crate::tui::widgets::picture::{styles_of, text_of};
     use proptest::prelude::*;
@@ -287,6 +288,27 @@ mod tests {
                 let look = Look { layers: &[&tint], bands, ..Look::plain(&theme) };
                 let mut buf = drawn(&raw, (w, h), first, look);
                 draw_folded(&mut buf, Rect::new(0, 0, w, h), &mut Sheet::new(&raw, w), look);
+            }
+        }
+
+        #[test]
+        fn signs_stand_only_where_spaces_were(raw in "[a-z]{1,9}( [a-z]{1,9}){0,20}", w in 10u16..30, cuts in proptest::collection::vec(1usize..12, 0..20)) {
+            let theme = Theme::mono();
+            let roles = [Role::Cheaper1, Role::Dearer2, Role::Surprise3, Role::Leak];
+            let mut at = 0;
+            let bands = cuts.chunks_exact(2).zip(roles.iter().cycle()).map(|(cut, role)| {
+                let start = at + cut[0];
+                at = start + cut[1];
+                (start..at, *role)
+            });
+            let bands: Spans = bands.collect();
+            let look = Look { layers: &[&bands], bands: Bands::Signs, ..Look::plain(&theme) };
+            let signs = text_of(&drawn(&raw, (w + gutter(Bands::Signs), 20), 0, look));
+            let plain = text_of(&drawn(&raw, (w, 20), 0, Look::plain(&theme)));
+            for (with, without) in signs.lines().zip(plain.lines()) {
+                let with: String = with.chars().skip(usize::from(gutter(Bands::Signs))).collect();
+                let bare = with.replace(['[', ']', '{', '}', '(', ')', '«', '»'], " ");
+                prop_assert_eq!(bare.trim_end(), without);
             }
         }
 

@@ -1,4 +1,8 @@
 //! Texts on the screen: made safe and wrapped once, kept from frame to frame, drawn by their visible rows only.
+//!
+//! In every frame: `sheets.get(text, width - gutter(bands))`, then [`draw`] with the spans that lie over the text; at
+//! its end `sheets.advance()`, and another frame while it says so. Spans, matches and the mouse speak of bytes of the
+//! raw text; [`Sheet::row_of`], [`Sheet::reveal`] and [`Sheet::raw_at`] lead from and to them.
 
 mod draw;
 mod sheet;
