@@ -1,6 +1,7 @@
 //! The integration tests: one binary, one module a subject.
 
 mod architecture;
+mod bench;
 mod cli;
 mod desk;
 mod engine;
