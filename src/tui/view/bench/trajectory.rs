@@ -241,8 +241,9 @@ impl View {
         let text_area = Rect { x: place.x + NUMBER, width: place.width.saturating_sub(NUMBER + BOUGHT), ..place };
         let find: Vec<(Range<usize>, Role)> = found_in(bench, at);
         let copied = self.copied_in(bench, at);
+        let syntax = self.syntax(&row.text);
         let sheet = self.sheets.get(&row.text, text_area.width.saturating_sub(text::gutter(look.bands)).max(1));
-        let layers: [&[(Range<usize>, Role)]; 2] = [&copied, &find];
+        let layers: [&[(Range<usize>, Role)]; 3] = [&syntax, &copied, &find];
         text::draw(
             buf,
             text_area,
