@@ -1,39 +1,31 @@
 //! Carries out effects and sends the answers back as messages. What touches the screen is the loop's own business.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::task::JoinSet;
 
+use super::desks::Desks;
 use super::listing::Reader;
 use super::remembered;
 use super::terminal::Clipboard;
-use crate::app::effect::{DeskId, Effect, Previewed};
+use crate::app::effect::{Effect, Previewed};
 use crate::app::library::{Place, Source};
 use crate::app::memory::Memory;
 use crate::app::message::Message;
 use crate::app::overlay::rank;
 use crate::engine::BackEnds;
-use crate::engine::desk::{Desk, Origin};
 use crate::session::export::{self, Options};
 use crate::session::{Author, State};
 
 /// Writing down where a person is waits so long for more of it.
 const GATHER: Duration = Duration::from_millis(400);
 
-/// Desks get so long to close when the program ends.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 /// Everything effects need.
 pub struct Executor {
     messages: UnboundedSender<Message>,
-    desks: HashMap<DeskId, Desk>,
-    closing: JoinSet<()>,
-    back_ends: Arc<BackEnds>,
-    author: Author,
+    desks: Desks,
     clipboard: Clipboard,
     reader: Arc<Mutex<Reader>>,
     state_folder: Option<PathBuf>,
@@ -57,12 +49,11 @@ pub struct Means {
 impl Executor {
     pub fn new(messages: UnboundedSender<Message>, means: Means) -> Executor {
         let Means { back_ends, author, place, home, own, state } = means;
+        let told = messages.clone();
+        let desks = Desks::new(back_ends, author, move |desk, news| tell(&told, Message::Desk(desk, news)));
         Executor {
             messages,
-            desks: HashMap::new(),
-            closing: JoinSet::new(),
-            back_ends,
-            author,
+            desks,
             clipboard: Clipboard::new(),
             reader: Arc::new(Mutex::new(Reader::new(place, home, own))),
             state_folder: state,
@@ -73,17 +64,9 @@ impl Executor {
     /// Carries out one effect; what belongs to the loop is passed over.
     pub fn carry_out(&mut self, effect: Effect) {
         match effect {
-            Effect::OpenDesk(id, origin) => self.open(id, origin),
-            Effect::Order(id, order) => {
-                if let Some(desk) = self.desks.get(&id) {
-                    desk.order(order);
-                }
-            }
-            Effect::CloseDesk(id) => {
-                if let Some(desk) = self.desks.remove(&id) {
-                    self.closing.spawn(desk.close());
-                }
-            }
+            Effect::OpenDesk(id, origin) => self.desks.open(id, origin),
+            Effect::Order(id, order) => self.desks.order(id, order),
+            Effect::CloseDesk(id) => self.desks.close(id),
             Effect::List => self.list(),
             Effect::Filter { wanted, rows } => self.answer(move || {
                 let rows = rank(&wanted, rows.iter()).into_iter().map(|row| row as u32).collect();
@@ -123,12 +106,6 @@ impl Executor {
             | Effect::EditKeys
             | Effect::Mouse(_) => {}
         }
-    }
-
-    fn open(&mut self, id: DeskId, origin: Origin) {
-        let messages = self.messages.clone();
-        let news = Arc::new(move |news| tell(&messages, Message::Desk(id, news)));
-        self.desks.insert(id, Desk::open(origin, self.back_ends.clone(), self.author.clone(), news));
     }
 
     /// Answers from a thread that may block.
@@ -203,18 +180,13 @@ impl Executor {
     }
 
     /// Closes every desk and writes what is to be remembered.
-    pub async fn finish(mut self) {
-        for (_, desk) in self.desks.drain() {
-            self.closing.spawn(desk.close());
-        }
+    pub async fn finish(self) {
         let memory = self.latest().take();
         if let (Some(folder), Some(memory)) = (self.state_folder.clone(), memory) {
             // Nobody is left to be told.
             drop(remembered::write(&folder, &memory));
         }
-        let all = async { while self.closing.join_next().await.is_some() {} };
-        // A desk that hangs has everything that was said to be saved on disk.
-        drop(tokio::time::timeout(PATIENCE, all).await);
+        self.desks.finish().await;
     }
 }
 
