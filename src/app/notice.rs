@@ -45,6 +45,11 @@ impl App {
         vec![Effect::Tick(Tick::Notice, stays)]
     }
 
+    /// Who goes on has read what was told; what went wrong stays its time.
+    pub(super) fn read_notice(&mut self) {
+        self.notice.take_if(|notice| notice.tone == Tone::Plain);
+    }
+
     pub(super) fn forget_notice(&mut self) {
         if self.notice.as_ref().is_some_and(|notice| notice.until <= self.now) {
             self.notice = None;

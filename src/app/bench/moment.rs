@@ -138,6 +138,18 @@ impl Moment {
         }
     }
 
+    /// What it is called: `draft`, `step 7`, `your edit`.
+    pub fn name(&self) -> String {
+        match self.happened {
+            Happened::Draft => "draft".to_owned(),
+            Happened::Step { step, .. } => format!("step {step}"),
+            Happened::Edit(_) => "your edit".to_owned(),
+            Happened::Override => "your choice".to_owned(),
+            Happened::Moved => "another version".to_owned(),
+            Happened::Undone => "undone".to_owned(),
+        }
+    }
+
     /// True for what a person did.
     pub fn is_hand_made(&self) -> bool {
         !matches!(self.happened, Happened::Draft | Happened::Step { .. })

@@ -24,6 +24,7 @@ impl App {
     }
 
     fn key(&mut self, key: Key) -> Vec<Effect> {
+        self.read_notice();
         self.pending.push(key);
         match self.keymap.look(&self.contexts(), &self.pending) {
             Looked::Command(command) => self.run(command),

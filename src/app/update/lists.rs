@@ -1,6 +1,5 @@
 //! Lists over the screen: palette, keys, branches, decisions, themes; forms; what choosing a row does.
 
-use crate::app::bench::Happened;
 use crate::app::command::REGISTRY;
 use crate::app::overlay::{Act, Item, Overlay, Picker, Picking};
 use crate::app::{App, Effect};
@@ -55,12 +54,8 @@ impl App {
             next.is_none_or(|next| next.parent != Some(*index) && next.node != moment.node)
         });
         let mut items: Vec<Item> = Vec::new();
-        for (index, moment) in tips {
-            let label = match (moment.step(), moment.happened) {
-                (Some(step), _) => format!("step {step}"),
-                (None, Happened::Draft) => "draft".to_owned(),
-                (None, _) => format!("moment {index}"),
-            };
+        for (_, moment) in tips {
+            let label = moment.name();
             let current = if Some(moment.node) == head { "current" } else { "" };
             let detail = format!("version {} · {}", moment.node.0, score(moment.node).unwrap_or_default());
             items.push(Item { label, detail, aside: current.to_owned(), act: Act::Version(moment.node) });

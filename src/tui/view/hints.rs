@@ -184,7 +184,14 @@ pub fn which_key(buf: &mut Buffer, body: Rect, app: &App, theme: &Theme) {
         return;
     }
     let Looked::Prefix(next) = app.keymap.look(&app.contexts(), &app.pending) else { return };
-    let rows: Vec<(String, &str)> = next.iter().map(|(key, command)| (key.to_string(), command.entry().doc)).collect();
+    let mut rows: Vec<(String, &str)> = Vec::new();
+    for (key, command) in &next {
+        let doc = command.entry().doc;
+        match rows.iter_mut().find(|(_, known)| *known == doc) {
+            Some((keys, _)) => keys.push_str(&format!(" {key}")),
+            None => rows.push((key.to_string(), doc)),
+        }
+    }
     let wide = rows.iter().map(|(key, doc)| width(key) + width(doc) + 6).max().unwrap_or(0) as u16;
     let height = (rows.len() as u16 + 2).min(body.height);
     let area = Rect { x: body.x, y: body.bottom() - height, width: wide.min(body.width), height };

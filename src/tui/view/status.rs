@@ -74,14 +74,13 @@ fn place(bench: &Bench) -> String {
     let of = bench.search().map_or(0, |search| search.config().steps);
     match bench.moment() {
         None => String::new(),
-        Some(moment) => match moment.step() {
-            Some(step) => format!("step {step}/{of}{segment}"),
-            None => {
-                let before = bench.timeline.moments()[..bench.cursor()].iter().rev().find_map(|moment| moment.step());
-                match before {
-                    Some(step) => format!("after step {step}/{of}{segment}"),
-                    None => format!("draft{segment}"),
-                }
+        Some(moment) => match (moment.step(), bench.cursor()) {
+            (Some(step), _) => format!("step {step}/{of}{segment}"),
+            (None, 0) => format!("draft{segment}"),
+            (None, cursor) => {
+                let before = bench.timeline.moments()[..cursor].iter().rev().find_map(|moment| moment.step());
+                let after = before.map(|step| format!(" after step {step}/{of}")).unwrap_or_default();
+                format!("{}{after}{segment}", moment.name())
             }
         },
     }

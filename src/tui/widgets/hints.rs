@@ -3,8 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::paint::parts;
-use crate::text::{Safe, width};
+use super::paint::{cells_of, parts};
 use crate::tui::theme::{Role, Theme};
 
 /// Cells between two hints.
@@ -29,7 +28,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, theme: &Theme, hints: &[(&str, &str)],
 }
 
 fn cells((name, does): &(&str, &str)) -> usize {
-    width(&Safe::new(name)) + 1 + width(&Safe::new(does)) + GAP.len()
+    usize::from(cells_of(name, u16::MAX)) + 1 + usize::from(cells_of(does, u16::MAX)) + GAP.len()
 }
 
 #[cfg(test)]

@@ -4,27 +4,40 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::text::{Align, Safe, fit_end, graphemes, width};
+use super::text::beginning;
+use crate::text::{Align, Safe, fit_end, graphemes, pad, width};
 
 /// Puts one line of `text` at (`x`, `y`) into at most `room` cells, and returns the cells it took. What does not fit
-/// is cut without a sign; see [`fitted`] for an ellipsis.
-pub fn put(buf: &mut Buffer, (x, y): (u16, u16), room: u16, text: &str, style: Style) -> u16 {
-    put_safe(buf, (x, y), room, &Safe::new(text), style)
+/// is cut without a sign; see [`fitted`] for an ellipsis. Line ends are spaces.
+pub fn put(buf: &mut Buffer, at: (u16, u16), room: u16, text: &str, style: Style) -> u16 {
+    put_safe(buf, at, room, &Safe::new(&glance(text, room)), style)
 }
 
 /// As [`put`], an ellipsis standing for an end that was cut.
-pub fn fitted(buf: &mut Buffer, (x, y): (u16, u16), room: u16, text: &str, style: Style) -> u16 {
-    let safe = Safe::new(text);
-    let cut = fit_end(&safe, usize::from(room)).into_owned();
-    put_safe(buf, (x, y), room, &Safe::new(&cut), style)
+pub fn fitted(buf: &mut Buffer, at: (u16, u16), room: u16, text: &str, style: Style) -> u16 {
+    let text = glance(text, room);
+    put_safe(buf, at, room, &Safe::new(&fit_end(&text, usize::from(room))), style)
 }
 
 /// As [`fitted`], standing right in its `room`.
-pub fn fitted_right(buf: &mut Buffer, (x, y): (u16, u16), room: u16, text: &str, style: Style) {
-    let safe = Safe::new(text);
-    let cut = fit_end(&safe, usize::from(room));
-    let padded = crate::text::pad(&cut, usize::from(room), Align::Right);
-    put_safe(buf, (x, y), room, &Safe::new(&padded), style);
+pub fn fitted_right(buf: &mut Buffer, at: (u16, u16), room: u16, text: &str, style: Style) {
+    let text = glance(text, room);
+    let padded = pad(&fit_end(&text, usize::from(room)), usize::from(room), Align::Right).into_owned();
+    put_safe(buf, at, room, &Safe::new(&padded), style);
+}
+
+/// Cells of `text` as one line, as far as they matter to `room`.
+pub(super) fn cells_of(text: &str, room: u16) -> u16 {
+    width(&glance(text, room)).min(usize::from(u16::MAX)) as u16
+}
+
+/// The beginning of `text` that can be seen in `room` cells, made safe and one line: a title or a table's cell may be
+/// a megabyte long.
+fn glance(text: &str, room: u16) -> String {
+    /// More than the most marks that a cell can carry.
+    const BYTES_PER_CELL: usize = 128;
+    let safe = Safe::new(beginning(text, (usize::from(room) + 2) * BYTES_PER_CELL)).to_string();
+    if safe.contains('\n') { safe.replace('\n', " ") } else { safe }
 }
 
 /// Puts parts one after the other, each in its own style, and returns the cells they took.
@@ -41,12 +54,11 @@ pub fn parts<'a>(
     used
 }
 
-pub fn put_safe(buf: &mut Buffer, (x, y): (u16, u16), room: u16, text: &Safe<'_>, style: Style) -> u16 {
+fn put_safe(buf: &mut Buffer, (x, y): (u16, u16), room: u16, text: &Safe<'_>, style: Style) -> u16 {
     let mut used = 0;
     for (_, grapheme) in graphemes(text) {
-        let shown = if grapheme == "\n" { " " } else { grapheme };
-        let cells = cell(buf, (x.saturating_add(used), y), room - used, shown, style);
-        if cells == 0 && width(shown) > 0 {
+        let cells = cell(buf, (x.saturating_add(used), y), room - used, grapheme, style);
+        if cells == 0 && width(grapheme) > 0 {
             break;
         }
         used += cells;
@@ -106,6 +118,8 @@ mod tests {
         assert_eq!(drawn(5, |buf| put(buf, (4, 0), 9, "思", Style::new())), "");
         assert_eq!(drawn(9, |buf| put(buf, (1, 0), 4, "a\u{1b}[31m", Style::new())), " a\u{241b}[3");
         assert_eq!(drawn(9, |buf| fitted(buf, (0, 0), 6, "lighthouse", Style::new())), "light…");
+        let long = "one\ntwo ".repeat(1 << 17);
+        assert_eq!(drawn(9, |buf| fitted(buf, (0, 0), 9, &long, Style::new())), "one two …");
         assert_eq!(drawn(9, |buf| fitted_right(buf, (0, 0), 6, "3.4", Style::new())), "   3.4");
     }
 

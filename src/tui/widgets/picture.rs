@@ -6,7 +6,6 @@ use ratatui::buffer::Buffer;
 use ratatui::style::{Modifier, Style};
 
 use crate::text::width;
-use crate::tui::theme::{Role, Theme};
 
 /// The characters, one line a row, without the spaces at its end.
 pub fn text_of(buf: &Buffer) -> String {
@@ -50,10 +49,4 @@ fn said(style: Style) -> String {
     let weight = Some(style.add_modifier).filter(|weight| *weight != Modifier::empty());
     let parts = [colour("fg", style.fg), colour("bg", style.bg), weight.map(|weight| format!("{weight:?}"))];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
-}
-
-/// Where a role's style was laid: the symbols of the cells whose style holds all of it.
-pub fn cells_in(buf: &Buffer, theme: &Theme, role: Role) -> String {
-    let wanted = theme.style(role);
-    buf.content.iter().filter(|cell| cell.style().patch(wanted) == cell.style()).map(|cell| cell.symbol()).collect()
 }

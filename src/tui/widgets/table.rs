@@ -3,8 +3,8 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::paint::{clear, fitted, fitted_right};
-use crate::text::{Align, Safe, width};
+use super::paint::{cells_of, clear, fitted, fitted_right};
+use crate::text::Align;
 use crate::tui::theme::{Role, Theme};
 
 /// Cells between two columns.
@@ -83,8 +83,8 @@ fn draw_row<'a>(
 /// go.
 fn widths(table: &Table<'_>, room: u16) -> Vec<u16> {
     let natural = table.columns.iter().enumerate().map(|(at, column)| {
-        let cells = table.rows.iter().filter_map(|row| row.get(at)).map(|(text, _)| width(&Safe::new(text)));
-        cells.chain([width(&Safe::new(column.name))]).max().unwrap_or_default().min(usize::from(u16::MAX)) as u16
+        let cells = table.rows.iter().filter_map(|row| row.get(at)).map(|(text, _)| cells_of(text, room));
+        cells.chain([cells_of(column.name, room)]).max().unwrap_or_default()
     });
     let mut widths: Vec<u16> = natural.collect();
     let least = |at: usize| table.columns[at].least.max(1);

@@ -57,14 +57,7 @@ fn threshold(search: &Search, shown: Shown) -> Option<f64> {
 fn readout(bench: &Bench, shown: Shown) -> String {
     let Some((moment, search)) = bench.moment().zip(bench.search()) else { return String::new() };
     let score = |node| bench.shown_score(node, shown);
-    let what = match moment.happened {
-        Happened::Draft => "draft".to_owned(),
-        Happened::Step { step, .. } => format!("step {step}"),
-        Happened::Edit(_) => "your edit".to_owned(),
-        Happened::Override => "your choice".to_owned(),
-        Happened::Moved => "another version".to_owned(),
-        Happened::Undone => "undone".to_owned(),
-    };
+    let what = moment.name();
     let Some(now) = score(moment.node) else { return format!("{what}: being scored") };
     let before = moment.parent.and_then(|parent| bench.timeline.get(parent)).and_then(|before| score(before.node));
     let delta = before.map(|before| {
@@ -72,7 +65,7 @@ fn readout(bench: &Bench, shown: Shown) -> String {
         let text = if shown == Shown::Perplexity { format!("{delta:+.1}").replace('-', "−") } else { minus(delta) };
         format!(" ({text})")
     });
-    let best = search.outcome().and_then(score).map(|best| format!(" · best {}", shown.write(best)));
+    let best = search.best_ever().and_then(score).map(|best| format!(" · best {}", shown.write(best)));
     format!("{what}: {}{}{}", shown.write(now), delta.unwrap_or_default(), best.unwrap_or_default())
 }
 

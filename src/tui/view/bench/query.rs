@@ -77,8 +77,7 @@ impl View {
     ) {
         let score = bench.shown_score(held.node, app.memory.shown);
         let score = score.map(|value| format!("{} {}", app.memory.shown.name(), app.memory.shown.write(value)));
-        let step = held.step().map_or_else(|| "draft".to_owned(), |step| format!("step {step}"));
-        let title = format!("Held · {step} · v{}", held.node.0);
+        let title = format!("Held · {} · v{}", held.name(), held.node.0);
         let inner = border(buf, area, look.theme, (Pane::Query, bench), false, (&title, &score.unwrap_or_default()));
         let z = bench.search().and_then(|search| search.tree().trajectory(held.node));
         let text = z.map(crate::reer::Trajectory::text).unwrap_or_default();

@@ -19,6 +19,7 @@ pub(super) struct Axes {
     pub(super) right: u16,
     left_labels: Vec<(usize, String, Role)>,
     right_labels: Vec<(usize, String)>,
+    right_unit: &'static str,
     levels: Vec<(usize, &'static str, Role)>,
 }
 
@@ -30,13 +31,15 @@ impl Axes {
         });
         let widest = |labels: &mut dyn Iterator<Item = usize>| labels.max().map_or(0, |widest| widest as u16 + 1);
         let left = widest(&mut left_labels.iter().map(|(_, text, _)| width(text)).chain([width(chart.unit.name)]));
-        let right = widest(&mut right_labels.iter().map(|(_, text)| width(text)));
+        let right_unit = second.map_or("", |(unit, _)| unit.name);
+        let right_widths = right_labels.iter().map(|(_, text)| width(text));
+        let right = widest(&mut right_widths.chain((!right_labels.is_empty()).then_some(width(right_unit))));
         let (left, right) = match room {
             0..NARROWEST => (0, 0),
             _ if left + right + NARROWEST / 2 > room => (0, 0),
             _ => (left, right),
         };
-        Axes { left, right, left_labels, right_labels, levels }
+        Axes { left, right, left_labels, right_labels, right_unit, levels }
     }
 
     pub(super) fn draw(&self, buf: &mut Buffer, area: Rect, theme: &Theme, chart: &Chart<'_>, placed: &Placed) {
@@ -57,6 +60,7 @@ impl Axes {
             if self.left > 0 {
                 fitted_right(buf, (row.x, row.y), self.left - 1, chart.unit.name, theme.style(Role::Dim));
             }
+            fitted_right(buf, (placed.plot.right(), row.y), self.right, self.right_unit, theme.style(Role::Dim));
             steps(buf, row, theme, chart, placed);
         }
     }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use super::text::Spans;
+use super::text::{Spans, beginning};
 
 /// Bytes of a text that are highlighted; the rest stays plain.
 const MOST_BYTES: usize = 200_000;
@@ -53,7 +53,7 @@ impl Highlighter {
     /// The highlights of `text` when they are ready; else they are begun. While a text grows, those of its beginning
     /// stand in.
     pub fn layers(&mut self, text: &str) -> Option<Arc<Spans>> {
-        let text = capped(text);
+        let text = beginning(text, MOST_BYTES);
         let mut desk = self.shared.lock();
         if let Some(at) = desk.kept.iter().position(|kept| *kept.text == *text) {
             let kept = desk.kept.remove(at);
@@ -154,20 +154,16 @@ impl Shared {
     }
 }
 
-fn capped(text: &str) -> &str {
-    let mut end = MOST_BYTES.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
+    use std::time::Duration;
 
     use super::*;
     use crate::tui::theme::Role;
+
+    /// Nothing depends on it but how long a failure takes.
+    const PATIENCE: Duration = Duration::from_secs(60);
 
     #[test]
     fn highlights_arrive_later_and_stay() {
@@ -175,12 +171,12 @@ mod tests {
         let mut highlighter = Highlighter::new(move || told.send(()).unwrap());
         let text = "# The lamp\n\nIt is *kind*.\n";
         assert_eq!(highlighter.layers(text), None);
-        done.recv().unwrap();
+        done.recv_timeout(PATIENCE).unwrap();
         let spans = highlighter.layers(text).unwrap();
         assert!(spans.iter().any(|(_, role)| *role == Role::Heading), "{spans:?}");
         // The beginning stands in for a text that has grown.
         assert_eq!(highlighter.layers(&format!("{text}It is **warm**")), Some(spans));
-        done.recv().unwrap();
+        done.recv_timeout(PATIENCE).unwrap();
         let grown = highlighter.layers(&format!("{text}It is **warm**")).unwrap();
         assert!(grown.iter().any(|(_, role)| *role == Role::Strong), "{grown:?}");
     }
@@ -197,7 +193,11 @@ mod tests {
 
     #[test]
     fn only_the_beginning_of_a_long_text_counts() {
-        let long = "思".repeat(MOST_BYTES);
-        assert_eq!(capped(&long).len(), MOST_BYTES - MOST_BYTES % 3);
+        let (told, done) = mpsc::channel();
+        let mut highlighter = Highlighter::new(move || told.send(()).unwrap());
+        let long = format!("# The lamp\n{}", "思".repeat(MOST_BYTES));
+        assert_eq!(highlighter.layers(&long), None);
+        done.recv_timeout(PATIENCE).unwrap();
+        assert!(highlighter.layers(&(long + "# more")).is_some_and(|spans| !spans.is_empty()));
     }
 }

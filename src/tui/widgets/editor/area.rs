@@ -76,8 +76,11 @@ impl Area {
     pub(super) fn text(&self) -> String {
         let mut out = String::with_capacity(self.inner.lines().iter().map(|piece| piece.len() + 1).sum());
         for at in 0..self.pieces() {
-            let cr = |c| if c == self.marks.carriage_return { '\r' } else { c };
-            out.extend(self.piece(at).chars().map(cr));
+            let piece = self.piece(at);
+            match piece.contains(self.marks.carriage_return) {
+                true => out.push_str(&piece.replace(self.marks.carriage_return, "\r")),
+                false => out.push_str(piece),
+            }
             if at + 1 < self.pieces() && !self.goes_on(at) {
                 out.push('\n');
             }

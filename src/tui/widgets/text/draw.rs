@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::{Modifier, Style};
+use ratatui::style::Style;
 
 use super::super::paint::{cell, put};
 use super::Sheet;
@@ -18,8 +18,8 @@ pub enum Bands {
     /// By the styles of their roles alone.
     #[default]
     Colour,
-    /// Also by signs, for terminals with few colours or none: brackets in the place of the spaces around them, weight
-    /// by level, and the strongest band of each row in the gutter. Wrapping stays the same.
+    /// Also by signs, for terminals with few colours or none: brackets in the place of the spaces around them, and the
+    /// strongest band of each row in the gutter. Wrapping stays the same.
     Signs,
 }
 
@@ -136,7 +136,7 @@ impl Layers {
             let stretch = |(span, role): &(Range<usize>, Role)| Stretch {
                 shown: sheet.safe().shown(span.clone()),
                 role: *role,
-                style: style_of(look.theme, *role, signs),
+                style: look.theme.style(*role),
             };
             touching.map(stretch).collect()
         });
@@ -212,19 +212,9 @@ pub(in crate::tui::widgets) fn sign_of(role: Role) -> &'static str {
     marks(role).map_or("", |marks| marks.sign)
 }
 
-/// The style of a role, with the weight by which signs tell levels apart.
-fn style_of(theme: &Theme, role: Role, signs: bool) -> Style {
-    let weight = match marks(role).filter(|_| signs).map_or(0, |marks| marks.strength) {
-        0 => Modifier::empty(),
-        1 => Modifier::UNDERLINED,
-        2 => Modifier::UNDERLINED | Modifier::BOLD,
-        _ => Modifier::BOLD | Modifier::REVERSED,
-    };
-    theme.style(role).add_modifier(weight)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::Spans;
     use super::*;
     use crate::tui::widgets::picture::{styles_of, text_of};
     use proptest::prelude::*;
@@ -259,11 +249,6 @@ mod tests {
         −2 the lamp[has been]
         +3 kind{to}me this
         !1 winter
-        ");
-        insta::assert_snapshot!(styles_of(&buf), @"
-        0.11 [has been | BOLD | UNDERLINED
-        1.7 {to | BOLD | REVERSED
-        2.3 winter | UNDERLINED
         ");
     }
 
@@ -303,6 +288,27 @@ mod tests {
                 let look = Look { layers: &[&tint], bands, ..Look::plain(&theme) };
                 let mut buf = drawn(&raw, (w, h), first, look);
                 draw_folded(&mut buf, Rect::new(0, 0, w, h), &mut Sheet::new(&raw, w), look);
+            }
+        }
+
+        #[test]
+        fn signs_stand_only_where_spaces_were(raw in "[a-z]{1,9}( [a-z]{1,9}){0,20}", w in 10u16..30, cuts in proptest::collection::vec(1usize..12, 0..20)) {
+            let theme = Theme::mono();
+            let roles = [Role::Cheaper1, Role::Dearer2, Role::Surprise3, Role::Leak];
+            let mut at = 0;
+            let bands = cuts.chunks_exact(2).zip(roles.iter().cycle()).map(|(cut, role)| {
+                let start = at + cut[0];
+                at = start + cut[1];
+                (start..at, *role)
+            });
+            let bands: Spans = bands.collect();
+            let look = Look { layers: &[&bands], bands: Bands::Signs, ..Look::plain(&theme) };
+            let signs = text_of(&drawn(&raw, (w + gutter(Bands::Signs), 20), 0, look));
+            let plain = text_of(&drawn(&raw, (w, 20), 0, Look::plain(&theme)));
+            for (with, without) in signs.lines().zip(plain.lines()) {
+                let with: String = with.chars().skip(usize::from(gutter(Bands::Signs))).collect();
+                let bare = with.replace(['[', ']', '{', '}', '(', ')', '«', '»'], " ");
+                prop_assert_eq!(bare.trim_end(), without);
             }
         }
 

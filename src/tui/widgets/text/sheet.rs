@@ -10,11 +10,14 @@ const SLICE: usize = 64 * 1024;
 
 /// A text and its rows. Rows are counted from 0; offsets are bytes of the RAW text.
 ///
-/// Wrapping is lazy: a row is there when it is asked for, the number of all rows is an estimate until
+/// Making safe and wrapping are lazy: a row is there when it is asked for, the number of all rows is an estimate until
 /// [`Sheet::advance`] has seen the end.
 #[derive(Debug)]
 pub struct Sheet {
+    raw: String,
+    /// The safe text, at first of a beginning only.
     safe: Safe<'static>,
+    whole: bool,
     wrapped: Wrapped,
     width: u16,
     /// Bytes of the safe text that are wrapped; the rows at their end may still change.
@@ -23,13 +26,26 @@ pub struct Sheet {
 
 impl Sheet {
     pub fn new(raw: &str, width: u16) -> Sheet {
-        let mut sheet = Sheet { safe: Safe::new(raw).into_owned(), wrapped: Wrapped::default(), width, done: 0 };
-        sheet.advance();
+        let start = beginning(raw, SLICE);
+        let mut sheet = Sheet {
+            raw: raw.to_owned(),
+            safe: Safe::new(start).into_owned(),
+            whole: start.len() == raw.len(),
+            wrapped: Wrapped::default(),
+            width,
+            done: 0,
+        };
+        sheet.wrap();
         sheet
     }
 
-    /// What is drawn.
-    pub fn safe(&self) -> &Safe<'static> {
+    /// The text that it shows.
+    pub fn raw(&self) -> &str {
+        &self.raw
+    }
+
+    /// What is drawn, as far as it was looked at.
+    pub(super) fn safe(&self) -> &Safe<'static> {
         &self.safe
     }
 
@@ -38,24 +54,28 @@ impl Sheet {
         self.width
     }
 
-    /// Wraps one more slice; false when there was none left. Call once a frame while it returns true, and ask for
+    /// Does one more slice of the work; false when none is left. Call once a frame while it returns true, and ask for
     /// another frame.
     pub fn advance(&mut self) -> bool {
-        if self.complete() {
-            return false;
+        if self.whole {
+            self.wrap();
+        } else {
+            // At once, because offsets count from the beginning; it costs a few slices.
+            self.safe = Safe::new(&self.raw).into_owned();
+            self.whole = true;
         }
-        let mut end = (self.done + SLICE).min(self.safe.len());
-        while !self.safe.is_char_boundary(end) {
-            end += 1;
-        }
+        !self.complete()
+    }
+
+    fn wrap(&mut self) {
+        let end = beginning(&self.safe, self.done + SLICE).len();
         self.wrapped.fit(&self.safe.slice(0..end), 0, self.width);
         self.done = end;
-        !self.complete()
     }
 
     /// Whether the end was reached, and the number of rows is the true one.
     pub fn complete(&self) -> bool {
-        self.done == self.safe.len()
+        self.whole && self.done == self.safe.len()
     }
 
     /// How many rows there are, as far as is known: by share of what is wrapped until all of it is.
@@ -63,7 +83,8 @@ impl Sheet {
         if self.complete() {
             return self.wrapped.len();
         }
-        let share = self.safe.len() as f64 / self.done.max(1) as f64;
+        let all = if self.whole { self.safe.len() } else { self.raw.len() };
+        let share = all as f64 / self.done.max(1) as f64;
         (self.wrapped.len() as f64 * share).ceil() as usize
     }
 
@@ -74,11 +95,11 @@ impl Sheet {
 
     /// The row that shows the byte `raw`.
     pub fn row_of(&mut self, raw: usize) -> usize {
-        let shown = self.safe.shown(raw..raw + 1).start;
-        while !self.complete() && shown >= self.settled() {
+        let shown = |safe: &Safe<'_>| safe.shown(raw..raw + 1).start;
+        while !self.complete() && shown(&self.safe) >= self.settled() {
             self.advance();
         }
-        self.wrapped.row_at(shown)
+        self.wrapped.row_at(shown(&self.safe))
     }
 
     /// The first row of a window of `height` rows that shows the byte `raw`: `first` when it does already, else such
@@ -133,6 +154,15 @@ impl Sheet {
         let last = self.wrapped.len().saturating_sub(2);
         self.wrapped.rows(last..last + 1).next().map_or(0, |row| row.range.start)
     }
+}
+
+/// At most so many bytes of a text, whole characters.
+pub(in crate::tui::widgets) fn beginning(text: &str, most: usize) -> &str {
+    let mut end = most.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

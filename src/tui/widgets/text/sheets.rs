@@ -12,41 +12,32 @@ const MOST_BYTES: usize = 16 << 20;
 #[derive(Debug, Default)]
 pub struct Sheets {
     /// The one asked for last stands last.
-    kept: Vec<Kept>,
-}
-
-#[derive(Debug)]
-struct Kept {
-    raw: String,
-    sheet: Sheet,
+    kept: Vec<Sheet>,
 }
 
 impl Sheets {
     /// The sheet of `raw` at `width` cells.
     pub fn get(&mut self, raw: &str, width: u16) -> &mut Sheet {
-        let here = self.kept.iter().position(|kept| kept.sheet.width() == width && kept.raw == raw);
-        let kept = match here {
-            Some(at) => self.kept.remove(at),
-            None => Kept { raw: raw.to_owned(), sheet: Sheet::new(raw, width) },
-        };
-        self.make_room(kept.raw.len());
-        self.kept.push(kept);
+        let here = self.kept.iter().position(|kept| kept.width() == width && kept.raw() == raw);
+        let sheet = here.map_or_else(|| Sheet::new(raw, width), |at| self.kept.remove(at));
+        self.make_room(raw.len());
+        self.kept.push(sheet);
         let last = self.kept.len() - 1;
-        &mut self.kept[last].sheet
+        &mut self.kept[last]
     }
 
     /// Wraps one more slice of each long text; true while there is more to do, for which another frame should be
     /// asked.
     pub fn advance(&mut self) -> bool {
         // One text a frame: a slice of it is what a frame may cost.
-        self.kept.iter_mut().rev().find(|kept| !kept.sheet.complete()).is_some_and(|kept| {
-            kept.sheet.advance();
+        self.kept.iter_mut().rev().find(|kept| !kept.complete()).is_some_and(|kept| {
+            kept.advance();
             true
         })
     }
 
     fn make_room(&mut self, coming: usize) {
-        let held = |kept: &[Kept]| kept.iter().map(|kept| kept.raw.len()).sum::<usize>();
+        let held = |kept: &[Sheet]| kept.iter().map(|kept| kept.raw().len()).sum::<usize>();
         while self.kept.len() >= MOST || (!self.kept.is_empty() && held(&self.kept) + coming > MOST_BYTES) {
             self.kept.remove(0);
         }
@@ -76,7 +67,7 @@ mod tests {
             sheets.get(&at.to_string(), 9);
         }
         assert_eq!(sheets.kept.len(), MOST);
-        assert!(sheets.kept.iter().any(|kept| kept.raw == "stays"));
+        assert!(sheets.kept.iter().any(|kept| kept.raw() == "stays"));
         sheets.get(&"x".repeat(MOST_BYTES), 9);
         assert_eq!(sheets.kept.len(), 1);
     }

@@ -40,20 +40,21 @@ fn a_frame_of_a_megabyte_with_the_tint_on() {
             let sheet = sheets.get(&raw, 200);
             let look = Look { layers: &[&spans], ..Look::plain(&theme) };
             draw(&mut buf, area, sheet, first, look);
+            let drawn = start.elapsed();
             sheets.advance();
-            start.elapsed()
+            (drawn, start.elapsed() - drawn)
         };
-        let first = frame(0);
-        let middle = frame(4000);
-        while sheets.advance() {}
+        let (first, slice) = frame(0);
+        let longest = (0..100).map(|_| frame(0).1).max().unwrap();
         let mut frame = |first: usize| {
             let sheet = sheets.get(&raw, 200);
             draw(&mut buf, area, sheet, first, Look { layers: &[&spans], ..Look::plain(&theme) });
         };
         let (top, deep) = (shortest(|| frame(0)), shortest(|| frame(4000)));
         println!(
-            "{name}: {} bands in {tinted:.1?}; first frame {first:.1?}, first one deep down {middle:.1?}, then {top:.1?} at the top, {deep:.1?} deep down",
-            spans.len()
+            "{name}: {} bands in {tinted:.1?}; first frame {first:.1?}, then making safe {slice:.1?}, wrapping at most \
+             {longest:.1?} a frame; afterwards a frame takes {top:.1?} at the top, {deep:.1?} deep down",
+            spans.len(),
         );
     }
 }
