@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::app::command::Command;
 use crate::app::effect::DeskId;
 use crate::app::memory::Decided;
 use crate::app::{App, Effect};
@@ -67,6 +68,14 @@ impl App {
                 effects.extend(self.judged(desk, *verdict, summary.as_ref()));
             }
         }
+        let undid = events.iter().find_map(|event| match &event.payload {
+            Payload::Undo(_) => Some("undone"),
+            Payload::Redo(_) => Some("brought back"),
+            _ => None,
+        });
+        if let Some(said) = undid {
+            effects.extend(self.undid(desk, said));
+        }
         for event in events.iter().filter(|event| event.by == Author::System) {
             if let Payload::Recovered(recovered) = &event.payload {
                 let kept = recovered.saved_as.as_deref().unwrap_or("nothing else");
@@ -92,7 +101,7 @@ impl App {
             Verdict::Later => "put off",
             Verdict::None => "undecided again",
         };
-        let undo = self.key_of(crate::app::command::Command::Undo).map(|key| format!(" · {key} undoes"));
+        let undo = self.key_of(Command::Undo).map(|key| format!(" · {key} undoes"));
         let tally = self.library.tally();
         let mut effects = self.tell(format!(
             "{title}: {said}{} · decided {} of {}",
@@ -101,6 +110,17 @@ impl App {
             tally.rows
         ));
         effects.extend(self.remember());
+        effects
+    }
+
+    /// Something was taken back or brought back: it is told, and the library looks again.
+    fn undid(&mut self, desk: DeskId, said: &str) -> Vec<Effect> {
+        let title = self.title_of(desk);
+        let other = if said == "undone" { Command::Redo } else { Command::Undo };
+        let key = self.key_of(other).unwrap_or_default();
+        let back = if said == "undone" { "brings it back" } else { "undoes it" };
+        let mut effects = self.tell(format!("{title}: {said} · {key} {back}"));
+        effects.push(Effect::List);
         effects
     }
 
