@@ -126,7 +126,7 @@ commands! {
     Keep "keep" [Bench Library] ["a"] "Keep the example, and go to the next undecided";
     Drop "drop" [Bench Library] ["x"] "Drop the example, and go to the next undecided";
     Later "later" [Bench Library] ["s"] "Put the example off, and go to the next undecided";
-    Flag "flag" [Bench Library] ["f"] "Raise or lower the flag";
+    Flag "flag" [Bench Library] ["f"] "Flag the example to look at again, and go to the next undecided; or lower the flag";
     Rate1 "rate-1" [Bench] ["* 1"] "Rate it 1 of 5";
     Rate2 "rate-2" [Bench] ["* 2"] "Rate it 2 of 5";
     Rate3 "rate-3" [Bench] ["* 3"] "Rate it 3 of 5";

@@ -7,7 +7,7 @@ use crate::app::effect::DeskId;
 use crate::app::memory::Decided;
 use crate::app::{App, Effect};
 use crate::engine::desk::News;
-use crate::session::{Author, Event, Payload, Verdict, VerdictRecord};
+use crate::session::{Action, Author, Event, Payload, Verdict, VerdictRecord};
 
 impl App {
     pub(super) fn desk_news(&mut self, desk: DeskId, news: News) -> Vec<Effect> {
@@ -63,7 +63,15 @@ impl App {
     /// Events that are on disk: verdicts are told, and the library learns them.
     fn recorded(&mut self, desk: DeskId, events: &[Event]) -> Vec<Effect> {
         let mut effects = Vec::new();
+        let following = self.benches.get(&desk).is_some_and(|bench| bench.read_only.is_some());
+        if !following && events.iter().any(|event| event.by.is_person() && Action::is_undoable(&event.payload)) {
+            self.done.push(self.key_of_desk(desk));
+            self.undone.clear();
+        }
         for event in events.iter().filter(|event| event.by.is_person()) {
+            if let Payload::Flag(flag) = &event.payload {
+                effects.extend(self.flagged(desk, flag.on));
+            }
             if let Payload::Verdict(VerdictRecord { verdict, summary }) = &event.payload {
                 effects.extend(self.judged(desk, *verdict, summary.as_ref()));
             }
@@ -110,6 +118,14 @@ impl App {
             tally.rows
         ));
         effects.extend(self.remember());
+        effects
+    }
+
+    fn flagged(&mut self, desk: DeskId, on: bool) -> Vec<Effect> {
+        let title = self.title_of(desk);
+        let undo = self.key_of(Command::Undo).map(|key| format!(" · {key} undoes")).unwrap_or_default();
+        let mut effects = self.tell(format!("{title}: {}{undo}", if on { "flagged" } else { "no longer flagged" }));
+        effects.push(Effect::List);
         effects
     }
 
