@@ -29,6 +29,8 @@ pub struct Reader {
     place: Place,
     /// Folder of the user's own sessions.
     home: PathBuf,
+    /// The library that the samples are shown in: the user's own.
+    own: Option<PathBuf>,
     library: Option<Library>,
     /// Rows of a file of pairs, read once.
     pairs: Option<(Vec<ExampleRecord>, Vec<(String, String)>)>,
@@ -37,8 +39,35 @@ pub struct Reader {
 }
 
 impl Reader {
-    pub fn new(place: Place, home: PathBuf) -> Reader {
-        Reader { place, home, library: None, pairs: None, samples: samples(), last: None }
+    pub fn new(place: Place, home: PathBuf, own: Option<PathBuf>) -> Reader {
+        Reader { place, home, own, library: None, pairs: None, samples: samples(), last: None }
+    }
+
+    /// Lists another place from now on.
+    ///
+    /// # Errors
+    /// It cannot be read; then the one before stays.
+    pub fn visit(&mut self, place: Place) -> Result<Listing, String> {
+        let home = match &place {
+            Place::Folder(path) => path.clone(),
+            _ => self.home.clone(),
+        };
+        let mut there = Reader::new(place, home, self.own.clone());
+        let listing = there.read()?.unwrap_or_else(|| Listing {
+            place: there.place.clone(),
+            rows: Vec::new(),
+            strangers: Vec::new(),
+        });
+        *self = there;
+        Ok(listing)
+    }
+
+    /// Where the sessions are that are listed: those of a file of pairs are in the user's folder.
+    pub fn sessions(&self) -> PathBuf {
+        match &self.place {
+            Place::Folder(path) | Place::Session(path) => path.clone(),
+            Place::Pairs(_) => self.home.clone(),
+        }
     }
 
     /// What there is now; `None` when it is as it was.
@@ -74,7 +103,7 @@ impl Reader {
         self.look(root)?;
         let library = self.library.as_ref();
         let mut rows: Vec<Row> = Vec::new();
-        if root == self.home {
+        if self.own.as_deref() == Some(root) {
             let copied = |row: &&Row| library.is_none_or(|library| library.find(&row.summary.hash).is_empty());
             rows.extend(self.samples.iter().filter(copied).cloned());
         }

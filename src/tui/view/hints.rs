@@ -56,6 +56,7 @@ fn wanted(app: &App) -> Vec<(Command, &'static str)> {
             (Command::NextQueue, "queue"),
             (Command::Sort, "sort"),
             (Command::New, "new"),
+            (Command::Visit, "go to"),
             (Command::Export, "export"),
         ];
     };

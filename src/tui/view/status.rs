@@ -135,7 +135,8 @@ fn running(app: &App, bench: &Bench) -> Vec<Part> {
     }
     if let Some(since) = bench.since {
         text.push_str(&format!(" · {}", clock(app.now.saturating_sub(since).as_secs())));
-        text.push_str(&remaining(app, bench));
+        text.push_str(&remaining(bench));
+        text.push_str(&budget(bench));
     }
     vec![(format!("{text} "), Role::Running)]
 }
@@ -151,7 +152,7 @@ fn speed(bench: &Bench) -> String {
 }
 
 /// How long the remaining steps may take, by those of this session.
-fn remaining(_: &App, bench: &Bench) -> String {
+fn remaining(bench: &Bench) -> String {
     let Some(search) = bench.search() else { return String::new() };
     let done = bench.state.steps();
     let left = search.config().steps.saturating_sub(done);
@@ -160,6 +161,16 @@ fn remaining(_: &App, bench: &Bench) -> String {
     }
     let a_step = bench.state.active_ms / u64::from(done) / 1000;
     format!(" · at most {} left", clock(a_step * u64::from(left)))
+}
+
+/// What is used of the budgets, where there are any.
+fn budget(bench: &Bench) -> String {
+    let Some(config) = bench.search().map(Search::config) else { return String::new() };
+    let total = bench.state.ledger.total();
+    let tokens = config.max_tokens.map(|most| format!(" · {} of {most} tokens", total.tokens_in + total.tokens_out));
+    let seconds =
+        config.max_seconds.map(|most| format!(" · {} of {}", clock(bench.state.active_ms / 1000), clock(most)));
+    tokens.unwrap_or_default() + &seconds.unwrap_or_default()
 }
 
 fn count(bench: &Bench) -> String {
