@@ -50,12 +50,12 @@ impl App {
         }
         if let Some(damage) = health.damaged.first() {
             return self.fail(format!(
-                "line {} is damaged ({}); it is shown read-only, and `retrace check` lists every damaged line",
-                damage.line, damage.why
+                "line {} is damaged; the session is read-only, and `retrace check` lists every damaged line",
+                damage.line
             ));
         }
         match writable {
-            Err(why) if self.front == Some(desk) => self.warn(format!("read-only: {why}")),
+            Err(why) if self.front == Some(desk) => self.warn(why.clone()),
             _ => Vec::new(),
         }
     }

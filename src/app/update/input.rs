@@ -122,7 +122,7 @@ impl App {
             Some(_) => Vec::new(),
             None => {
                 self.library.select_index(row);
-                if press == Press::DoubleClick { self.open_selected() } else { Vec::new() }
+                if press == Press::DoubleClick { self.run(Command::Open) } else { Vec::new() }
             }
         }
     }

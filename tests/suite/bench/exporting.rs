@@ -8,7 +8,7 @@ use super::script::{Opening, Script};
 async fn a_row_is_previewed_in_every_shape_and_the_kept_ones_are_written() {
     let mut script = Script::at(150, 44).await;
     script.open_session("harbour").await;
-    script.act("f").await;
+    script.act("* 4").await;
     script.keys("q");
     script.settled().await;
     script.keys("a");
@@ -35,7 +35,7 @@ async fn a_row_is_previewed_in_every_shape_and_the_kept_ones_are_written() {
             _ => false,
         })
         .await;
-    insta::assert_snapshot!(script.lines(&["rows in"]), @"");
+    insta::assert_snapshot!(script.lines(&["rows in"]), @"│              │ 1 rows in ~/rows                                                                                                     │rs            │");
     let rows = std::fs::read_to_string(script.path("rows/messages/train.jsonl"));
     assert_eq!(rows.unwrap_or_else(|_| panic!("{:?}", files(&script.path("rows")))).lines().count(), 1);
     script.keys("e ctrl-u");
@@ -48,7 +48,7 @@ async fn a_row_is_previewed_in_every_shape_and_the_kept_ones_are_written() {
             _ => false,
         })
         .await;
-    insta::assert_snapshot!(script.lines(&["✗"]), @"");
+    insta::assert_snapshot!(script.lines(&["✗"]), @"│              │ ✗ ~/library/rows                   lies inside the library, where every .jsonl is a session; choose a folder outsid… │rs            │");
     script.keys("q");
     assert!(script.app().overlays.is_empty());
 }
@@ -63,7 +63,7 @@ fn files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
 
 #[tokio::test]
 async fn a_pasted_text_becomes_a_session_once_something_is_done_to_it() {
-    let mut script = Script::open(Opening { home: "library", ..Opening::default() }).await;
+    let mut script = Script::open(Opening { size: (150, 44), ..Opening::default() }).await;
     let rows = script.app().library.tally().rows;
     script.paste("Describe a well.");
     insta::assert_snapshot!(script.hints(), @"pasted as the query of a new session; esc if you did not mean it");
@@ -75,12 +75,12 @@ async fn a_pasted_text_becomes_a_session_once_something_is_done_to_it() {
     script.keys("ctrl-s");
     script.settled().await;
     assert!(script.shows("Describe a well.") && script.shows("The well is older"));
-    insta::assert_snapshot!(script.hints(), @"");
+    insta::assert_snapshot!(script.hints(), @"a new session; r starts the search, and the first action saves it");
     assert_eq!(
         files(&script.path("library")).iter().filter(|path| path.to_string_lossy().contains("pasted")).count(),
         0
     );
-    script.act("f").await;
+    script.act("* 4").await;
     let path = files(&script.path("library")).into_iter().find(|path| path.to_string_lossy().contains("pasted"));
     let state = read(&path.expect("the first action saves it")).unwrap().state;
     assert_eq!(state.example.unwrap().query, "Describe a well.");
@@ -111,6 +111,6 @@ async fn a_file_of_pairs_lists_its_rows() {
     let mut script = Script::open_in(folder, opening).await;
     insta::assert_snapshot!("pairs", script.screen());
     script.open_session("kettle").await;
-    script.act("f").await;
+    script.act("* 4").await;
     assert!(script.path("home/kettle.jsonl").is_file());
 }

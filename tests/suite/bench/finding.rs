@@ -48,11 +48,11 @@ async fn a_match_in_the_trajectory_selects_its_segment() {
 async fn the_library_is_filtered_sorted_and_queued() {
     let mut script = Script::at(120, 24).await;
     script.keys("/");
-    script.write("letter");
+    script.write("fisherman");
     script.until(|app| app.library.len() == 1).await;
     assert!(script.shows("harbour") && !script.shows("orchard"));
     script.keys("enter");
-    insta::assert_snapshot!(script.lines(&["filter:"]), @"");
+    insta::assert_snapshot!(script.lines(&["filter:"]), @"│ [all]   undecided    kept    dropped    later     filter: fisherman (1 left)                                         │");
     script.keys("q");
     assert_eq!(script.app().library.len(), 4, "closing takes the filter away first");
     script.keys("/");

@@ -1,27 +1,38 @@
 //! Judging: candidates taken and refused, verdicts with the way back, notes, tags, marks; sessions nobody can write.
 
-use retrace::app::bench::{ByHand, Fate};
+use retrace::app::bench::{ByHand, Candidate, Fate};
 use retrace::app::message::Press;
 use retrace::session::{Verdict, read};
 
 use super::script::{Opening, Script};
 
+/// Walks to the first candidate of this kind, from the first segment on.
+fn select(script: &mut Script, wanted: impl Fn(&Candidate) -> bool) {
+    script.keys("home");
+    for _ in 0..script.bench().segments().len() {
+        script.keys("K K K K K K K K");
+        for _ in 0..script.bench().candidates().len() {
+            if script.bench().candidate().is_some_and(|candidate| wanted(&candidate)) {
+                return;
+            }
+            script.keys("J");
+        }
+        script.keys("down");
+    }
+    panic!("there is no such candidate:\n{}", script.screen());
+}
+
 #[tokio::test]
 async fn taking_against_the_search_shows_both() {
     let mut script = Script::at(150, 44).await;
     script.open_session("harbour").await;
-    let all = script.bench().candidates();
-    let passed = all.iter().position(|c| matches!(c.fate, Fate::Passed(_)) && c.delta.is_some()).unwrap();
-    script.keys("K K K K");
-    for _ in 0..passed {
-        script.keys("J");
-    }
+    select(&mut script, |candidate| matches!(candidate.fate, Fate::Passed(_)) && candidate.delta.is_some());
     let node = script.bench().candidate().unwrap().node;
     script.act("y").await;
     assert_eq!(script.bench().state.head(), Some(node));
     assert_eq!(script.bench().moment().map(|moment| moment.node), Some(node), "the cursor goes along");
     insta::assert_snapshot!("taken_by_hand", script.screen());
-    insta::assert_snapshot!(script.lines(&["◆ you took it"]), @"│                             ││kitchen window at home, and of you with your sleeves   ││    ├ a▸  +0.084  × not lower · ◆ you took it  leak 2w  +1  │");
+    insta::assert_snapshot!(script.lines(&["◆ you took it"]), @"│                             ││kitchen window at home, and of you with your sleeves   ││    ├ a▸  +0.084  × not lower · ◆ you took it  leak 2w      │");
     let candidate = script.bench().candidates().into_iter().find(|c| c.node == node).unwrap();
     assert!(candidate.is_disputed() && matches!(candidate.fate, Fate::Passed(_)), "what the search said stays");
     script.act("u").await;
@@ -46,11 +57,7 @@ async fn refusing_what_the_search_took_goes_back_to_the_text_before() {
     assert_eq!(refused, Some(chosen));
     assert_eq!(script.bench().segments().iter().filter(|row| row.text == old).count(), 1);
     let before = script.bench().state.head();
-    let passed = script.bench().candidates().iter().position(|c| matches!(c.fate, Fate::Passed(_)));
-    script.keys("K K K K");
-    for _ in 0..passed.unwrap() {
-        script.keys("J");
-    }
+    select(&mut script, |candidate| matches!(candidate.fate, Fate::Passed(_)));
     let candidate = script.bench().candidate().unwrap();
     script.act("n").await;
     assert_eq!(script.bench().state.head(), before, "what does not stand is only noted");
@@ -135,21 +142,20 @@ async fn the_last_verdict_leads_back_to_the_library() {
 }
 
 #[tokio::test]
-async fn tags_ratings_flags_marks_and_notes_are_kept() {
+async fn tags_ratings_marks_notes_and_flags_are_kept() {
     let mut script = Script::at(150, 44).await;
     script.open_session("harbour").await;
     script.keys("#");
     script.write("warm");
     script.act("enter").await;
     script.act("* 4").await;
-    script.act("f").await;
     script.keys("0");
     script.act("m").await;
     script.keys("w");
     script.write("Ask her about the boat.");
     script.act("ctrl-s").await;
     insta::assert_snapshot!("annotated", script.screen());
-    insta::assert_snapshot!(script.status(), @"harbour · letter · en  ⚑  ★★★★  1 of 4  step 8/8 · seg 1  ppl 5.3 · scripted · 78 tokens · nll                                          ended: steps");
+    insta::assert_snapshot!(script.status(), @"harbour · letter · en  ★★★★  1 of 4  step 8/8 · seg 1  ppl 5.3 · scripted · 78 tokens · nll                                             ended: steps");
     insta::assert_snapshot!(script.lines(&["#warm", "note:"]), @"
     │#warm                        ││                                                       ││                                                            │
     │note: Ask her about the boat.││                                                       ││                                                            │
@@ -162,11 +168,18 @@ async fn tags_ratings_flags_marks_and_notes_are_kept() {
     assert!(script.bench().state.annotations.tags().is_empty());
     script.act("u").await;
     assert!(script.bench().state.annotations.tags().contains("warm"));
+    assert!(script.status().contains("draft"), "undoing a tag moves nobody");
     script.act("* 0").await;
-    script.act("f").await;
     script.act("m").await;
     let annotations = &script.bench().state.annotations;
-    assert!(annotations.rating() == 0 && annotations.flags().is_empty() && annotations.marks().is_empty());
+    assert!(annotations.rating() == 0 && annotations.marks().is_empty());
+    script.keys("f");
+    script.until(|app| app.notice.as_ref().is_some_and(|notice| notice.text.contains("flagged"))).await;
+    script.settled().await;
+    assert!(script.status().starts_with("kettle"), "a flag goes on as a verdict does");
+    script.keys("u");
+    script.until(|app| app.bench().is_some_and(|bench| bench.state.id == "harbour" && !bench.loading)).await;
+    script.until(|app| app.bench().is_some_and(|bench| bench.state.annotations.flags().is_empty())).await;
 }
 
 #[tokio::test]
@@ -198,9 +211,9 @@ async fn a_session_that_another_process_writes_is_read_only() {
     let session = retrace::session::Session::annotate(&folder.path().join("library/harbour.jsonl")).unwrap();
     let mut script = Script::open_in(folder, Opening::default()).await;
     script.open_session("harbour").await;
-    insta::assert_snapshot!(script.hints(), @"! read-only: ~/library/harbour.jsonl                   is read-only: another process is writing it; it is followed as …");
+    insta::assert_snapshot!(script.hints(), @"! ~/library/harbour.jsonl                   is read-only: another process is writing it; it is followed as it grows, a…");
     assert!(script.status().ends_with("read-only"));
-    script.keys("f");
+    script.keys("* 4");
     script.until(|app| app.notice.as_ref().is_some_and(|notice| notice.text.contains("record"))).await;
     insta::assert_snapshot!(script.hints(), @"✗ record: ~/library/harbour.jsonl                   is read-only: another process is writing it; it is followed as it …");
     drop(session);
@@ -219,7 +232,7 @@ async fn a_damaged_session_is_shown_as_far_as_it_is_sound() {
     std::fs::write(&path, damaged.join("\n") + "\n").unwrap();
     let mut script = Script::open_in(folder, Opening::default()).await;
     script.open_session("harbour").await;
-    insta::assert_snapshot!(script.hints(), @"✗ line 21 is damaged (its checksum is c73771ae, its bytes give 70dea435); it is shown read-only, and `retrace check` l…");
+    insta::assert_snapshot!(script.hints(), @"✗ line 21 is damaged; the session is read-only, and `retrace check` lists every damaged line");
     assert!(script.shows("Dear Ana"));
 }
 

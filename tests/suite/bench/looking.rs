@@ -34,6 +34,7 @@ async fn a_session_opens_from_the_library_at_its_end_and_is_stepped_through() {
 async fn gains_and_losses_are_gone_to_by_size() {
     let mut script = Script::at(120, 40).await;
     script.open_session("harbour").await;
+    script.keys("0");
     let mut changes = Vec::new();
     for _ in 0..3 {
         script.keys(">");
@@ -41,7 +42,7 @@ async fn gains_and_losses_are_gone_to_by_size() {
     }
     assert!(changes[0] < 0.0 && changes.windows(2).all(|pair| pair[0] <= pair[1] || pair[1] == changes[0]));
     script.keys("<");
-    insta::assert_snapshot!(script.hints(), @"");
+    insta::assert_snapshot!(script.hints(), @"nothing lost here");
 }
 
 #[tokio::test]
@@ -58,7 +59,7 @@ async fn candidates_are_walked_and_the_selected_one_unfolds() {
     assert_eq!(script.bench().candidate_index(&all), 0);
     script.keys("shift-down shift-down shift-down shift-down");
     assert_eq!(script.bench().candidate_index(&all), 3);
-    script.keys("down");
+    script.keys("home down");
     assert_eq!(script.bench().segments().iter().position(|row| Some(row.id) == script.bench().segment()), Some(1));
 }
 
@@ -73,7 +74,7 @@ async fn one_pane_can_have_the_screen() {
     script.keys("z");
     insta::assert_snapshot!(title(&mut script), @"╭ ▸ Query ─────────────────────────────────────────────────────────────────────────────────────────────────────────────╮");
     script.keys("shift-tab");
-    insta::assert_snapshot!(title(&mut script), @"╭ ▸ Perplexity ──────────────────────────────────────────────────────────────────────── step 8: 5.3 (−0.4) · best 5.3 ─╮");
+    insta::assert_snapshot!(title(&mut script), @"╭ ▸ Perplexity ────────────────────────────────────────────────────── step 8: 5.3 (−0.4) · best 5.3 · copied 2w 2.6 % ─╮");
     script.keys("z tab tab");
     insta::assert_snapshot!(title(&mut script), @"╭ ▸ Reference ┊ Query ────────────────────────────────╮╭ Trajectory · v33 · 4 segments ────────────────────────────────╮");
     script.keys("z");
@@ -110,6 +111,7 @@ async fn the_reference_is_tinted_by_one_measure_after_the_other() {
     insta::assert_snapshot!(script.lines(&["copied "]), @"
     │copied       2 w in a row, 2…││                                                       ││                                                            │
     │8-grams     0.0% copied      ││                                                       ││                                                            │
+    ╭ Perplexity ────────────────────────────────────────────────────────────────────────────────────── step 2: 6.9 (−0.6) · best 5.3 · copied 2w 2.6 % ─╮
     ");
 }
 
@@ -139,11 +141,11 @@ async fn the_chart_has_measures_and_scales() {
     script.keys(", l");
     titles.push(script.lines(&["best"]));
     insta::assert_snapshot!(titles.join("\n"), @"
-    ╭ Nll, nats per token ─────────────────────────────────────────────────────────── step 8: 1.659 (−0.081) · best 1.659 ─╮
-    ╭ Bits per character ──────────────────────────────────────────────────────────── step 8: 0.506 (−0.025) · best 0.506 ─╮
-    ╭ Clipped score (official), nats per token ────────────────────────────────────── step 8: 1.442 (−0.067) · best 1.442 ─╮
-    ╭ Perplexity ────────────────────────────────────────────────────────────────────────── step 8: 5.3 (−0.4) · best 5.3 ─╮
-    ╭ Perplexity · log ──────────────────────────────────────────────────────────────────── step 8: 5.3 (−0.4) · best 5.3 ─╮
+    ╭ Nll, nats per token ───────────────────────────────────────── step 8: 1.659 (−0.081) · best 1.659 · copied 2w 2.6 % ─╮
+    ╭ Bits per character ────────────────────────────────────────── step 8: 0.506 (−0.025) · best 0.506 · copied 2w 2.6 % ─╮
+    ╭ Clipped score (official), nats per token ──────────────────── step 8: 1.442 (−0.067) · best 1.442 · copied 2w 2.6 % ─╮
+    ╭ Perplexity ──────────────────────────────────────────────────────── step 8: 5.3 (−0.4) · best 5.3 · copied 2w 2.6 % ─╮
+    ╭ Perplexity · log ────────────────────────────────────────────────── step 8: 5.3 (−0.4) · best 5.3 · copied 2w 2.6 % ─╮
     ");
 }
 
@@ -293,5 +295,11 @@ async fn the_tour_goes_on_by_doing_and_covers_nothing() {
     assert!(script.shows("Tour 1/5"));
     script.keys(", o");
     assert!(!script.shows("Tour 1/5"));
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @"
+    Tour 1/5  Choose the letter with ↑ ↓ and open it with - a search that was recorded   (, o ends the tour)
+    Tour 2/5  Step through it with → ← or let it play with space - the line is the perplexity of the reference   (, o ends
+    Tour 3/5  Segments unfold their candidates: J walks them, y takes one, n refuses it, e writes your own, u undoes   (, o
+    Tour 4/5  Go back with q , open a fresh piece, and start a live search with r   (, o ends the tour)
+    Tour 5/5  Judge: a keeps and goes on; then X shows and writes the training rows   (, o ends the tour)
+    ");
 }

@@ -87,7 +87,8 @@ impl Script {
         };
         let scripted = Scripted::new(opening.permits);
         let author = Author::User("ada".to_owned());
-        let means = Means { back_ends: scripted.back_ends(), author, place, home, state: Some(root.join("state")) };
+        let state = Some(root.join("state"));
+        let means = Means { back_ends: scripted.back_ends(), author, place, home, own: None, state };
         let (stage, messages, wanted) = Stage::new(start, View::new(None), means, (opening.depth, None)).unwrap();
         let mut script = Script { folder, stage, messages, size: opening.size, scripted, wanted };
         script.until(|app| app.library.listing.is_some() || app.library.error.is_some()).await;

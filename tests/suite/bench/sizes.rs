@@ -48,7 +48,7 @@ async fn focus_and_selection_are_told_apart_without_colour() {
     let marked = |buf: &Buffer| (0..40).filter(|y| row(buf, *y).contains("│▸")).collect::<Vec<_>>();
     assert_eq!((marked(&first), marked(&second)), (vec![4], vec![5]), "one row is marked by a sign");
     script.open_session("harbour").await;
-    let titles = |script: &mut Script| script.screen().lines().filter(|line| line.contains("▸ ")).count();
+    let titles = |script: &mut Script| script.screen().lines().filter(|line| line.contains("╭ ▸ ")).count();
     let mut panes = Vec::new();
     for _ in 0..4 {
         script.keys("tab");
