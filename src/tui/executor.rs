@@ -151,7 +151,10 @@ impl Executor {
                 let refused = report.refused.len();
                 let left_out =
                     if refused > 0 { format!("; {refused} refused, see its manifest") } else { String::new() };
-                format!("{} rows in {}{left_out}", report.exported, to.display())
+                {
+                    let rows = if report.exported == 1 { "row" } else { "rows" };
+                    format!("{} {rows} in {}{left_out}", report.exported, to.display())
+                }
             }))
         });
     }
