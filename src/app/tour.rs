@@ -31,7 +31,7 @@ const WORDS: [&[Word]; STEPS] = [
         Key(Command::StepBack),
         Text("or play with"),
         Key(Command::Play),
-        Text(": the reference's perplexity"),
+        Text("- its perplexity falls"),
     ],
     &[
         Text("Candidates:"),
@@ -46,7 +46,7 @@ const WORDS: [&[Word]; STEPS] = [
         Key(Command::Undo),
         Text("undo"),
     ],
-    &[Key(Command::Close), Text("goes back; open a fresh piece, then"), Key(Command::Run), Text("searches live")],
+    &[Key(Command::Close), Text("goes back; open a fresh one, then"), Key(Command::Run), Text("searches live")],
     &[Key(Command::Keep), Text("keeps and goes on;"), Key(Command::Export), Text("shows and writes the training rows")],
 ];
 
