@@ -65,7 +65,7 @@ impl Executor {
     pub fn carry_out(&mut self, effect: Effect) {
         match effect {
             Effect::OpenDesk(id, origin) => self.desks.open(id, origin),
-            Effect::Order(id, order) => self.desks.order(id, order),
+            Effect::Order(id, order) => self.desks.order(id, *order),
             Effect::CloseDesk(id) => self.desks.close(id),
             Effect::List => self.list(),
             Effect::Filter { wanted, rows } => self.answer(move || {
