@@ -26,7 +26,7 @@ pub enum Effect {
     Redraw,
     /// Open a session; news of it come as [`Message::Desk`](super::Message::Desk).
     OpenDesk(DeskId, Origin),
-    Order(DeskId, Order),
+    Order(DeskId, Box<Order>),
     CloseDesk(DeskId),
     /// List the library, or list it again.
     List,

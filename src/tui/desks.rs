@@ -2,7 +2,7 @@
 //! because a session has one writer.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -97,7 +97,7 @@ fn name(origin: &Origin) -> String {
     }
 }
 
-fn of_file(path: &PathBuf) -> String {
+fn of_file(path: &Path) -> String {
     path.display().to_string()
 }
 

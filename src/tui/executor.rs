@@ -65,7 +65,7 @@ impl Executor {
     pub fn carry_out(&mut self, effect: Effect) {
         match effect {
             Effect::OpenDesk(id, origin) => self.desks.open(id, origin),
-            Effect::Order(id, order) => self.desks.order(id, order),
+            Effect::Order(id, order) => self.desks.order(id, *order),
             Effect::CloseDesk(id) => self.desks.close(id),
             Effect::List => self.list(),
             Effect::Filter { wanted, rows } => self.answer(move || {
@@ -151,10 +151,8 @@ impl Executor {
                 let refused = report.refused.len();
                 let left_out =
                     if refused > 0 { format!("; {refused} refused, see its manifest") } else { String::new() };
-                {
-                    let rows = if report.exported == 1 { "row" } else { "rows" };
-                    format!("{} {rows} in {}{left_out}", report.exported, to.display())
-                }
+                let rows = if report.exported == 1 { "row" } else { "rows" };
+                format!("{} {rows} in {}{left_out}", report.exported, to.display())
             }))
         });
     }

@@ -23,6 +23,9 @@ pub fn place(path: &Path) -> Result<Place, String> {
     Ok(Place::Pairs(path.to_owned()))
 }
 
+/// The usable rows of a file of pairs, and the others with the reasons.
+type Pairs = (Vec<ExampleRecord>, Vec<(String, String)>);
+
 /// Lists a place; kept from call to call so that only what changed is read again.
 #[derive(Debug)]
 pub struct Reader {
@@ -33,7 +36,7 @@ pub struct Reader {
     own: Option<PathBuf>,
     library: Option<Library>,
     /// Rows of a file of pairs, read once.
-    pairs: Option<(Vec<ExampleRecord>, Vec<(String, String)>)>,
+    pairs: Option<Pairs>,
     samples: Vec<Row>,
     last: Option<Listing>,
 }
@@ -140,7 +143,7 @@ impl Reader {
     }
 }
 
-fn read_pairs(path: &Path) -> Result<(Vec<ExampleRecord>, Vec<(String, String)>), String> {
+fn read_pairs(path: &Path) -> Result<Pairs, String> {
     let mut examples = Vec::new();
     let mut strangers = Vec::new();
     for row in pairs::read(path, &Fields::default()).map_err(|error| error.to_string())? {

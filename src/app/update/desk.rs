@@ -1,6 +1,6 @@
 //! What desks tell: learned by their benches, told to the person where it matters.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use crate::app::command::Command;
 use crate::app::effect::DeskId;
@@ -146,7 +146,7 @@ impl App {
     }
 
     /// What was a sample or a pair is a file from now on, and known by it.
-    fn copied(&mut self, desk: DeskId, path: &PathBuf) -> Vec<Effect> {
+    fn copied(&mut self, desk: DeskId, path: &Path) -> Vec<Effect> {
         let (old, new) = (self.key_of_desk(desk), path.display().to_string());
         if let Some(bench) = self.benches.get_mut(&desk) {
             bench.key.clone_from(&new);

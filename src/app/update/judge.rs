@@ -9,7 +9,7 @@ use crate::session::{Payload, Verdict};
 impl App {
     /// Gives an order by which a person changes the session on the screen.
     pub(super) fn give(&mut self, order: Order) -> Vec<Effect> {
-        self.front.map(|desk| Effect::Order(desk, order)).into_iter().collect()
+        self.front.map(|desk| Effect::Order(desk, Box::new(order))).into_iter().collect()
     }
 
     fn record(&mut self, payload: Option<Payload>) -> Vec<Effect> {
@@ -55,7 +55,7 @@ impl App {
         let mut effects = self.give(order);
         match self.library.next_undecided(&key).cloned() {
             Some(next) => effects.extend(self.open_row(&next)),
-            None => effects.extend(self.to_library()),
+            None => effects.extend(self.close_session()),
         }
         effects
     }
@@ -63,7 +63,7 @@ impl App {
     fn say_of_row(&mut self, order: Order) -> Vec<Effect> {
         let Some(row) = self.library.selected().cloned() else { return Vec::new() };
         let (desk, mut effects) = self.errand(&row);
-        effects.push(Effect::Order(desk, order));
+        effects.push(Effect::Order(desk, Box::new(order)));
         effects.extend(self.end_errand(desk));
         self.library.step(1);
         effects
@@ -131,18 +131,18 @@ impl App {
     fn order_at(&mut self, key: &str, order: Order) -> Vec<Effect> {
         let on_screen: Option<DeskId> = self.front.filter(|_| self.bench().is_some_and(|bench| bench.key == key));
         if let Some(desk) = on_screen {
-            return vec![Effect::Order(desk, order)];
+            return vec![Effect::Order(desk, Box::new(order))];
         }
         let Some(row) = self.library.row(key).cloned() else {
             return self.warn(format!("{key} is no longer in the library"));
         };
         if self.front.is_some() {
             let mut effects = self.open_row(&row);
-            effects.extend(self.front.map(|desk| Effect::Order(desk, order)));
+            effects.extend(self.front.map(|desk| Effect::Order(desk, Box::new(order))));
             return effects;
         }
         let (desk, mut effects) = self.errand(&row);
-        effects.push(Effect::Order(desk, order));
+        effects.push(Effect::Order(desk, Box::new(order)));
         effects.extend(self.end_errand(desk));
         self.library.select(key);
         effects.push(Effect::List);

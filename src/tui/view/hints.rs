@@ -176,7 +176,7 @@ pub fn tour(buf: &mut Buffer, area: Rect, app: &App, theme: &Theme) {
         }
     }
     if let Some(end) = key_of(Command::Tour) {
-        parts.push((format!("   ({end} ends the tour)"), dim));
+        parts.push((format!("  ({end} ends it)"), dim));
     }
     paint::parts(buf, (area.x, area.y), area.width, parts.iter().map(|(text, style)| (text.as_str(), *style)));
 }

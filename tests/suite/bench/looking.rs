@@ -14,11 +14,11 @@ async fn a_session_opens_from_the_library_at_its_end_and_is_stepped_through() {
     assert!(script.shows("reading…"));
     script.settled().await;
     insta::assert_snapshot!("bench", script.screen());
-    insta::assert_snapshot!(script.status(), @"harbour · letter · en  1 of 4  step 8/8 · seg 1  ppl 5.3 · scripted · 78 tokens · nll                                                   ended: steps");
+    insta::assert_snapshot!(script.status(), @"harbour  ppl 5.3  step 8/8 · seg 1  by scripted, nll, 78 tokens  letter, en  1 of 4                                                     ended: steps");
     script.keys("0");
-    insta::assert_snapshot!(script.status(), @"harbour · letter · en  1 of 4  draft · seg 1  ppl 8.9 · scripted · 78 tokens · nll                                                      ended: steps");
+    insta::assert_snapshot!(script.status(), @"harbour  ppl 8.9  draft · seg 1  by scripted, nll, 78 tokens  letter, en  1 of 4                                                        ended: steps");
     script.keys("l l");
-    insta::assert_snapshot!(script.status(), @"harbour · letter · en  1 of 4  step 2/8 · seg 3  ppl 6.9 · scripted · 78 tokens · nll                                                   ended: steps");
+    insta::assert_snapshot!(script.status(), @"harbour  ppl 6.9  step 2/8 · seg 3  by scripted, nll, 78 tokens  letter, en  1 of 4                                                     ended: steps");
     script.keys("left");
     assert!(script.status().contains("step 1/8"));
     script.keys("h h h h");
@@ -68,15 +68,15 @@ async fn one_pane_can_have_the_screen() {
     let mut script = Script::at(120, 40).await;
     script.open_session("harbour").await;
     let title = |script: &mut Script| script.screen().lines().nth(1).unwrap_or_default().trim().to_owned();
-    insta::assert_snapshot!(title(&mut script), @"╭ Reference ┊ Query ──────────────────────────────────╮╭ ▸ Trajectory · v33 · 4 segments ──────────────────────────────╮");
+    insta::assert_snapshot!(title(&mut script), @"╭ Query ┊ [Reference] ────────────────────────────────╮╭ ▸ Trajectory · v33 · 4 segments ──────────────────────────────╮");
     script.keys("tab tab");
-    insta::assert_snapshot!(title(&mut script), @"╭ ▸ Query ┊ Reference ────────────────────────────────╮╭ Trajectory · v33 · 4 segments ────────────────────────────────╮");
+    insta::assert_snapshot!(title(&mut script), @"╭ ▸ [Query] ┊ Reference ──────────────────────────────╮╭ Trajectory · v33 · 4 segments ────────────────────────────────╮");
     script.keys("z");
     insta::assert_snapshot!(title(&mut script), @"╭ ▸ Query ─────────────────────────────────────────────────────────────────────────────────────────────────────────────╮");
     script.keys("shift-tab");
     insta::assert_snapshot!(title(&mut script), @"╭ ▸ Perplexity ────────────────────────────────────────────────────── step 8: 5.3 (−0.4) · best 5.3 · copied 2w 2.6 % ─╮");
     script.keys("z tab tab");
-    insta::assert_snapshot!(title(&mut script), @"╭ ▸ Reference ┊ Query ────────────────────────────────╮╭ Trajectory · v33 · 4 segments ────────────────────────────────╮");
+    insta::assert_snapshot!(title(&mut script), @"╭ ▸ Query ┊ [Reference] ──────────────────────────────╮╭ Trajectory · v33 · 4 segments ────────────────────────────────╮");
     script.keys("z");
     assert!(!script.shows("Trajectory"));
     script.keys("q");
@@ -296,10 +296,10 @@ async fn the_tour_goes_on_by_doing_and_covers_nothing() {
     script.keys(", o");
     assert!(!script.shows("Tour 1/5"));
     insta::assert_snapshot!(told.join("\n"), @"
-    Tour 1/5  Choose the letter with ↑ ↓ and open it with - a search that was recorded   (, o ends the tour)
-    Tour 2/5  Step through it with → ← or let it play with space - the line is the perplexity of the reference   (, o ends
-    Tour 3/5  Segments unfold their candidates: J walks them, y takes one, n refuses it, e writes your own, u undoes   (, o
-    Tour 4/5  Go back with q , open a fresh piece, and start a live search with r   (, o ends the tour)
-    Tour 5/5  Judge: a keeps and goes on; then X shows and writes the training rows   (, o ends the tour)
+    Tour 1/5  Choose the letter with ↑ ↓ and open it with enter  (, o ends it)
+    Tour 2/5  Step with → ← or play with space - its perplexity falls  (, o ends it)
+    Tour 3/5  Candidates: J next, y take, n refuse, e your own, u undo  (, o ends it)
+    Tour 4/5  q goes back; open a fresh one, then r searches live  (, o ends it)
+    Tour 5/5  a keeps and goes on; X shows and writes the training rows  (, o ends it)
     ");
 }

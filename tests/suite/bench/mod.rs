@@ -9,6 +9,8 @@ mod editing;
 mod exporting;
 mod finding;
 mod judging;
+mod laws;
 mod looking;
+mod readme;
 mod searching;
 mod sizes;
