@@ -23,6 +23,10 @@ impl App {
             _ => Vec::new(),
         };
         let now = self.now;
+        // A desk that closed out of sight has nothing left to show.
+        if news == News::Closed && self.front != Some(desk) {
+            self.benches.remove(&desk);
+        }
         if let Some(bench) = self.benches.get_mut(&desk) {
             let searching = bench.is_searching();
             bench.learn(news, now);
