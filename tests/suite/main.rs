@@ -10,4 +10,5 @@ mod killed;
 mod model;
 mod proposers;
 mod recorded;
+mod samples;
 mod session;

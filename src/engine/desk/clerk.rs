@@ -17,7 +17,7 @@ use super::{Activity, News, Order, Origin, hand};
 use crate::engine::run::{self, Course, OUT_OF_TIME};
 use crate::engine::{BackEnds, RunError, Setup};
 use crate::reer::search::{ScoreOf, StopReason};
-use crate::session::{Author, Payload, Session, SessionError};
+use crate::session::{Author, Clock, Payload, Session, SessionError};
 
 /// How often a file that others may write is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -52,9 +52,9 @@ enum Turn {
 
 impl Clerk {
     /// Opens the session and tells of it.
-    pub fn new(origin: Origin, back_ends: Arc<BackEnds>, author: Author, news: Teller) -> Clerk {
+    pub fn new(origin: Origin, back_ends: Arc<BackEnds>, author: Author, news: Teller, clock: Arc<dyn Clock>) -> Clerk {
         Clerk {
-            book: Book::open(origin, news.clone()),
+            book: Book::open(origin, news.clone(), clock),
             back_ends,
             author,
             news,
