@@ -152,7 +152,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_key_reads_back(at in 0..NAMES.len(), c in prop::char::any(), f in 1u8..=24, kind in 0..3, ctrl: bool, alt: bool) {
+        fn every_key_reads_back(at in 0..NAMES.len(), c in prop::char::any(), f in 1u8..=24, kind in 0usize..3, ctrl: bool, alt: bool) {
             prop_assume!(!c.is_control());
             let code = [NAMES[at].1, Code::Char(c), Code::F(f)][kind];
             let key = Key { code, ctrl, alt, shift: false };

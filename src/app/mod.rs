@@ -1,5 +1,187 @@
-//! The workbench without a screen: commands and their registry, keys, the state of the screens, and `update`, which
+//! The workbench without a screen: commands and their registry, keys, the state of the screens, and [`update`], which
 //! takes a message and returns what it wants done. Knows neither tokio nor ratatui.
 
+pub mod bench;
+pub mod command;
+pub mod effect;
+pub mod input;
+pub mod keymap;
 pub mod keys;
+pub mod library;
+pub mod line;
+pub mod memory;
+pub mod message;
+pub mod notice;
+pub mod overlay;
 pub mod text_edit;
+pub mod tour;
+mod update;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use self::bench::Bench;
+use self::command::{Command, Context};
+use self::effect::DeskId;
+use self::keymap::Keymap;
+use self::keys::Key;
+use self::library::Library;
+use self::memory::Memory;
+use self::notice::Notice;
+use self::overlay::Overlay;
+use crate::engine::Setup;
+
+pub use effect::Effect;
+pub use message::{At, Message};
+
+/// What the workbench starts with.
+#[derive(Debug, Clone)]
+pub struct Start {
+    pub memory: Memory,
+    pub keymap: Keymap,
+    /// The settings' back ends and knobs.
+    pub defaults: Setup,
+    /// Folder of the user's own sessions: samples and new pairs go there.
+    pub home: PathBuf,
+    /// Names of the themes to choose from.
+    pub themes: Vec<String>,
+    /// Something went wrong that a person should know at once.
+    pub notice: Option<String>,
+    /// A session to open as soon as the library is listed, whatever was open last.
+    pub open_first: bool,
+}
+
+/// Everything the screen shows.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// Time since the program started, as of the last message.
+    pub now: Duration,
+    pub memory: Memory,
+    pub keymap: Keymap,
+    pub library: Library,
+    /// Sessions that are open; more than one only while searches run out of sight.
+    pub benches: BTreeMap<DeskId, Bench>,
+    /// The one on the screen; the library when there is none.
+    pub front: Option<DeskId>,
+    /// From the lowest to the one that has the keys.
+    pub overlays: Vec<Overlay>,
+    /// Keys pressed so far of a sequence.
+    pub pending: Vec<Key>,
+    /// The keys that may follow are shown.
+    pub which_key: bool,
+    pub notice: Option<Notice>,
+    pub themes: Vec<String>,
+    /// Rows that the list on the screen shows, as last drawn.
+    pub page: usize,
+    pub legend: bool,
+    defaults: Setup,
+    home: PathBuf,
+    /// Desks of no bench that still have something to write: key and title of their sessions.
+    errands: BTreeMap<DeskId, (String, String)>,
+    /// Keys of the sessions in which a person did something that can be undone, in this run, the last one last.
+    done: Vec<String>,
+    /// The same for what was undone.
+    undone: Vec<String>,
+    last_command: Option<Command>,
+    next_desk: u32,
+    ticking: BTreeSet<effect::Tick>,
+    speed: usize,
+    open_first: bool,
+    quitting: bool,
+}
+
+impl App {
+    pub fn new(start: Start) -> (App, Vec<Effect>) {
+        let memory = start.memory;
+        let library = Library::new(memory.queue, memory.column, memory.descending);
+        let mut app = App {
+            now: Duration::ZERO,
+            memory,
+            keymap: start.keymap,
+            library,
+            benches: BTreeMap::new(),
+            front: None,
+            overlays: Vec::new(),
+            pending: Vec::new(),
+            which_key: false,
+            notice: None,
+            themes: start.themes,
+            page: 10,
+            legend: false,
+            defaults: start.defaults,
+            home: start.home,
+            errands: BTreeMap::new(),
+            done: Vec::new(),
+            undone: Vec::new(),
+            last_command: None,
+            next_desk: 1,
+            ticking: BTreeSet::new(),
+            speed: 2,
+            open_first: start.open_first,
+            quitting: false,
+        };
+        let mut effects = vec![Effect::List];
+        if let Some(text) = start.notice {
+            effects.extend(app.warn(text));
+        }
+        if app.memory.mouse {
+            effects.push(Effect::Mouse(true));
+        }
+        (app, effects)
+    }
+
+    /// The bench on the screen.
+    pub fn bench(&self) -> Option<&Bench> {
+        self.benches.get(&self.front?)
+    }
+
+    fn bench_mut(&mut self) -> Option<&mut Bench> {
+        self.benches.get_mut(&self.front?)
+    }
+
+    /// Where keys are looked up now, the innermost first.
+    pub fn contexts(&self) -> Vec<Context> {
+        if let Some(overlay) = self.overlays.last() {
+            return vec![overlay.context()];
+        }
+        match self.bench() {
+            Some(bench) if bench.find.is_some() => vec![Context::Finding, Context::Bench, Context::Anywhere],
+            Some(_) => vec![Context::Bench, Context::Anywhere],
+            None => vec![Context::Library, Context::Anywhere],
+        }
+    }
+
+    /// The contexts of the screen under the overlays.
+    pub fn screen_contexts(&self) -> Vec<Context> {
+        match self.bench() {
+            Some(_) => vec![Context::Bench, Context::Anywhere],
+            None => vec![Context::Library, Context::Anywhere],
+        }
+    }
+
+    /// The first key of a command where the keys are now, for hints.
+    pub fn key_of(&self, command: Command) -> Option<String> {
+        self.keymap.keys_of(&self.contexts(), command).into_iter().next()
+    }
+
+    /// Name of the theme that is drawn with.
+    pub fn theme(&self) -> &str {
+        match self.overlays.last() {
+            Some(Overlay::List(picker)) if picker.picking == overlay::Picking::Theme => {
+                picker.selected().map_or("terminal", |item| item.label.as_str())
+            }
+            _ => self.memory.theme.as_deref().unwrap_or("terminal"),
+        }
+    }
+
+    /// Searches that run, those out of sight too.
+    pub fn searching(&self) -> usize {
+        self.benches.values().filter(|bench| bench.is_searching()).count()
+    }
+
+    /// Times as fast as it happened, for playing.
+    pub fn speed(&self) -> f64 {
+        bench::SPEEDS[self.speed.min(bench::SPEEDS.len() - 1)]
+    }
+}

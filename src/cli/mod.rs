@@ -16,9 +16,10 @@ pub mod search;
 mod stats;
 mod table;
 mod usage;
-mod welcome;
+mod workbench;
 
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -27,18 +28,38 @@ pub use outcome::{Fault, Outcome};
 pub use output::{Output, note};
 
 const ABOUT: &str = "\
-Find the thinking behind a good text.
+A workbench for finding the thinking behind a good text.
 
 Given a query and a known-good reference, a search drafts the thinking that could have led from one to the other and \
 rewrites it segment by segment, keeping what lowers the perplexity of the reference (REER, arXiv 2509.06160).
 
-Everything works offline with the built-in rule-based baseline `cues` and the built-in small model `bundled`; any GGUF \
-model of the llama, qwen2 and qwen3 architectures takes their place.";
+Without a command, the workbench opens: on your library with its samples, or on PATH. Everything works offline with \
+the built-in rule-based baseline `cues` and the built-in small model `bundled`; any GGUF model of the llama, qwen2 and \
+qwen3 architectures takes their place.";
+
+const EXAMPLES: &str = "\
+Examples:
+  retrace                                    the workbench on your library, the samples in it
+  retrace pairs.jsonl                        the workbench on the rows of a file of pairs
+  retrace search pairs.jsonl --into out      search the thinking behind every pair of a file, without a screen
+  retrace out                                see what came of it, judge, correct, keep
+  retrace export out --to rows --format messages
+                                             training rows from the kept sessions in out/";
 
 /// Find the thinking behind a good text
 #[derive(Debug, Parser)]
-#[command(name = "retrace", version, long_about = ABOUT, after_help = welcome::EXAMPLES, max_term_width = 100)]
+#[command(
+    name = "retrace",
+    version,
+    long_about = ABOUT,
+    after_help = EXAMPLES,
+    max_term_width = 100,
+    args_conflicts_with_subcommands = true
+)]
 pub struct Cli {
+    /// What to open the workbench on: a folder of sessions, one session, or a file of pairs [default: your library]
+    path: Option<PathBuf>,
+
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -64,7 +85,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let mut output = Output::stdout();
     let done = match &cli.command {
-        None => welcome::run(&mut output),
+        None => open(cli.path.as_deref()),
         Some(Command::Search(args)) => search::run(args, &mut output),
         Some(Command::Score(args)) => score::run(args, &mut output),
         Some(Command::Replay(args)) => replay::run(args, &mut output),
@@ -80,5 +101,24 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             note(format_args!("retrace: {line}"));
             Fault::code()
         }
+    }
+}
+
+/// Opens the workbench; a word that is no path may be a command that was mistyped.
+fn open(path: Option<&Path>) -> Result<Outcome, Fault> {
+    match path.filter(|path| !path.exists()) {
+        Some(path) => Err(Fault::at(path, format!("there is no such file or folder{}", near(path)))),
+        None => workbench::run(path),
+    }
+}
+
+fn near(path: &Path) -> String {
+    let word = path.to_string_lossy();
+    let commands = <Cli as clap::CommandFactory>::command();
+    let names = commands.get_subcommands().map(|command| command.get_name().to_owned());
+    let likest = names.map(|name| (strsim::jaro_winkler(&name, &word), name)).max_by(|a, b| a.0.total_cmp(&b.0));
+    match likest {
+        Some((likeness, name)) if likeness > 0.8 => format!("; did you mean `retrace {name}`?"),
+        _ => "; `retrace --help` lists the commands".to_owned(),
     }
 }

@@ -4,6 +4,7 @@
 //! 12 characters count as 8 words.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -81,6 +82,36 @@ impl LeakProbe {
         }
     }
 
+    /// The stretches that z shares with y, as byte ranges of y and of z: every run that no longer one contains and that
+    /// weighs as much as 8 words, and the longest run of all. What stands in x is left out.
+    pub fn runs(&self, z: &str) -> Vec<(Range<usize>, Range<usize>)> {
+        let z = words(z);
+        let mut positions: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (at, word) in self.y.iter().enumerate() {
+            positions.entry(&word.folded).or_default().push(at);
+        }
+        // As in `longest_run`: weight and length of the runs that end at a position of y and at the last word of z.
+        let mut previous: HashMap<usize, (u32, usize)> = HashMap::new();
+        let mut found: Vec<(u32, Range<usize>, usize)> = Vec::new();
+        for end in 0..=z.len() {
+            let mut current = HashMap::new();
+            let word = z.get(end);
+            for &at in word.and_then(|word| positions.get(word.folded.as_str())).into_iter().flatten() {
+                let before = at.checked_sub(1).and_then(|p| previous.get(&p)).copied().unwrap_or((0, 0));
+                current.insert(at, (before.0 + weight(&self.y[at]), before.1 + 1));
+            }
+            let ended = previous.iter().filter(|(at, _)| !current.contains_key(&(*at + 1)));
+            found.extend(ended.map(|(at, (weight, len))| (*weight, at + 1 - len..at + 1, end - len)));
+            previous = current;
+        }
+        found.retain(|(_, run, _)| !self.in_query(run.start, run.end));
+        let longest = found.iter().map(|(weight, ..)| *weight).max().unwrap_or(0);
+        found.retain(|(weight, ..)| *weight >= GRAM || *weight == longest);
+        found.sort_by_key(|(_, run, in_z)| (run.start, *in_z));
+        let span = |words: &[Word]| words.first().zip(words.last()).map_or(0..0, |(a, b)| a.span.start..b.span.end);
+        found.into_iter().map(|(_, run, in_z)| (span(&self.y[run.clone()]), span(&z[in_z..in_z + run.len()]))).collect()
+    }
+
     /// Weight of the longest common run of y and z that does not stand in x; a run as long as a gram that x
     /// contains whole is not counted.
     fn longest_run(&self, z: &[Word]) -> u32 {
@@ -150,7 +181,30 @@ mod tests {
         assert_eq!(probe.leak(&twelve.chars().take(11).collect::<String>()).ngram, 0.0);
     }
 
+    #[test]
+    fn runs_are_where_they_were_copied() {
+        let z = "First, the lamp has been kind to me this winter. I clean. Then: every night and think of the window.";
+        let probe = LeakProbe::new("", Y);
+        let runs: Vec<(&str, &str)> = probe.runs(z).into_iter().map(|(y, z_at)| (&Y[y], &z[z_at])).collect();
+        assert_eq!(
+            runs,
+            [(
+                "The lamp has been kind to me this winter. I clean",
+                "the lamp has been kind to me this winter. I clean"
+            )]
+        );
+        assert_eq!(probe.runs("of the window").len(), 1, "the longest run is told even when it is short");
+        assert_eq!(LeakProbe::new(Y, Y).runs(z), []);
+    }
+
     proptest! {
+        #[test]
+        fn the_longest_run_is_the_one_that_is_measured(y in "[a-c ]{0,80}", z in "[a-c ]{0,80}") {
+            let probe = LeakProbe::new("", &y);
+            let longest = probe.runs(&z).iter().map(|(in_y, _)| words(&y[in_y.clone()]).len()).max().unwrap_or(0);
+            prop_assert_eq!(longest as u32, probe.leak(&z).span_words);
+        }
+
         #[test]
         fn leak_stays_in_range_and_grows_with_more_text(a in "[a-e ]{0,60}", y in "[a-e ]{0,60}", z in "[a-e ]{0,60}") {
             let probe = LeakProbe::new("", &y);

@@ -32,6 +32,17 @@ pub use scan::{Damage, Health, Torn};
 pub use state::{Action, Annotations, Ledger, OtherScore, Setting, Spent, State};
 pub use summary::{Status, Summary};
 
+/// Whether a file begins as a session does, as opposed to a file of pairs.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn is_session(path: &std::path::Path) -> std::io::Result<bool> {
+    use std::io::BufRead;
+    let mut first = Vec::new();
+    std::io::BufReader::new(std::fs::File::open(path)?).read_until(b'\n', &mut first)?;
+    Ok(line::is_opening(first.trim_ascii_end()))
+}
+
 /// Sixteen hex digits that name `bytes`: the beginning of their BLAKE3.
 fn hash16(bytes: &[u8]) -> String {
     blake3::hash(bytes).to_hex()[..16].to_owned()

@@ -47,6 +47,21 @@ impl ExampleRecord {
         super::hash16(format!("{query}\0{reference}").as_bytes())
     }
 
+    /// A pair that a person wrote or pasted; its id is made from the hash.
+    pub fn written(query: &str, reference: &str) -> ExampleRecord {
+        let hash = ExampleRecord::pair_hash(query, reference);
+        ExampleRecord {
+            id: format!("pasted-{}", &hash[..8]),
+            query: query.to_owned(),
+            reference: reference.to_owned(),
+            language: Language::of(query),
+            category: None,
+            hash,
+            source: None,
+            meta: Map::new(),
+        }
+    }
+
     /// The pair as the search and the back ends know it.
     pub fn to_example(&self) -> Example {
         Example {

@@ -1,5 +1,17 @@
 //! The terminal: a guard for every mode it is put in, the event loop, layout, panes, overlays, widgets, themes.
 
+mod executor;
+mod listing;
+mod outside;
+mod remembered;
+mod stage;
 pub mod terminal;
 pub mod theme;
+pub mod view;
 pub mod widgets;
+mod workbench;
+
+pub use executor::Means;
+pub use listing::place;
+pub use stage::Stage;
+pub use workbench::{Opening, WorkbenchError, run};

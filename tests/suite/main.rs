@@ -9,6 +9,7 @@ mod gguf;
 mod killed;
 mod model;
 mod proposers;
+mod pty;
 mod recorded;
 mod samples;
 mod session;

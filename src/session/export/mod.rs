@@ -4,6 +4,7 @@
 
 mod folder;
 mod manifest;
+mod preview;
 mod refuse;
 mod row;
 
@@ -15,6 +16,7 @@ use time::OffsetDateTime;
 
 use self::folder::{Shapes, WrittenFile};
 use self::manifest::{Journal, Manifest};
+pub use self::preview::preview;
 use self::row::Row;
 use super::library::Library;
 use super::{SessionError, Verdict, read};

@@ -78,6 +78,11 @@ pub struct State {
 }
 
 impl State {
+    /// A pair that nothing has happened to yet.
+    pub fn fresh(example: ExampleRecord) -> State {
+        State { id: example.id.clone(), example: Some(example), ..State::default() }
+    }
+
     /// Learns one event.
     pub fn apply(&mut self, event: &Event) {
         self.last_seq = event.seq;

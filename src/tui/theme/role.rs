@@ -90,4 +90,6 @@ roles! {
     Emphasis = "emphasis";
     Strong = "strong";
     Link = "link";
+    /// The selected segment's text: told from the others, and quiet enough for many lines.
+    Current = "current";
 }

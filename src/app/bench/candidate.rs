@@ -1,0 +1,167 @@
+//! The candidates of a segment: what was proposed for it, what the search made of each, what a person did.
+
+use crate::reer::search::{Decision, NodeId, Reason, Refusal, Search, Version, Why};
+use crate::reer::{Leak, SegmentId};
+use crate::session::State;
+
+/// What the search made of a candidate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It is not scored yet.
+    Scoring,
+    /// It has a score and no decision: its step is open, or a person asked for it.
+    Open,
+    Chosen,
+    /// Not taken, for this reason.
+    Passed(Reason),
+    /// The generator's answer could not be used.
+    Unusable(Refusal),
+    /// It could not be scored.
+    Failed,
+}
+
+/// What a person did with a candidate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ByHand {
+    Taken,
+    Refused,
+}
+
+/// One candidate, ready to be shown and judged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Candidate {
+    pub node: NodeId,
+    /// The version it would replace a segment of.
+    pub parent: NodeId,
+    /// The step it belongs to; none for what a person asked for.
+    pub step: Option<u32>,
+    /// The segment before, and the candidate's text.
+    pub old: String,
+    pub new: String,
+    pub fate: Fate,
+    /// Its score minus its parent's, nats per token of the objective.
+    pub delta: Option<f64>,
+    pub leak: Option<Leak>,
+    /// Its longest copied run minus its parent's, in words.
+    pub leak_delta: Option<i64>,
+    /// Its length minus the segment's, in characters.
+    pub length_delta: i64,
+    pub analysis: Option<String>,
+    /// Why it could not be scored.
+    pub error: Option<String>,
+    pub by_hand: Option<ByHand>,
+}
+
+/// The candidates of `segment` as they stood when `node` was current: those of the last step up to `step` that
+/// visited it on the way to `node`, and what a person asked for there.
+pub fn candidates(state: &State, node: NodeId, segment: SegmentId, step: Option<u32>) -> Vec<Candidate> {
+    let Some(search) = &state.search else { return Vec::new() };
+    let lineage = search.tree().lineage(node);
+    let near = |version: &Version| {
+        version.node.why == Why::Candidate
+            && version.node.segment == Some(segment)
+            && version.node.parent.is_some_and(|parent| lineage.contains(&parent))
+    };
+    let visited = |version: &Version| version.node.step.filter(|of| step.is_none_or(|step| *of <= step));
+    let all: Vec<&Version> = search.tree().iter().map(|(_, version)| version).filter(|v| near(v)).collect();
+    let last = all.iter().filter_map(|version| visited(version)).max();
+    // Candidates asked for by hand belong to the text that stands now, those of a step to that step.
+    let text = search.tree().trajectory(node).and_then(|z| Some(&z.segments[z.position(segment)?].text));
+    let asked = |version: &Version| version.node.step.is_none() && old_text(search, version) == text;
+    let shown = all.into_iter().filter(|v| asked(v) || (v.node.step.is_some() && v.node.step == last));
+    let mut found: Vec<Candidate> = shown.filter_map(|version| candidate(state, search, version)).collect();
+    found.sort_by_key(|candidate| (candidate.step.is_none(), candidate.node));
+    found
+}
+
+fn old_text<'a>(search: &'a Search, version: &Version) -> Option<&'a String> {
+    let z = search.tree().trajectory(version.node.parent?)?;
+    Some(&z.segments[z.position(version.node.segment?)?].text)
+}
+
+fn candidate(state: &State, search: &Search, version: &Version) -> Option<Candidate> {
+    let parent = version.node.parent?;
+    let old = old_text(search, version)?.clone();
+    let new = version.node.text.clone().unwrap_or_default();
+    let decision = version.node.step.and_then(|step| search.decisions().get(step as usize - 1));
+    let leak_before = search.tree().get(parent).and_then(|v| v.leak);
+    let scores = search.score(version.node.id).zip(search.score(parent));
+    Some(Candidate {
+        node: version.node.id,
+        parent,
+        step: version.node.step,
+        fate: fate(version, decision),
+        delta: scores.map(|(score, before)| score - before),
+        leak: version.leak,
+        leak_delta: version.leak.zip(leak_before).map(|(a, b)| i64::from(a.span_words) - i64::from(b.span_words)),
+        length_delta: new.chars().count() as i64 - old.chars().count() as i64,
+        analysis: version.node.analysis.clone(),
+        error: version.error.clone(),
+        by_hand: by_hand(state, version.node.id),
+        old,
+        new,
+    })
+}
+
+fn fate(version: &Version, decision: Option<&Decision>) -> Fate {
+    let reason = decision.and_then(|d| d.others.iter().find(|other| other.node == version.node.id)).map(|o| o.reason);
+    match (version.node.refused, reason) {
+        (Some(refusal), _) => Fate::Unusable(refusal),
+        (None, _) if decision.is_some_and(|d| d.chosen == Some(version.node.id)) => Fate::Chosen,
+        (None, Some(reason)) => Fate::Passed(reason),
+        (None, None) if version.error.is_some() => Fate::Failed,
+        (None, None) if version.too_long => Fate::Passed(Reason::Context),
+        (None, None) if version.measures.is_none() => Fate::Scoring,
+        (None, None) => Fate::Open,
+    }
+}
+
+/// The last thing a person said of a candidate.
+fn by_hand(state: &State, node: NodeId) -> Option<ByHand> {
+    let said = state.annotations.overrides().filter_map(|choice| {
+        if choice.value.refused == Some(node) {
+            return Some(ByHand::Refused);
+        }
+        (choice.value.node == node).then_some(ByHand::Taken)
+    });
+    said.last()
+}
+
+impl Candidate {
+    /// True when the person and the search differ on it.
+    pub fn is_disputed(&self) -> bool {
+        match (self.by_hand, self.fate) {
+            (Some(ByHand::Taken), fate) => fate != Fate::Chosen,
+            (Some(ByHand::Refused), fate) => fate == Fate::Chosen,
+            (None, _) => false,
+        }
+    }
+}
+
+/// Why a candidate was not taken, in words.
+pub fn reason_in_words(reason: Reason) -> &'static str {
+    match reason {
+        Reason::NotLower => "not lower",
+        Reason::WithinMinDelta => "lower by too little",
+        Reason::Outrun => "another was lower",
+        Reason::LeakSpan => "copies too long a run",
+        Reason::LeakNgram => "copies too much",
+        Reason::Length => "too long",
+        Reason::Repetition => "repeats itself",
+        Reason::Context => "does not fit the context",
+        Reason::Unusable => "unusable",
+        Reason::Beam => "kept beside, in the beam",
+        Reason::Overtaken => "overtaken by a person",
+    }
+}
+
+/// Why an answer could not be used, in words.
+pub fn refusal_in_words(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::Missing => "no rewrite in the answer",
+        Refusal::Empty => "blank",
+        Refusal::Truncated => "cut off",
+        Refusal::Tag => "contains a tag",
+        Refusal::Same => "the same text",
+    }
+}

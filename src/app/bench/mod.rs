@@ -1,0 +1,236 @@
+//! One session on the bench: what is known of it, where the cursor is, what is selected, what runs.
+//!
+//! Everything shown is a function of the session's state and of the few choices here.
+
+mod candidate;
+mod edit;
+mod find;
+mod moment;
+mod news;
+mod segments;
+mod stream;
+mod tint;
+mod travel;
+mod verdict;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub use candidate::{ByHand, Candidate, Fate, reason_in_words, refusal_in_words};
+pub use edit::Writing;
+pub use find::{Find, Match};
+pub use moment::{Happened, Moment, Shown, Timeline};
+pub use segments::SegmentRow;
+pub use stream::Streams;
+pub use tint::{Compared, Tint};
+pub use travel::{Play, SPEEDS};
+pub use verdict::verdict;
+
+use super::effect::DeskId;
+use crate::engine::desk::{Activity, Origin};
+use crate::reer::SegmentId;
+use crate::reer::search::{NodeId, ScoreOf, Search};
+use crate::session::{Health, State};
+
+/// A pane of the bench.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pane {
+    Query,
+    Reference,
+    Trajectory,
+    Chart,
+}
+
+impl Pane {
+    pub const ALL: [Pane; 4] = [Pane::Query, Pane::Reference, Pane::Trajectory, Pane::Chart];
+
+    /// The pane after this one, or before it.
+    pub fn turned(self, forward: bool) -> Pane {
+        let at = Pane::ALL.iter().position(|pane| *pane == self).unwrap_or(0);
+        Pane::ALL[(at + if forward { 1 } else { Pane::ALL.len() - 1 }) % Pane::ALL.len()]
+    }
+}
+
+/// A session that is open.
+#[derive(Debug, Clone)]
+pub struct Bench {
+    pub desk: DeskId,
+    /// What it was opened from.
+    pub origin: Origin,
+    /// Its name in the library: see [`Source::key`](super::library::Source::key).
+    pub key: String,
+    /// Where it is; none for a sample or a pair nobody acted on.
+    pub path: Option<PathBuf>,
+    /// The file was not read yet.
+    pub loading: bool,
+    pub state: State,
+    pub health: Health,
+    /// Why actions cannot be recorded.
+    pub read_only: Option<String>,
+    pub timeline: Timeline,
+    /// Index of the moment that is shown; the end of the timeline when it is followed.
+    cursor: usize,
+    /// The cursor goes along with the search.
+    pub follow: bool,
+    segment: Option<SegmentId>,
+    /// Which candidate of the segment is selected; none by the person: the one that matters most.
+    candidate: Option<usize>,
+    pub focus: Pane,
+    pub zoom: bool,
+    /// All segments are shown whole.
+    pub unfolded: bool,
+    pub tint: Tint,
+    /// Copied runs are marked.
+    pub leaks: bool,
+    /// Index of the moment that is held for comparison.
+    pub held: Option<usize>,
+    /// Log-probabilities that were computed and not recorded.
+    measured: BTreeMap<ScoreOf, Vec<f64>>,
+    /// Scores that were asked for.
+    asked: BTreeSet<ScoreOf>,
+    pub streams: Streams,
+    pub activity: Activity,
+    /// When the search began to run, by the program's clock.
+    pub since: Option<Duration>,
+    pub find: Option<Find>,
+    pub play: Option<Play>,
+    /// The last thing that could not be done.
+    pub refused: Option<String>,
+    /// A place to go to once the session is read.
+    pub(super) returning: Option<super::memory::Place>,
+}
+
+impl Bench {
+    pub fn new(desk: DeskId, origin: Origin, key: String) -> Bench {
+        Bench {
+            desk,
+            origin,
+            key,
+            path: None,
+            loading: true,
+            state: State::default(),
+            health: Health::default(),
+            read_only: None,
+            timeline: Timeline::default(),
+            cursor: 0,
+            follow: true,
+            segment: None,
+            candidate: None,
+            focus: Pane::Trajectory,
+            zoom: false,
+            unfolded: false,
+            tint: Tint::Off,
+            leaks: true,
+            held: None,
+            measured: BTreeMap::new(),
+            asked: BTreeSet::new(),
+            streams: Streams::default(),
+            activity: Activity::default(),
+            since: None,
+            find: None,
+            play: None,
+            refused: None,
+            returning: None,
+        }
+    }
+
+    pub fn search(&self) -> Option<&Search> {
+        self.state.search.as_ref()
+    }
+
+    /// Index of the moment under the cursor.
+    pub fn cursor(&self) -> usize {
+        self.cursor
+    }
+
+    /// The moment under the cursor.
+    pub fn moment(&self) -> Option<&Moment> {
+        self.timeline.get(self.cursor)
+    }
+
+    /// The version under the cursor.
+    pub fn node(&self) -> Option<NodeId> {
+        self.moment().map(|moment| moment.node)
+    }
+
+    /// The version that others are compared with: the held one, else the one marked last.
+    pub fn compared_node(&self) -> Option<NodeId> {
+        let held = self.held.and_then(|index| self.timeline.get(index)).map(|moment| moment.node);
+        held.or_else(|| {
+            let marks = self.state.annotations.marks();
+            self.timeline.moments().iter().rev().map(|moment| moment.node).find(|node| marks.contains_key(node))
+        })
+    }
+
+    /// The segments of the version under the cursor.
+    pub fn segments(&self) -> Vec<SegmentRow> {
+        self.search().zip(self.node()).map(|(search, node)| segments::segments(search, node)).unwrap_or_default()
+    }
+
+    /// The selected segment, when the version under the cursor has it; else the first.
+    pub fn segment(&self) -> Option<SegmentId> {
+        let z = self.search()?.tree().trajectory(self.node()?)?;
+        let selected = self.segment.filter(|id| z.position(*id).is_some());
+        selected.or_else(|| z.segments.first().map(|segment| segment.id))
+    }
+
+    /// The candidates of the selected segment at the cursor.
+    pub fn candidates(&self) -> Vec<Candidate> {
+        let (Some(node), Some(segment)) = (self.node(), self.segment()) else { return Vec::new() };
+        candidate::candidates(&self.state, node, segment, self.step_seen())
+    }
+
+    /// Which of these candidates is selected: the person's choice, else the one that was taken, else the lowest.
+    pub fn candidate_index(&self, all: &[Candidate]) -> usize {
+        if let Some(index) = self.candidate {
+            return index.min(all.len().saturating_sub(1));
+        }
+        let rank = |candidate: &Candidate| match (candidate.by_hand, candidate.fate) {
+            (Some(ByHand::Taken), _) => 0,
+            (_, Fate::Chosen) => 1,
+            _ => 2,
+        };
+        let delta = |candidate: &Candidate| candidate.delta.unwrap_or(f64::INFINITY);
+        let by = |a: &Candidate, b: &Candidate| rank(a).cmp(&rank(b)).then(delta(a).total_cmp(&delta(b)));
+        all.iter().enumerate().min_by(|(_, a), (_, b)| by(a, b)).map_or(0, |(index, _)| index)
+    }
+
+    /// The selected candidate.
+    pub fn candidate(&self) -> Option<Candidate> {
+        let mut all = self.candidates();
+        let index = self.candidate_index(&all);
+        (!all.is_empty()).then(|| all.swap_remove(index))
+    }
+
+    /// The last step whose candidates are seen at the cursor; at the end of the timeline also the open one's.
+    fn step_seen(&self) -> Option<u32> {
+        if self.is_at_end() {
+            return None;
+        }
+        let seen = self.timeline.moments().iter().take(self.cursor + 1).filter_map(Moment::step);
+        Some(seen.max().unwrap_or(0))
+    }
+
+    /// True when the cursor is at the last moment.
+    pub fn is_at_end(&self) -> bool {
+        self.cursor + 1 >= self.timeline.len()
+    }
+
+    pub fn is_searching(&self) -> bool {
+        self.activity.searching
+    }
+
+    /// The reference as it is scored and shown.
+    pub fn reference(&self) -> &str {
+        let reference = self.state.example.as_ref().map_or("", |example| &example.reference);
+        reference.trim_start_matches(['\n', '\r']).trim_end()
+    }
+
+    pub fn query(&self) -> &str {
+        self.state.example.as_ref().map_or("", |example| &example.query)
+    }
+}

@@ -1,0 +1,219 @@
+//! The timeline: every moment at which the current version was drafted, decided on or chosen, in the order of events.
+
+use crate::reer::search::{NodeId, Why};
+use crate::reer::{Measures, SegmentId};
+use crate::session::{Author, Event, Payload, State};
+
+/// What happened at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Happened {
+    /// A draft has its score.
+    Draft,
+    /// The search decided; `taken` is false when the current version stayed.
+    Step { step: u32, segment: SegmentId, taken: bool },
+    /// A person made a version of their own.
+    Edit(Why),
+    /// A person took or refused what the search did not.
+    Override,
+    /// A person went to another version.
+    Moved,
+    /// A person's action was undone or brought back.
+    Undone,
+}
+
+/// One column of the chart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moment {
+    /// The event after which it was so.
+    pub seq: u64,
+    pub happened: Happened,
+    /// The version that was current from then on.
+    pub node: NodeId,
+    /// Index of the moment this one builds on: where its version's parent, or the version itself, was current.
+    pub parent: Option<usize>,
+    pub by: Author,
+    /// As the event's `t`.
+    pub t: String,
+    /// Milliseconds since the moment before, time between runs left out.
+    pub after_ms: u64,
+}
+
+/// The moments of a session, kept up with its events.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Timeline {
+    moments: Vec<Moment>,
+    /// Milliseconds since the last moment.
+    since: u64,
+    /// How the last version that a person made came to be.
+    made: Option<(NodeId, Why)>,
+}
+
+impl Timeline {
+    /// Learns an event; `state` is the session after it.
+    pub fn learn(&mut self, event: &Event, state: &State) {
+        self.since += event.dt;
+        if let Payload::Node(node) = &event.payload
+            && event.by.is_person()
+        {
+            self.made = Some((node.id, node.why));
+        }
+        let Some((happened, node)) = self.happened(event, state) else { return };
+        let parent = self.parent(node, state);
+        self.moments.push(Moment {
+            seq: event.seq,
+            happened,
+            node,
+            parent,
+            by: event.by.clone(),
+            t: event.t.clone(),
+            after_ms: std::mem::take(&mut self.since),
+        });
+    }
+
+    fn happened(&self, event: &Event, state: &State) -> Option<(Happened, NodeId)> {
+        let before = self.moments.last().map(|moment| moment.node);
+        let head = state.head();
+        if let Payload::Decide(decision) = &event.payload {
+            let happened =
+                Happened::Step { step: decision.step, segment: decision.segment, taken: decision.chosen.is_some() };
+            return Some((happened, decision.frontier.first().copied().or(head).or(before)?));
+        }
+        let moved = head.filter(|head| Some(*head) != before)?;
+        let happened = match &event.payload {
+            Payload::Override(_) => match self.made {
+                Some((node, why)) if node == moved => Happened::Edit(why),
+                _ => Happened::Override,
+            },
+            Payload::Head(_) => Happened::Moved,
+            Payload::Undo(_) | Payload::Redo(_) => Happened::Undone,
+            _ => Happened::Draft,
+        };
+        Some((happened, moved))
+    }
+
+    /// The last moment at which the version, or else the nearest of its ancestors, was current.
+    fn parent(&self, node: NodeId, state: &State) -> Option<usize> {
+        let tree = state.search.as_ref()?.tree();
+        let at = |node: NodeId| self.moments.iter().rposition(|moment| moment.node == node);
+        tree.lineage(node).into_iter().rev().find_map(at)
+    }
+
+    pub fn moments(&self) -> &[Moment] {
+        &self.moments
+    }
+
+    pub fn get(&self, index: usize) -> Option<&Moment> {
+        self.moments.get(index)
+    }
+
+    pub fn len(&self) -> usize {
+        self.moments.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.moments.is_empty()
+    }
+
+    /// Indices of the moments that lead to `index`, itself last.
+    pub fn line(&self, index: usize) -> Vec<usize> {
+        let parent = |at: &usize| self.moments.get(*at)?.parent.filter(|parent| parent < at);
+        let mut line: Vec<usize> = std::iter::successors(self.moments.get(index).map(|_| index), parent).collect();
+        line.reverse();
+        line
+    }
+
+    /// Index of the last moment of a step, if it was decided.
+    pub fn of_step(&self, wanted: u32) -> Option<usize> {
+        let of = |moment: &Moment| matches!(moment.happened, Happened::Step { step, .. } if step == wanted);
+        self.moments.iter().position(of)
+    }
+}
+
+impl Moment {
+    /// The step that was decided at it.
+    pub fn step(&self) -> Option<u32> {
+        match self.happened {
+            Happened::Step { step, .. } => Some(step),
+            _ => None,
+        }
+    }
+
+    /// What it is called: `draft`, `step 7`, `your edit`.
+    pub fn name(&self) -> String {
+        match self.happened {
+            Happened::Draft => "draft".to_owned(),
+            Happened::Step { step, .. } => format!("step {step}"),
+            Happened::Edit(_) => "your edit".to_owned(),
+            Happened::Override => "your choice".to_owned(),
+            Happened::Moved => "another version".to_owned(),
+            Happened::Undone => "undone".to_owned(),
+        }
+    }
+
+    /// True for what a person did.
+    pub fn is_hand_made(&self) -> bool {
+        !matches!(self.happened, Happened::Draft | Happened::Step { .. })
+    }
+}
+
+/// What the chart shows of a score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shown {
+    /// Perplexity a token.
+    #[default]
+    Perplexity,
+    /// Nats per token.
+    Nll,
+    /// Bits per character of y.
+    BitsPerChar,
+    /// The official clipped score, nats per token.
+    Clipped,
+}
+
+impl Shown {
+    pub const ALL: [Shown; 4] = [Shown::Perplexity, Shown::Nll, Shown::BitsPerChar, Shown::Clipped];
+
+    /// Short name, for titles and axes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Shown::Perplexity => "ppl",
+            Shown::Nll => "nll",
+            Shown::BitsPerChar => "bits/char",
+            Shown::Clipped => "reer-clipped",
+        }
+    }
+
+    /// Its name as a chart's title.
+    pub fn title(self) -> &'static str {
+        match self {
+            Shown::Perplexity => "Perplexity",
+            Shown::Nll => "Nll, nats per token",
+            Shown::BitsPerChar => "Bits per character",
+            Shown::Clipped => "Clipped score (official), nats per token",
+        }
+    }
+
+    /// Its value in a score; absent where the clipped score cannot be had.
+    pub fn of(self, measures: &Measures) -> Option<f64> {
+        match self {
+            Shown::Perplexity => Some(measures.ppl.0),
+            Shown::Nll => Some(measures.nll.0),
+            Shown::BitsPerChar => Some(measures.bits_per_char.0),
+            Shown::Clipped => measures.clipped.map(|clipped| clipped.nll.0),
+        }
+    }
+
+    /// One decimal for perplexity, three for the rest.
+    pub fn write(self, value: f64) -> String {
+        match self {
+            Shown::Perplexity => format!("{value:.1}"),
+            _ => format!("{value:.3}"),
+        }
+    }
+
+    pub fn next(self) -> Shown {
+        let at = Shown::ALL.iter().position(|shown| *shown == self).unwrap_or(0);
+        Shown::ALL[(at + 1) % Shown::ALL.len()]
+    }
+}

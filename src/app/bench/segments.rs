@@ -1,0 +1,61 @@
+//! The segments of a version as the trajectory pane lists them, each with what it bought.
+
+use crate::reer::SegmentId;
+use crate::reer::search::{NodeId, Search, Why};
+
+/// One segment of the version under the cursor.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SegmentRow {
+    pub id: SegmentId,
+    pub text: String,
+    /// Sum of the score changes of the versions on the way here that touched it, nats per token; negative is better.
+    pub bought: Option<f64>,
+    /// Score of the version without it minus the version's own, where leave-one-out is known.
+    pub importance: Option<f64>,
+    /// A person wrote it.
+    pub by_hand: bool,
+    /// It changed at this very version.
+    pub changed: bool,
+}
+
+/// The segments of `node`.
+pub fn segments(search: &Search, node: NodeId) -> Vec<SegmentRow> {
+    let Some(z) = search.tree().trajectory(node) else { return Vec::new() };
+    let touched = touched(search, node);
+    let row = |segment: &crate::reer::Segment| {
+        let mine: Vec<&Touch> = touched.iter().filter(|touch| touch.segment == segment.id).collect();
+        let deltas: Vec<f64> = mine.iter().filter_map(|touch| touch.delta).collect();
+        SegmentRow {
+            id: segment.id,
+            text: segment.text.clone(),
+            bought: (!deltas.is_empty()).then(|| deltas.iter().sum()),
+            importance: search.importance(node, segment.id),
+            by_hand: mine.last().is_some_and(|touch| touch.by_hand),
+            changed: mine.last().is_some_and(|touch| touch.node == node),
+        }
+    };
+    z.segments.iter().map(row).collect()
+}
+
+struct Touch {
+    node: NodeId,
+    segment: SegmentId,
+    delta: Option<f64>,
+    by_hand: bool,
+}
+
+/// Which versions on the way to `node` touched which segment, and what that changed.
+fn touched(search: &Search, node: NodeId) -> Vec<Touch> {
+    let lineage = search.tree().lineage(node);
+    let versions = lineage.iter().filter_map(|id| search.tree().get(*id));
+    let touch = |version: &crate::reer::search::Version| {
+        let scores = search.score(version.node.id).zip(search.score(version.node.parent?));
+        Some(Touch {
+            node: version.node.id,
+            segment: version.node.segment?,
+            delta: scores.map(|(score, before)| score - before),
+            by_hand: !matches!(version.node.why, Why::Draft | Why::Candidate | Why::Import),
+        })
+    };
+    versions.filter_map(touch).collect()
+}

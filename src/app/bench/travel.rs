@@ -1,0 +1,165 @@
+//! Moving along the timeline and among segments and candidates; playing.
+
+use std::time::Duration;
+
+use super::{Bench, Shown};
+use crate::app::memory::Place;
+use crate::reer::SegmentId;
+use crate::reer::search::NodeId;
+
+/// A session that plays.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Play {
+    /// Times as fast as it happened.
+    pub speed: f64,
+}
+
+/// Speeds to choose from.
+pub const SPEEDS: [f64; 8] = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0];
+
+/// However long a moment took, so long it stays at least and at most while a session plays.
+const SHORTEST: Duration = Duration::from_millis(60);
+const LONGEST: Duration = Duration::from_millis(2500);
+
+impl Bench {
+    /// Goes to a moment; the last one is followed from then on while a search runs.
+    pub fn go_to(&mut self, index: usize) {
+        let last = self.timeline.len().saturating_sub(1);
+        let index = index.min(last);
+        if index != self.cursor {
+            self.candidate = None;
+        }
+        self.cursor = index;
+        self.follow = index == last;
+    }
+
+    /// Goes to a moment and selects the segment that it was about.
+    pub fn visit(&mut self, index: usize) {
+        self.go_to(index);
+        let about = self.moment().and_then(|moment| self.search()?.tree().get(moment.node)?.node.segment);
+        let decided = match self.moment().map(|moment| moment.happened) {
+            Some(super::Happened::Step { segment, .. }) => Some(segment),
+            _ => about,
+        };
+        if let Some(segment) = decided {
+            self.select(segment);
+        }
+    }
+
+    /// Moves by so many moments.
+    pub fn step(&mut self, by: isize) {
+        self.visit(self.cursor.saturating_add_signed(by));
+    }
+
+    /// Goes to the last moment and stays with the search.
+    pub fn go_to_end(&mut self) {
+        self.visit(self.timeline.len().saturating_sub(1));
+        self.follow = true;
+    }
+
+    /// The next moment that is marked or made by hand; with `forward` false, the one before.
+    pub fn go_to_mark(&mut self, forward: bool) -> bool {
+        let marks = self.state.annotations.marks();
+        let wanted = |index: &usize| {
+            self.timeline.get(*index).is_some_and(|moment| moment.is_hand_made() || marks.contains_key(&moment.node))
+        };
+        let found = if forward {
+            (self.cursor + 1..self.timeline.len()).find(wanted)
+        } else {
+            (0..self.cursor).rev().find(wanted)
+        };
+        found.map(|index| self.visit(index)).is_some()
+    }
+
+    /// The moments that changed the score most, by size: gains (falls) or losses; goes to the next smaller one than
+    /// that under the cursor, round to the biggest.
+    pub fn go_to_change(&mut self, gains: bool) -> bool {
+        let mut changes: Vec<(f64, usize)> =
+            (0..self.timeline.len()).filter_map(|index| Some((self.change_at(index)?, index))).collect();
+        changes.retain(|(change, _)| if gains { *change < 0.0 } else { *change > 0.0 });
+        changes.sort_by(|a, b| b.0.abs().total_cmp(&a.0.abs()).then(a.1.cmp(&b.1)));
+        let here = changes.iter().position(|(_, index)| *index == self.cursor);
+        let next = here.map_or(0, |at| (at + 1) % changes.len().max(1));
+        changes.get(next).map(|(_, index)| self.visit(*index)).is_some()
+    }
+
+    /// Score of a moment minus that of the moment it builds on, nats per token of the objective.
+    pub fn change_at(&self, index: usize) -> Option<f64> {
+        let moment = self.timeline.get(index)?;
+        let before = self.timeline.get(moment.parent?)?;
+        let search = self.search()?;
+        Some(search.score(moment.node)? - search.score(before.node)?)
+    }
+
+    /// A version's score as the chart shows it.
+    pub fn shown_score(&self, node: NodeId, shown: Shown) -> Option<f64> {
+        self.search()?.tree().get(node)?.measures.as_ref().and_then(|measures| shown.of(measures))
+    }
+
+    /// Selects a segment; its first candidate that the search chose, or else the first.
+    pub fn select(&mut self, segment: SegmentId) {
+        if self.segment != Some(segment) {
+            self.segment = Some(segment);
+            self.candidate = None;
+        }
+    }
+
+    /// Selects a candidate by its version.
+    pub fn select_candidate(&mut self, node: NodeId) {
+        if let Some(index) = self.candidates().iter().position(|candidate| candidate.node == node) {
+            self.candidate = Some(index);
+        }
+    }
+
+    /// The segment so many places further.
+    pub fn step_segment(&mut self, by: isize) {
+        let segments = self.segments();
+        let at = self.segment().and_then(|id| segments.iter().position(|row| row.id == id)).unwrap_or(0);
+        let to = at.saturating_add_signed(by).min(segments.len().saturating_sub(1));
+        if let Some(row) = segments.get(to) {
+            self.select(row.id);
+        }
+    }
+
+    /// The candidate so many places further.
+    pub fn step_candidate(&mut self, by: isize) {
+        let all = self.candidates();
+        let to = self.candidate_index(&all).saturating_add_signed(by).min(all.len().saturating_sub(1));
+        self.candidate = Some(to);
+    }
+
+    /// Plays from here, or from the beginning when this is the end; or pauses.
+    pub fn toggle_play(&mut self, speed: f64) {
+        if self.play.take().is_some() {
+            return;
+        }
+        if self.is_at_end() {
+            self.visit(0);
+        }
+        self.play = Some(Play { speed });
+        self.follow = false;
+    }
+
+    /// How long the moment under the cursor stays while the session plays; `None` at the end.
+    pub fn play_wait(&self) -> Option<Duration> {
+        let speed = self.play?.speed;
+        let next = self.timeline.get(self.cursor + 1)?;
+        let took = Duration::from_millis(next.after_ms).min(LONGEST * 4);
+        Some(took.div_f64(speed).clamp(SHORTEST, LONGEST))
+    }
+
+    /// Where the person is, to be found again.
+    pub fn place(&self) -> Place {
+        Place { moment: (!self.is_at_end()).then_some(self.cursor), segment: self.segment, pane: self.focus }
+    }
+
+    /// Goes back to where the person was.
+    pub(super) fn return_to(&mut self, place: &Place) {
+        match place.moment {
+            Some(moment) => self.go_to(moment),
+            None => self.go_to_end(),
+        }
+        self.segment = place.segment.or(self.segment);
+        self.focus = place.pane;
+    }
+}

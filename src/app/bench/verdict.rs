@@ -1,0 +1,57 @@
+//! What a person says of the example and of versions, as the events that record it.
+
+use super::Bench;
+use crate::session::{Flag, Fork, Head, Mark, Payload, Rate, Tag, Verdict, VerdictRecord};
+
+/// The one flag that a key raises.
+pub const FLAG: &str = "look-again";
+
+/// A verdict.
+pub fn verdict(verdict: Verdict) -> Payload {
+    Payload::Verdict(VerdictRecord { verdict, summary: None })
+}
+
+impl Bench {
+    /// Raises the flag, or lowers it.
+    pub fn flag(&self) -> Payload {
+        let on = !self.state.annotations.flags().contains_key(FLAG);
+        Payload::Flag(Flag { name: FLAG.to_owned(), on, reason: None })
+    }
+
+    /// A rating of 1 to 5; 0 takes it away.
+    pub fn rate(stars: u8) -> Payload {
+        Payload::Rate(Rate { stars })
+    }
+
+    /// Adds a tag, or takes it away when it is there.
+    pub fn tag(&self, name: &str) -> Payload {
+        let on = !self.state.annotations.tags().contains(name);
+        Payload::Tag(Tag { name: name.to_owned(), on })
+    }
+
+    /// Marks the version under the cursor, or takes its mark away.
+    pub fn mark(&self) -> Option<Payload> {
+        let node = self.node()?;
+        let on = !self.state.annotations.marks().contains_key(&node);
+        Some(Payload::Mark(Mark { node, name: None, on }))
+    }
+
+    /// Makes the version under the cursor current, as a branch of this name.
+    pub fn fork(&self, name: &str) -> Option<Vec<Payload>> {
+        let node = self.node()?;
+        let fork = Fork { node, name: name.to_owned() };
+        Some(vec![Payload::Fork(fork), Payload::Head(Head { node, branch: Some(name.to_owned()) })])
+    }
+
+    /// A name for the next branch.
+    pub fn next_branch(&self) -> String {
+        let taken = self.state.annotations.forks();
+        let names = (1..).map(|n| format!("branch-{n}"));
+        names.into_iter().find(|name| !taken.contains_key(name.as_str())).unwrap_or_default()
+    }
+
+    /// The note on the example.
+    pub fn note(&self) -> String {
+        self.state.annotations.notes().get(&None).map(|note| (*note).to_owned()).unwrap_or_default()
+    }
+}

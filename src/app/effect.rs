@@ -1,0 +1,99 @@
+//! What the workbench wants done outside itself: plain values, carried out by one executor, answered by messages.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::bench::Pane;
+use super::memory::Memory;
+use super::text_edit::TextEdit;
+use crate::engine::desk::{Order, Origin};
+use crate::session::State;
+use crate::session::export::{Format, Queue};
+
+/// Names one open desk; never reused in a run of the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeskId(pub u32);
+
+/// One thing to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// End the program; everything is saved.
+    Quit,
+    Suspend,
+    /// Draw everything anew, whatever the terminal holds.
+    Redraw,
+    /// Open a session; news of it come as [`Message::Desk`](super::Message::Desk).
+    OpenDesk(DeskId, Origin),
+    Order(DeskId, Order),
+    CloseDesk(DeskId),
+    /// List the library, or list it again.
+    List,
+    /// Find the rows that a filter leaves, best first.
+    Filter {
+        wanted: String,
+        rows: Arc<Vec<String>>,
+    },
+    /// Call back with [`Message::Tick`](super::Message::Tick).
+    Tick(Tick, Duration),
+    /// Put text on the clipboard.
+    Copy(String),
+    /// Keep this for the next run.
+    Remember(Box<Memory>),
+    /// Scroll a pane.
+    Scroll(Pane, Scroll),
+    /// Begin to write a text in the editor on the screen.
+    Write(String),
+    /// Change the text in the editor.
+    EditText(TextEdit),
+    /// The text is done: answer with [`Message::Written`](super::Message::Written).
+    FinishText,
+    /// Close the editor when its text is as it was; answer with [`Message::Unsaved`](super::Message::Unsaved) when not.
+    CancelText,
+    /// Close the editor whatever it holds.
+    DiscardText,
+    /// Go on writing in $EDITOR, with what the editor on the screen holds or, without one, with this text.
+    WriteOutside(Option<String>),
+    /// Open the file of keys in $EDITOR, and read it again.
+    EditKeys,
+    /// What a row of this session would be in an export.
+    Preview {
+        session: Box<State>,
+        format: Format,
+    },
+    Export {
+        formats: Vec<Format>,
+        queue: Queue,
+        to: PathBuf,
+    },
+    /// Switch the mouse on or off.
+    Mouse(bool),
+}
+
+/// What a timer is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Tick {
+    /// The next moment of a session that plays.
+    Play,
+    /// The clock in the status line, while something runs.
+    Clock,
+    /// A notice has been read.
+    Notice,
+    /// Look at the library again.
+    Library,
+    /// Which-key: the keys that may follow are shown.
+    Prefix,
+}
+
+/// A move inside a pane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scroll {
+    /// Rows; negative is up.
+    Rows(i32),
+    /// Pages; negative is up.
+    Pages(i32),
+    Top,
+    Bottom,
+    /// So that this byte of the pane's text can be seen; in the trajectory, of the selected segment.
+    To(usize),
+}

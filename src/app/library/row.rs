@@ -1,0 +1,68 @@
+//! One row of the library: a session, a sample, or a pair that has none yet.
+
+use std::path::{Path, PathBuf};
+
+use crate::engine::desk::Origin;
+use crate::session::{ExampleRecord, Summary};
+
+/// What a row stands for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Source {
+    File(PathBuf),
+    Sample { name: String, bytes: &'static [u8] },
+    Pair(Box<ExampleRecord>),
+}
+
+impl Source {
+    /// What it is known by from run to run: the path of a file, the name of a sample, the hash of a pair.
+    pub fn key(&self) -> String {
+        match self {
+            Source::File(path) => path.display().to_string(),
+            Source::Sample { name, .. } => format!("sample:{name}"),
+            Source::Pair(example) => format!("pair:{}", example.hash),
+        }
+    }
+
+    /// What a desk opens; what has no session yet gets one in `library`.
+    pub fn origin(&self, library: &Path) -> Origin {
+        let library = library.to_owned();
+        match self {
+            Source::File(path) => Origin::File(path.clone()),
+            Source::Sample { name, bytes } => Origin::Sample { name: name.clone(), bytes, library },
+            Source::Pair(example) => Origin::New { example: example.clone(), library },
+        }
+    }
+}
+
+/// One row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    pub key: String,
+    pub source: Source,
+    pub summary: Summary,
+    /// Nanoseconds since 1970 of the file's last change; 0 where there is no file.
+    pub mtime: u64,
+}
+
+impl Row {
+    /// What a filter looks through.
+    pub fn haystack(&self) -> String {
+        let tags: Vec<&str> = self.summary.tags.iter().map(String::as_str).collect();
+        format!("{} {} {}", self.summary.id, self.summary.title, tags.join(" "))
+    }
+
+    /// Perplexity of the outcome.
+    pub fn perplexity(&self) -> Option<f64> {
+        self.summary.best.map(|best| best.ppl.0)
+    }
+
+    /// How far the outcome lies below the baseline, in percent of its perplexity.
+    pub fn gain_percent(&self) -> Option<f64> {
+        let (best, baseline) = self.summary.best.zip(self.summary.baseline)?;
+        Some(best.gain(&baseline).gain_percent)
+    }
+
+    pub fn is_sample(&self) -> bool {
+        matches!(self.source, Source::Sample { .. })
+    }
+}

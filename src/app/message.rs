@@ -1,0 +1,78 @@
+//! What the workbench is told.
+
+use std::time::Duration;
+
+use super::bench::Pane;
+use super::command::Command;
+use super::effect::{DeskId, Tick};
+use super::input::Input;
+use super::library::Listing;
+use crate::engine::desk::News;
+use crate::reer::SegmentId;
+use crate::reer::search::NodeId;
+use crate::session::export::Format;
+
+/// One thing that happened.
+#[derive(Debug, Clone)]
+pub enum Message {
+    Input(Input),
+    /// Carry out a command, as from a click on a hint.
+    Command(Command),
+    /// The mouse on something that was drawn.
+    Pointed(Target, Press),
+    Desk(DeskId, News),
+    Listed(Result<Box<Listing>, String>),
+    /// The library is as it was.
+    SameListing,
+    /// Rows that the filter leaves, best first.
+    Filtered {
+        wanted: String,
+        rows: Vec<u32>,
+    },
+    Tick(Tick),
+    /// How the text was copied, or why not.
+    Copied(Result<String, String>),
+    /// A text that was written; `None` when it is as it was.
+    Written(Result<Option<String>, String>),
+    /// The text was changed and would be lost.
+    Unsaved,
+    /// The file of keys was read again.
+    Keys(Result<Box<super::keymap::Keymap>, String>),
+    Previewed {
+        format: Format,
+        row: Result<String, String>,
+    },
+    Exported(Result<String, String>),
+    /// Something beside the person's work went wrong.
+    Warned(String),
+    /// The system asks the program to end.
+    Terminate,
+}
+
+/// Something on the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    Pane(Pane),
+    Segment(SegmentId),
+    Candidate(NodeId),
+    /// A moment of the chart, by index.
+    Moment(usize),
+    /// A row of the library or of a list, by its place there.
+    Row(usize),
+}
+
+/// What the mouse did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Press {
+    Click,
+    DoubleClick,
+    ScrollUp,
+    ScrollDown,
+}
+
+/// A message with the moment it came: time since the program started.
+#[derive(Debug, Clone)]
+pub struct At {
+    pub now: Duration,
+    pub message: Message,
+}

@@ -1,0 +1,58 @@
+//! One line that tells what just happened, and goes.
+
+use std::time::Duration;
+
+use super::effect::Tick;
+use super::{App, Effect};
+
+/// How long a notice stays.
+const STAYS: Duration = Duration::from_secs(6);
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    Plain,
+    Warning,
+    Error,
+}
+
+/// What is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    pub text: String,
+    pub tone: Tone,
+    /// When it goes.
+    pub until: Duration,
+}
+
+impl App {
+    pub(super) fn tell(&mut self, text: impl Into<String>) -> Vec<Effect> {
+        self.notify(text.into(), Tone::Plain)
+    }
+
+    pub(super) fn warn(&mut self, text: impl Into<String>) -> Vec<Effect> {
+        self.notify(text.into(), Tone::Warning)
+    }
+
+    pub(super) fn fail(&mut self, text: impl Into<String>) -> Vec<Effect> {
+        self.notify(text.into(), Tone::Error)
+    }
+
+    fn notify(&mut self, text: String, tone: Tone) -> Vec<Effect> {
+        // Longer sentences take longer to read.
+        let stays = STAYS + Duration::from_millis(40 * text.len() as u64);
+        self.notice = Some(Notice { text, tone, until: self.now + stays });
+        vec![Effect::Tick(Tick::Notice, stays)]
+    }
+
+    /// Who goes on has read what was told; what went wrong stays its time.
+    pub(super) fn read_notice(&mut self) {
+        self.notice.take_if(|notice| notice.tone == Tone::Plain);
+    }
+
+    pub(super) fn forget_notice(&mut self) {
+        if self.notice.as_ref().is_some_and(|notice| notice.until <= self.now) {
+            self.notice = None;
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! The form before a search: its settings, what they mean, what the search will cost.
+
+use crate::engine::Setup;
+use crate::reer::Objective;
+use crate::reer::search::{Config, GuardLimits, Order, Preset};
+
+/// One setting of the form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Knob {
+    Preset,
+    Generator,
+    Scorer,
+    Objective,
+    Candidates,
+    Steps,
+    Order,
+    Passes,
+    Patience,
+    Guards,
+    Threshold,
+    Seed,
+}
+
+/// The form's fields, filled in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Form {
+    pub setup: Setup,
+    selected: usize,
+    /// The search has begun: what was recorded stays.
+    pub begun: bool,
+}
+
+impl Knob {
+    pub const ALL: [Knob; 12] = [
+        Knob::Preset,
+        Knob::Generator,
+        Knob::Scorer,
+        Knob::Objective,
+        Knob::Candidates,
+        Knob::Steps,
+        Knob::Order,
+        Knob::Passes,
+        Knob::Patience,
+        Knob::Guards,
+        Knob::Threshold,
+        Knob::Seed,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Knob::Preset => "preset",
+            Knob::Generator => "generator",
+            Knob::Scorer => "scorer",
+            Knob::Objective => "objective",
+            Knob::Candidates => "candidates",
+            Knob::Steps => "steps",
+            Knob::Order => "order",
+            Knob::Passes => "passes",
+            Knob::Patience => "patience",
+            Knob::Guards => "leak guard",
+            Knob::Threshold => "threshold",
+            Knob::Seed => "seed",
+        }
+    }
+
+    /// What it means, in one line.
+    pub fn doc(self) -> &'static str {
+        match self {
+            Knob::Preset => "the settings to start from; paper is the official code's",
+            Knob::Generator => "who drafts and rewrites; cues is a rule-based baseline",
+            Knob::Scorer => "who computes the perplexity of the reference",
+            Knob::Objective => "what is minimised; reer-clipped is the official score and no perplexity",
+            Knob::Candidates => "rewrites asked for at each step",
+            Knob::Steps => "steps after which it stops",
+            Knob::Order => "in which order a round visits the segments",
+            Knob::Passes => "rounds after which it stops",
+            Knob::Patience => "rounds without an acceptance after which it stops",
+            Knob::Guards => "refuse rewrites that copy the reference, run on or repeat themselves",
+            Knob::Threshold => "stop once the best score is below this, nats per token",
+            Knob::Seed => "every choice is derived from it",
+        }
+    }
+
+    /// What a typed value must be.
+    pub fn expects(self) -> &'static str {
+        match self {
+            Knob::Preset => "retrace or paper",
+            Knob::Generator => "cues, gguf:PATH or recorded:FILE",
+            Knob::Scorer => "bundled or gguf:PATH",
+            Knob::Objective => "nll or reer-clipped",
+            Knob::Candidates => "a whole number of at least 1",
+            Knob::Steps | Knob::Seed => "a whole number",
+            Knob::Order => "weakest-first, left-to-right or random",
+            Knob::Passes | Knob::Patience => "a whole number of at least 1, or off",
+            Knob::Guards => "on or off",
+            Knob::Threshold => "a number of nats, or off",
+        }
+    }
+
+    /// True for what may still change once a search has begun.
+    pub fn may_change(self) -> bool {
+        matches!(self, Knob::Generator | Knob::Steps)
+    }
+}
+
+impl Form {
+    pub fn new(setup: Setup, begun: bool) -> Form {
+        Form { setup, selected: if begun { 5 } else { 0 }, begun }
+    }
+
+    pub fn selected(&self) -> Knob {
+        Knob::ALL[self.selected]
+    }
+
+    pub fn select(&mut self, index: usize) {
+        self.selected = index.min(Knob::ALL.len() - 1);
+    }
+
+    pub fn step(&mut self, by: isize) {
+        self.select(self.selected.saturating_add_signed(by));
+    }
+
+    /// A setting as it is written.
+    pub fn value(&self, knob: Knob) -> String {
+        let Setup { generator, scorer, search } = &self.setup;
+        let limit = |limit: Option<u32>| limit.map_or_else(|| "off".to_owned(), |n| n.to_string());
+        match knob {
+            Knob::Preset => word(&search.preset),
+            Knob::Generator => generator.clone(),
+            Knob::Scorer => scorer.clone(),
+            Knob::Objective => word(&search.objective),
+            Knob::Candidates => search.candidates.to_string(),
+            Knob::Steps => search.steps.to_string(),
+            Knob::Order => word(&search.order),
+            Knob::Passes => limit(search.passes),
+            Knob::Patience => limit(search.patience),
+            Knob::Guards => if search.guards.is_some() { "on" } else { "off" }.to_owned(),
+            Knob::Threshold => search.threshold.map_or_else(|| "off".to_owned(), |nats| nats.to_string()),
+            Knob::Seed => search.seed.to_string(),
+        }
+    }
+
+    /// Turns the selected setting to its next or previous value; `false` when it has to be typed.
+    pub fn turn(&mut self, forward: bool) -> bool {
+        let knob = self.selected();
+        if self.begun && !knob.may_change() {
+            return true;
+        }
+        let choices: &[&str] = match knob {
+            Knob::Preset => &["retrace", "paper"],
+            Knob::Generator => &["cues"],
+            Knob::Scorer => &["bundled"],
+            Knob::Objective => &["nll", "reer-clipped"],
+            Knob::Order => &["weakest-first", "left-to-right", "random"],
+            Knob::Guards => &["on", "off"],
+            Knob::Passes | Knob::Patience => &["off", "1", "2", "3", "4"],
+            Knob::Candidates => &["1", "2", "3", "4", "6", "8", "12", "16"],
+            Knob::Steps => &["4", "8", "10", "16", "24", "32", "48", "64", "96"],
+            Knob::Threshold | Knob::Seed => return false,
+        };
+        let now = self.value(knob);
+        let count = choices.len();
+        let at = choices.iter().position(|choice| *choice == now);
+        let next = match at {
+            Some(at) => choices[(at + if forward { 1 } else { count - 1 }) % count],
+            None => choices[0],
+        };
+        // Every choice of the lists is one that can be typed, which a test holds.
+        self.set(knob, next).is_ok()
+    }
+
+    /// Takes a typed value.
+    ///
+    /// # Errors
+    /// What it must be.
+    pub fn set(&mut self, knob: Knob, text: &str) -> Result<(), String> {
+        if self.begun && !knob.may_change() {
+            return Err(format!("the search has begun: its {} stays as it was recorded", knob.name()));
+        }
+        let text = text.trim();
+        let wrong = || format!("{} must be {}", knob.name(), knob.expects());
+        let whole = |least: u32| text.parse::<u32>().ok().filter(|n| *n >= least).ok_or_else(wrong);
+        let search = &mut self.setup.search;
+        let limit = || if text == "off" { Ok(None) } else { whole(1).map(Some) };
+        match knob {
+            Knob::Preset => self.setup.search = Config::preset(choice::<Preset>(text).ok_or_else(wrong)?),
+            Knob::Generator if text.is_empty() => return Err(wrong()),
+            Knob::Scorer if text.is_empty() => return Err(wrong()),
+            Knob::Generator => text.clone_into(&mut self.setup.generator),
+            Knob::Scorer => text.clone_into(&mut self.setup.scorer),
+            Knob::Objective => search.objective = choice::<Objective>(text).ok_or_else(wrong)?,
+            Knob::Candidates => search.candidates = whole(1)?,
+            Knob::Steps => search.steps = whole(0)?,
+            Knob::Order => search.order = choice::<Order>(text).ok_or_else(wrong)?,
+            Knob::Passes => search.passes = limit()?,
+            Knob::Patience => search.patience = limit()?,
+            Knob::Guards => {
+                search.guards = match text {
+                    "on" => Some(search.guards.unwrap_or_else(GuardLimits::default)),
+                    "off" => None,
+                    _ => return Err(wrong()),
+                }
+            }
+            Knob::Threshold if text == "off" => search.threshold = None,
+            Knob::Threshold => {
+                search.threshold =
+                    Some(text.parse().ok().filter(|n: &f64| n.is_finite() && *n >= 0.0).ok_or_else(wrong)?)
+            }
+            Knob::Seed => search.seed = text.parse().map_err(|_| wrong())?,
+        }
+        Ok(())
+    }
+
+    /// At most so many generated texts and so many scores, leave-one-out scores aside.
+    pub fn cost(&self) -> (u64, u64) {
+        let config = &self.setup.search;
+        let drafts = u64::from(config.restarts) + 1;
+        let candidates = u64::from(config.steps) * u64::from(config.candidates) * u64::from(config.beam);
+        (drafts + candidates, drafts + candidates + 1)
+    }
+}
+
+/// A choice as files spell it.
+fn word(choice: &impl serde::Serialize) -> String {
+    serde_json::to_value(choice).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn choice<T: for<'a> serde::Deserialize<'a>>(text: &str) -> Option<T> {
+    serde_json::from_value(serde_json::Value::String(text.to_owned())).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn form() -> Form {
+        let setup = Setup {
+            generator: "cues".to_owned(),
+            scorer: "bundled".to_owned(),
+            search: Config::preset(Preset::Retrace),
+        };
+        Form::new(setup, false)
+    }
+
+    #[test]
+    fn every_value_can_be_typed_back_and_turned_round() {
+        for (index, knob) in Knob::ALL.into_iter().enumerate() {
+            let mut form = form();
+            form.select(index);
+            let before = form.clone();
+            form.set(knob, &before.value(knob)).unwrap();
+            assert_eq!(form.setup, before.setup, "{}", knob.name());
+            if form.turn(true) {
+                form.turn(false);
+            }
+            assert_eq!(form.value(knob), before.value(knob), "{}", knob.name());
+            assert!(form.set(knob, "?").is_err() || matches!(knob, Knob::Generator | Knob::Scorer));
+        }
+    }
+
+    #[test]
+    fn what_was_recorded_stays() {
+        let mut form = Form::new(form().setup, true);
+        assert_eq!(form.selected(), Knob::Steps);
+        assert!(form.set(Knob::Candidates, "8").unwrap_err().contains("has begun"));
+        form.set(Knob::Steps, "40").unwrap();
+        assert_eq!(form.cost(), (161, 162));
+    }
+}

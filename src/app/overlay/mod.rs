@@ -1,0 +1,65 @@
+//! What lies over a screen: lists to choose from, a line to type, a text to write, forms.
+
+mod export;
+mod form;
+mod picker;
+mod prompt;
+
+pub use export::ExportView;
+pub use form::{Form, Knob};
+pub use picker::{Act, Item, Picker, Picking, rank};
+pub use prompt::{Prompt, Wanting};
+
+use super::bench::Writing;
+use super::command::Context;
+use super::effect::DeskId;
+
+/// One overlay. The last of the stack has the keys.
+#[derive(Debug, Clone)]
+pub enum Overlay {
+    List(Picker),
+    Field(Prompt),
+    /// A text is written, for this desk or for a new session.
+    Writing(Text),
+    Form(Box<Form>),
+    Export(Box<ExportView>),
+}
+
+/// What is being written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Text {
+    /// Something of a session that is open.
+    Of(DeskId, Writing),
+    /// The query of a new session.
+    Query,
+    /// The reference of a new session with this query.
+    Reference { query: String },
+}
+
+impl Overlay {
+    /// Where its keys are looked up.
+    pub fn context(&self) -> Context {
+        match self {
+            Overlay::List(_) => Context::List,
+            Overlay::Field(_) => Context::Field,
+            Overlay::Writing(_) => Context::Editor,
+            Overlay::Form(_) => Context::Form,
+            Overlay::Export(_) => Context::Export,
+        }
+    }
+}
+
+impl Text {
+    /// What the editor's title says.
+    pub fn title(&self) -> &'static str {
+        match self {
+            Text::Of(_, Writing::Segment { .. }) => "Edit the segment",
+            Text::Of(_, Writing::Split { .. }) => "Split: each paragraph becomes a segment",
+            Text::Of(_, Writing::Insert { .. }) => "A new segment",
+            Text::Of(_, Writing::Draft) => "Your own draft: paragraphs become segments",
+            Text::Of(_, Writing::Note) => "A note on the example",
+            Text::Query => "New session, 1 of 2: the query",
+            Text::Reference { .. } => "New session, 2 of 2: the reference, the good text itself",
+        }
+    }
+}

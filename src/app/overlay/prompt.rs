@@ -1,0 +1,63 @@
+//! One line that is typed.
+
+use super::Knob;
+use crate::app::bench::Pane;
+use crate::app::line::Line;
+
+/// What the line is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanting {
+    /// Text to find in a pane.
+    Find(Pane),
+    /// What the library is filtered by.
+    Filter,
+    /// What new candidates should be like.
+    Instruction,
+    Tag,
+    BranchName,
+    /// A value of the search's form.
+    Value(Knob),
+    /// The folder of an export.
+    Folder,
+}
+
+/// A line with its purpose.
+#[derive(Debug, Clone)]
+pub struct Prompt {
+    pub wanting: Wanting,
+    pub line: Line,
+    /// What was wrong with it, when it was accepted last.
+    pub error: Option<String>,
+}
+
+impl Prompt {
+    pub fn new(wanting: Wanting, text: &str) -> Prompt {
+        Prompt { wanting, line: Line::new(text), error: None }
+    }
+
+    /// What stands before the line.
+    pub fn label(&self) -> &'static str {
+        match self.wanting {
+            Wanting::Find(_) => "Find",
+            Wanting::Filter => "Filter",
+            Wanting::Instruction => "Ask again",
+            Wanting::Tag => "Tag",
+            Wanting::BranchName => "Branch",
+            Wanting::Value(knob) => knob.name(),
+            Wanting::Folder => "Export to",
+        }
+    }
+
+    /// What stands in the line while it is empty.
+    pub fn placeholder(&self) -> &'static str {
+        match self.wanting {
+            Wanting::Find(_) => "text; a capital letter makes case count",
+            Wanting::Filter => "letters of the name, the query or a tag",
+            Wanting::Instruction => "what should the new candidates do? (enter: just more)",
+            Wanting::Tag => "a word; the same word again takes it away",
+            Wanting::BranchName => "a name for the branch",
+            Wanting::Value(knob) => knob.expects(),
+            Wanting::Folder => "a folder outside the library",
+        }
+    }
+}

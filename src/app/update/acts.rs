@@ -1,0 +1,162 @@
+//! Which function carries out which command.
+
+use crate::app::bench::Bench;
+use crate::app::command::Command;
+use crate::app::effect::Scroll;
+use crate::app::{App, Effect};
+use crate::session::Verdict;
+
+impl App {
+    pub(super) fn act(&mut self, command: Command) -> Vec<Effect> {
+        match command {
+            Command::Up => self.go_up(-1),
+            Command::Down => self.go_up(1),
+            Command::PageUp => self.go_page(-1),
+            Command::PageDown => self.go_page(1),
+            Command::Top => self.go_end(false),
+            Command::Bottom => self.go_end(true),
+            Command::Open => self.open_selected(),
+            Command::StepBack => self.travel(|bench| bench.step(-1)),
+            Command::StepForward => self.travel(|bench| bench.step(1)),
+            Command::FirstStep => self.travel(|bench| bench.visit(0)),
+            Command::LastStep => self.travel(Bench::go_to_end),
+            Command::NextMark => self.travel_or(|bench| bench.go_to_mark(true), "no mark or hand-made moment follows"),
+            Command::PreviousMark => {
+                self.travel_or(|bench| bench.go_to_mark(false), "no mark or hand-made moment stands before")
+            }
+            Command::NextGain => self.travel_or(|bench| bench.go_to_change(true), "nothing gained here yet"),
+            Command::NextLoss => self.travel_or(|bench| bench.go_to_change(false), "nothing lost here"),
+            Command::Play => self.play(),
+            Command::Faster => self.change_speed(1),
+            Command::Slower => self.change_speed(-1),
+            Command::Run => self.run_search(),
+            Command::RunWith => self.open_form(),
+            Command::GoOn => self.go_on_from_here(),
+            Command::Fork => self.ask_branch_name(),
+            Command::Branches => self.list_branches(),
+            Command::CandidateDown => self.touch(|bench| bench.step_candidate(1)),
+            Command::CandidateUp => self.touch(|bench| bench.step_candidate(-1)),
+            Command::Take => self.take(),
+            Command::Refuse => self.refuse(),
+            Command::Edit => self.edit(false),
+            Command::EditOutside => self.edit(true),
+            Command::Again => self.ask_instruction(),
+            Command::More => self.propose(None),
+            Command::Split => self.split(),
+            Command::Merge => self.order(Bench::merge),
+            Command::MoveUp => self.order(|bench| bench.move_segment(true)),
+            Command::MoveDown => self.order(|bench| bench.move_segment(false)),
+            Command::Insert => self.insert(),
+            Command::Delete => self.order(Bench::delete),
+            Command::Keep => self.judge(Verdict::Keep),
+            Command::Drop => self.judge(Verdict::Drop),
+            Command::Later => self.judge(Verdict::Later),
+            Command::Flag => self.flag(),
+            Command::Rate1 => self.rate(1),
+            Command::Rate2 => self.rate(2),
+            Command::Rate3 => self.rate(3),
+            Command::Rate4 => self.rate(4),
+            Command::Rate5 => self.rate(5),
+            Command::Unrate => self.rate(0),
+            Command::Tag => self.ask_tag(),
+            Command::Note => self.write_note(),
+            Command::Mark => self.mark(),
+            Command::Undo => self.undo(),
+            Command::Redo => self.redo(),
+            Command::Decisions => self.list_decisions(),
+            Command::NextExample => self.open_beside(1),
+            Command::PreviousExample => self.open_beside(-1),
+            Command::NextPane => self.on_bench(|bench| bench.focus = bench.focus.turned(true)),
+            Command::PreviousPane => self.on_bench(|bench| bench.focus = bench.focus.turned(false)),
+            Command::Zoom => self.on_bench(|bench| bench.zoom = !bench.zoom),
+            Command::Fold => self.on_bench(|bench| bench.unfolded = !bench.unfolded),
+            Command::Tint => self.turn_tint(true),
+            Command::TintBack => self.turn_tint(false),
+            Command::Leaks => self.on_bench(|bench| bench.leaks = !bench.leaks),
+            Command::Compare => self.hold(),
+            Command::Measure => self.turn_measure(),
+            Command::LogScale => self.turn_scale(),
+            Command::Legend => {
+                self.legend = !self.legend;
+                Vec::new()
+            }
+            Command::Find => self.ask_find(),
+            Command::FindNext => self.find_further(true),
+            Command::FindPrevious => self.find_further(false),
+            Command::Copy => self.copy(),
+            Command::New => self.write_new(),
+            Command::NextQueue => self.turn_queue(true),
+            Command::PreviousQueue => self.turn_queue(false),
+            Command::Sort => self.turn_sort(),
+            Command::SortBack => self.turn_order(),
+            Command::Refresh => vec![Effect::List],
+            Command::Export => self.open_export(),
+            Command::Theme => self.list_themes(),
+            Command::Mouse => self.turn_mouse(),
+            Command::Tour => self.restart_tour(),
+            Command::Keys => vec![Effect::EditKeys],
+            Command::Palette => self.list_commands(),
+            Command::Help => self.list_keys(),
+            Command::Repeat => self.last_command.map(|command| self.act(command)).unwrap_or_default(),
+            Command::Redraw => vec![Effect::Redraw],
+            Command::Close => self.close(),
+            Command::Quit => self.quit(),
+            Command::Suspend => vec![Effect::Suspend],
+            Command::Choose => self.choose(),
+            Command::ListUp => self.step_list(-1),
+            Command::ListDown => self.step_list(1),
+            Command::ListPageUp => self.step_list(-(self.page as isize)),
+            Command::ListPageDown => self.step_list(self.page as isize),
+            Command::ListClose => self.close_overlay(),
+            Command::Accept => self.accept_line(),
+            Command::NextValue => self.turn_value(true),
+            Command::PreviousValue => self.turn_value(false),
+            Command::ChangeValue => self.type_value(),
+            Command::Start => self.start_from_form(),
+            Command::ExportFolder => self.ask_folder(),
+            Command::ExportQueue => self.turn_export_queue(),
+            Command::ExportScrollDown => self.scroll_preview(4),
+            Command::ExportScrollUp => self.scroll_preview(-4),
+            Command::Save => vec![Effect::FinishText],
+            Command::Cancel => vec![Effect::CancelText],
+            Command::Outside => vec![Effect::WriteOutside(None)],
+        }
+    }
+
+    /// Changes something on the bench.
+    pub(super) fn on_bench(&mut self, change: impl FnOnce(&mut Bench)) -> Vec<Effect> {
+        if let Some(bench) = self.bench_mut() {
+            change(bench);
+        }
+        self.measure()
+    }
+
+    /// Selects something on the bench: from then on the search no longer moves what is selected.
+    pub(super) fn touch(&mut self, change: impl FnOnce(&mut Bench)) -> Vec<Effect> {
+        self.on_bench(|bench| {
+            bench.follow = false;
+            change(bench);
+        })
+    }
+
+    /// Moves along the timeline; a session that plays is paused.
+    fn travel(&mut self, change: impl FnOnce(&mut Bench)) -> Vec<Effect> {
+        self.on_bench(|bench| {
+            bench.play = None;
+            change(bench);
+        })
+    }
+
+    fn travel_or(&mut self, change: impl FnOnce(&mut Bench) -> bool, otherwise: &str) -> Vec<Effect> {
+        let mut moved = false;
+        let mut effects = self.travel(|bench| moved = change(bench));
+        if !moved {
+            effects.extend(self.tell(otherwise));
+        }
+        effects
+    }
+
+    pub(super) fn scroll(&self, by: Scroll) -> Vec<Effect> {
+        self.bench().map(|bench| Effect::Scroll(bench.focus, by)).into_iter().collect()
+    }
+}

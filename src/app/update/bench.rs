@@ -1,0 +1,97 @@
+//! Commands of the bench that change versions, or ask for what it takes to show them.
+
+use crate::app::bench::Writing;
+use crate::app::overlay::{Overlay, Text};
+use crate::app::{App, Effect};
+use crate::engine::desk::Order;
+
+impl App {
+    /// Asks for the scores that the tint needs and nobody has.
+    pub(super) fn measure(&mut self) -> Vec<Effect> {
+        let Some(bench) = self.bench_mut().filter(|bench| !bench.loading && !bench.is_searching()) else {
+            return Vec::new();
+        };
+        let missing = bench.unmeasured();
+        if missing.is_empty() {
+            return Vec::new();
+        }
+        bench.asked_for(&missing);
+        vec![Effect::Order(bench.desk, Order::Measure(missing))]
+    }
+
+    pub(super) fn take(&mut self) -> Vec<Effect> {
+        let Some(candidate) = self.bench().and_then(|bench| bench.candidate()) else {
+            return self.tell("this segment has no candidates here; the next step or `more candidates` brings some");
+        };
+        self.order(|bench| bench.take(&candidate))
+    }
+
+    pub(super) fn refuse(&mut self) -> Vec<Effect> {
+        let Some(candidate) = self.bench().and_then(|bench| bench.candidate()) else {
+            return self.tell("this segment has no candidates here to refuse");
+        };
+        let effects = self.order(|bench| bench.refuse(&candidate));
+        self.on_bench(|bench| bench.step_candidate(1));
+        effects
+    }
+
+    pub(super) fn edit(&mut self, outside: bool) -> Vec<Effect> {
+        let Some(bench) = self.bench() else { return Vec::new() };
+        let writing = match (bench.node(), bench.segment()) {
+            (Some(node), Some(segment)) => Writing::Segment { node, segment },
+            _ if bench.is_searching() => return self.tell("the draft is being written"),
+            _ => Writing::Draft,
+        };
+        let text = bench.segment_text().unwrap_or_default();
+        let mut effects = self.write(writing, text);
+        if outside {
+            effects.push(Effect::WriteOutside(None));
+        }
+        effects
+    }
+
+    pub(super) fn split(&mut self) -> Vec<Effect> {
+        let Some(bench) = self.bench() else { return Vec::new() };
+        let (Some(node), Some(segment)) = (bench.node(), bench.segment()) else {
+            return self.tell("there is no segment to split");
+        };
+        let text = bench.segment_text().unwrap_or_default();
+        self.write(Writing::Split { node, segment }, text)
+    }
+
+    pub(super) fn insert(&mut self) -> Vec<Effect> {
+        let Some(bench) = self.bench() else { return Vec::new() };
+        let (Some(node), Some(after)) = (bench.node(), bench.segment()) else { return self.edit(false) };
+        self.write(Writing::Insert { node, after }, String::new())
+    }
+
+    pub(super) fn write_note(&mut self) -> Vec<Effect> {
+        let Some(note) = self.bench().map(crate::app::bench::Bench::note) else { return Vec::new() };
+        self.write(Writing::Note, note)
+    }
+
+    fn write(&mut self, writing: Writing, text: String) -> Vec<Effect> {
+        let Some(desk) = self.front else { return Vec::new() };
+        self.overlays.push(Overlay::Writing(Text::Of(desk, writing)));
+        vec![Effect::Write(text)]
+    }
+
+    /// Copies the raw text of the focused pane, or of the selected segment.
+    pub(super) fn copy(&mut self) -> Vec<Effect> {
+        use crate::app::bench::Pane;
+        let Some(bench) = self.bench() else { return Vec::new() };
+        let text = match bench.focus {
+            Pane::Query => Some(bench.query().to_owned()),
+            Pane::Reference => Some(bench.reference().to_owned()),
+            Pane::Trajectory => bench.segment_text(),
+            Pane::Chart => {
+                let z = bench.node().and_then(|node| bench.search()?.tree().trajectory(node));
+                z.map(crate::reer::Trajectory::text)
+            }
+        };
+        match text.filter(|text| !text.is_empty()) {
+            Some(text) => vec![Effect::Copy(text)],
+            None => self.tell("there is nothing to copy here"),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What desks tell: learned by their benches, told to the person where it matters.
+
+use std::path::PathBuf;
+
+use crate::app::effect::DeskId;
+use crate::app::memory::Decided;
+use crate::app::{App, Effect};
+use crate::engine::desk::News;
+use crate::session::{Author, Event, Payload, Verdict, VerdictRecord};
+
+impl App {
+    pub(super) fn desk_news(&mut self, desk: DeskId, news: News) -> Vec<Effect> {
+        let mut effects = match &news {
+            News::Events(events) => self.recorded(desk, events),
+            News::Copied(path) => self.copied(desk, path),
+            News::Opened { events, health, writable, .. } => self.opened(desk, events, health, writable),
+            News::Refused { what, why } => self.refused(desk, what, why),
+            News::Closed => {
+                self.errands.remove(&desk);
+                Vec::new()
+            }
+            _ => Vec::new(),
+        };
+        let now = self.now;
+        if let Some(bench) = self.benches.get_mut(&desk) {
+            let searching = bench.is_searching();
+            bench.learn(news, now);
+            let ended = searching && !bench.is_searching();
+            if ended {
+                effects.extend(self.search_ended(desk));
+            }
+        }
+        effects.extend(self.measure());
+        effects.extend(self.keep_clock());
+        effects
+    }
+
+    fn opened(
+        &mut self,
+        desk: DeskId,
+        events: &[Event],
+        health: &crate::session::Health,
+        writable: &Result<(), String>,
+    ) -> Vec<Effect> {
+        let title = self.title_of(desk);
+        if events.is_empty() {
+            let why = writable.as_ref().err().cloned().unwrap_or_else(|| "it holds nothing".to_owned());
+            return self.fail(format!("{title}: {why}"));
+        }
+        if let Some(damage) = health.damaged.first() {
+            return self.fail(format!(
+                "line {} is damaged ({}); it is shown read-only, and `retrace check` lists every damaged line",
+                damage.line, damage.why
+            ));
+        }
+        match writable {
+            Err(why) if self.front == Some(desk) => self.warn(format!("read-only: {why}")),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Events that are on disk: verdicts are told, and the library learns them.
+    fn recorded(&mut self, desk: DeskId, events: &[Event]) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for event in events.iter().filter(|event| event.by.is_person()) {
+            if let Payload::Verdict(VerdictRecord { verdict, summary }) = &event.payload {
+                effects.extend(self.judged(desk, *verdict, summary.as_ref()));
+            }
+        }
+        for event in events.iter().filter(|event| event.by == Author::System) {
+            if let Payload::Recovered(recovered) = &event.payload {
+                let kept = recovered.saved_as.as_deref().unwrap_or("nothing else");
+                effects.extend(self.warn(format!(
+                    "the end of the file was torn ({} bytes); it was set aside as {kept}, nothing decided was lost",
+                    recovered.bytes
+                )));
+            }
+        }
+        effects
+    }
+
+    fn judged(&mut self, desk: DeskId, verdict: Verdict, summary: Option<&crate::session::Summary>) -> Vec<Effect> {
+        let key = self.key_of_desk(desk);
+        let title = self.title_of(desk);
+        if let Some(summary) = summary {
+            self.library.update(&key, summary.clone());
+        }
+        self.memory.keep_decision(Decided { key, title: title.clone(), verdict });
+        let said = match verdict {
+            Verdict::Keep => "kept",
+            Verdict::Drop => "dropped",
+            Verdict::Later => "put off",
+            Verdict::None => "undecided again",
+        };
+        let undo = self.key_of(crate::app::command::Command::Undo).map(|key| format!(" · {key} undoes"));
+        let tally = self.library.tally();
+        let mut effects = self.tell(format!(
+            "{title}: {said}{} · decided {} of {}",
+            undo.unwrap_or_default(),
+            tally.decided(),
+            tally.rows
+        ));
+        effects.extend(self.remember());
+        effects
+    }
+
+    fn key_of_desk(&self, desk: DeskId) -> String {
+        let of_bench = self.benches.get(&desk).map(|bench| bench.key.clone());
+        of_bench.or_else(|| self.errands.get(&desk).map(|(key, _)| key.clone())).unwrap_or_default()
+    }
+
+    /// What was a sample or a pair is a file from now on, and known by it.
+    fn copied(&mut self, desk: DeskId, path: &PathBuf) -> Vec<Effect> {
+        let (old, new) = (self.key_of_desk(desk), path.display().to_string());
+        if let Some(bench) = self.benches.get_mut(&desk) {
+            bench.key.clone_from(&new);
+        }
+        if let Some((key, _)) = self.errands.get_mut(&desk) {
+            key.clone_from(&new);
+        }
+        self.library.renamed(&old, path);
+        for key in self.done.iter_mut().chain(&mut self.undone).filter(|key| **key == old) {
+            key.clone_from(&new);
+        }
+        self.memory.renamed(&old, &new);
+        self.remember()
+    }
+
+    fn refused(&mut self, desk: DeskId, what: &str, why: &str) -> Vec<Effect> {
+        let title = self.title_of(desk);
+        let place = if self.front == Some(desk) { String::new() } else { format!("{title}: ") };
+        self.fail(format!("{place}{what}: {why}"))
+    }
+}

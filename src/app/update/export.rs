@@ -1,0 +1,78 @@
+//! The export screen: a preview of the row, then the files.
+
+use std::path::PathBuf;
+
+use crate::app::overlay::{ExportView, Overlay};
+use crate::app::{App, Effect};
+use crate::session::export::{Format, Queue};
+
+impl App {
+    pub(super) fn open_export(&mut self) -> Vec<Effect> {
+        let tally = self.library.tally();
+        let session = self.bench().map(|bench| Box::new(bench.state.clone()));
+        let view = ExportView {
+            format: Format::Messages,
+            queue: if tally.kept > 0 { Queue::Kept } else { Queue::All },
+            to: self.memory.export_to.clone().unwrap_or_else(|| "retrace-export".to_owned()),
+            kept: tally.kept,
+            all: tally.rows,
+            session,
+            preview: None,
+            top: 0,
+            done: None,
+        };
+        self.overlays.push(Overlay::Export(Box::new(view)));
+        self.preview()
+    }
+
+    /// Asks for the row of the session at hand.
+    pub(super) fn preview(&self) -> Vec<Effect> {
+        let Some(Overlay::Export(view)) = self.overlays.last() else { return Vec::new() };
+        match &view.session {
+            Some(session) => vec![Effect::Preview { session: session.clone(), format: view.format }],
+            None => Vec::new(),
+        }
+    }
+
+    pub(super) fn turn_export_queue(&mut self) -> Vec<Effect> {
+        if let Some(Overlay::Export(view)) = self.overlays.last_mut() {
+            view.turn_queue();
+        }
+        Vec::new()
+    }
+
+    pub(super) fn scroll_preview(&mut self, by: isize) -> Vec<Effect> {
+        if let Some(Overlay::Export(view)) = self.overlays.last_mut() {
+            view.top = view.top.saturating_add_signed(by);
+        }
+        Vec::new()
+    }
+
+    pub(super) fn typed_folder(&mut self, text: String) -> Vec<Effect> {
+        let Some(Overlay::Export(view)) = self.overlays.last_mut() else { return Vec::new() };
+        if text.is_empty() {
+            return Vec::new();
+        }
+        view.to.clone_from(&text);
+        self.memory.export_to = Some(text);
+        self.remember()
+    }
+
+    /// Writes the files of the chosen shape.
+    pub(super) fn export(&mut self) -> Vec<Effect> {
+        let Some(Overlay::Export(view)) = self.overlays.last_mut() else { return Vec::new() };
+        view.done = None;
+        vec![Effect::Export { formats: vec![view.format], queue: view.queue, to: PathBuf::from(&view.to) }]
+    }
+
+    pub(super) fn exported(&mut self, done: Result<String, String>) -> Vec<Effect> {
+        if let Some(Overlay::Export(view)) = self.overlays.last_mut() {
+            view.done = Some(done);
+            return Vec::new();
+        }
+        match done {
+            Ok(said) => self.tell(said),
+            Err(why) => self.fail(why),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Keys, pasted text, the mouse: looked up, and carried out or written.
+
+use crate::app::bench::Pane;
+use crate::app::effect::{Scroll, Tick};
+use crate::app::input::Input;
+use crate::app::keymap::{Looked, text_edit};
+use crate::app::keys::Key;
+use crate::app::message::{Press, Target};
+use crate::app::overlay::{Overlay, Wanting};
+use crate::app::text_edit::TextEdit;
+use crate::app::{App, Effect};
+
+/// After this long, the keys that may follow are shown.
+const THINKING: std::time::Duration = std::time::Duration::from_millis(250);
+
+impl App {
+    pub(super) fn input(&mut self, input: Input) -> Vec<Effect> {
+        match input {
+            Input::Key(key) => self.key(key),
+            Input::Paste(text) => self.edit_text(TextEdit::Paste(text)),
+            Input::Focus(true) if self.front.is_none() => vec![Effect::List],
+            Input::Mouse(_) | Input::Resize { .. } | Input::Focus(_) => Vec::new(),
+        }
+    }
+
+    fn key(&mut self, key: Key) -> Vec<Effect> {
+        self.read_notice();
+        self.pending.push(key);
+        match self.keymap.look(&self.contexts(), &self.pending) {
+            Looked::Command(command) => self.run(command),
+            Looked::Prefix(_) => vec![Effect::Tick(Tick::Prefix, THINKING)],
+            Looked::Nothing => {
+                let pressed = std::mem::take(&mut self.pending);
+                self.which_key = false;
+                match (&pressed[..], text_edit(key)) {
+                    ([_], Some(edit)) => self.edit_text(edit),
+                    ([_], None) => Vec::new(),
+                    (keys, _) => {
+                        let keys: Vec<String> = keys.iter().map(Key::to_string).collect();
+                        self.tell(format!("{} does nothing here", keys.join(" ")))
+                    }
+                }
+            }
+        }
+    }
+
+    /// Writes into whatever is being written; on a screen, letters without a command do nothing.
+    fn edit_text(&mut self, edit: TextEdit) -> Vec<Effect> {
+        match self.overlays.last_mut() {
+            Some(Overlay::List(picker)) => {
+                picker.edit(&edit);
+                Vec::new()
+            }
+            Some(Overlay::Field(prompt)) => {
+                prompt.line.apply(&edit);
+                prompt.error = None;
+                let (wanting, text) = (prompt.wanting, prompt.line.text().to_owned());
+                self.typed(wanting, text)
+            }
+            Some(Overlay::Writing(_)) => vec![Effect::EditText(edit)],
+            Some(Overlay::Form(_) | Overlay::Export(_)) => Vec::new(),
+            None => match edit {
+                TextEdit::Paste(text) if self.front.is_none() && !text.trim().is_empty() => self.paste_new(text),
+                _ => Vec::new(),
+            },
+        }
+    }
+
+    /// What shows while a line is typed.
+    fn typed(&mut self, wanting: Wanting, text: String) -> Vec<Effect> {
+        match wanting {
+            Wanting::Find(pane) => self.find(pane, text),
+            Wanting::Filter => self.filter(text),
+            _ => Vec::new(),
+        }
+    }
+
+    pub(super) fn pointed(&mut self, target: Target, press: Press) -> Vec<Effect> {
+        match (press, target) {
+            (Press::ScrollUp | Press::ScrollDown, target) => self.wheel(target, press == Press::ScrollDown),
+            (_, Target::Row(row)) => self.pointed_row(row, press),
+            (_, target) if self.overlays.is_empty() => self.pointed_bench(target),
+            _ => Vec::new(),
+        }
+    }
+
+    fn wheel(&mut self, target: Target, down: bool) -> Vec<Effect> {
+        let by = if down { 3 } else { -3 };
+        match (self.overlays.last(), target) {
+            (Some(Overlay::Export(_)), _) => self.scroll_preview(by),
+            (Some(Overlay::Writing(_)), _) => {
+                vec![Effect::EditText(if down { TextEdit::Down } else { TextEdit::Up })]
+            }
+            (Some(_), _) => self.step_list(by),
+            (None, Target::Pane(Pane::Chart) | Target::Moment(_)) => {
+                self.on_bench(|bench| bench.step(if down { 1 } else { -1 }))
+            }
+            (None, Target::Pane(pane)) => vec![Effect::Scroll(pane, Scroll::Rows(by as i32))],
+            (None, Target::Segment(_) | Target::Candidate(_)) => {
+                vec![Effect::Scroll(Pane::Trajectory, Scroll::Rows(by as i32))]
+            }
+            (None, Target::Row(_)) => self.go_up(by),
+        }
+    }
+
+    fn pointed_row(&mut self, row: usize, press: Press) -> Vec<Effect> {
+        match self.overlays.last_mut() {
+            Some(Overlay::List(picker)) => {
+                picker.select(row);
+                self.choose()
+            }
+            Some(Overlay::Form(form)) => {
+                form.select(row);
+                Vec::new()
+            }
+            Some(_) => Vec::new(),
+            None => {
+                self.library.select_index(row);
+                if press == Press::DoubleClick { self.open_selected() } else { Vec::new() }
+            }
+        }
+    }
+
+    fn pointed_bench(&mut self, target: Target) -> Vec<Effect> {
+        self.on_bench(|bench| match target {
+            Target::Pane(pane) => bench.focus = pane,
+            Target::Segment(segment) => {
+                (bench.focus, bench.follow) = (Pane::Trajectory, false);
+                bench.select(segment);
+            }
+            Target::Candidate(node) => {
+                (bench.focus, bench.follow) = (Pane::Trajectory, false);
+                bench.select_candidate(node);
+            }
+            Target::Moment(index) => bench.visit(index),
+            Target::Row(_) => {}
+        })
+    }
+}

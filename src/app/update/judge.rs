@@ -1,0 +1,150 @@
+//! Verdicts, ratings, tags, marks; undoing and bringing back what a person did, in whichever session it was.
+
+use crate::app::bench::{Bench, verdict};
+use crate::app::effect::DeskId;
+use crate::app::{App, Effect};
+use crate::engine::desk::Order;
+use crate::session::{Payload, Verdict};
+
+impl App {
+    /// Gives an order by which a person changes the session on the screen.
+    pub(super) fn give(&mut self, order: Order) -> Vec<Effect> {
+        let Some(desk) = self.front else { return Vec::new() };
+        let Some(key) = self.bench().map(|bench| bench.key.clone()) else { return Vec::new() };
+        self.done.push(key);
+        self.undone.clear();
+        vec![Effect::Order(desk, order)]
+    }
+
+    fn record(&mut self, payload: Option<Payload>) -> Vec<Effect> {
+        payload.map(|payload| self.give(Order::Record(vec![payload]))).unwrap_or_default()
+    }
+
+    /// Gives the order that a function of the bench makes, or tells why there is none.
+    pub(super) fn order(&mut self, make: impl FnOnce(&Bench) -> Result<Order, String>) -> Vec<Effect> {
+        match self.bench().map(make) {
+            Some(Ok(order)) => {
+                self.on_bench(Bench::go_along);
+                self.give(order)
+            }
+            Some(Err(why)) => self.tell(why),
+            None => Vec::new(),
+        }
+    }
+
+    /// Judges the example and goes on to the next one that waits.
+    pub(super) fn judge(&mut self, said: Verdict) -> Vec<Effect> {
+        let order = Order::Record(vec![verdict(said)]);
+        let Some(bench) = self.bench() else { return self.judge_row(order) };
+        if bench.loading {
+            return Vec::new();
+        }
+        let key = bench.key.clone();
+        let mut effects = self.give(order);
+        match self.library.next_undecided(&key).cloned() {
+            Some(next) => effects.extend(self.open_row(&next)),
+            None => effects.extend(self.to_library()),
+        }
+        effects
+    }
+
+    fn judge_row(&mut self, order: Order) -> Vec<Effect> {
+        let Some(row) = self.library.selected().cloned() else { return Vec::new() };
+        let (desk, mut effects) = self.errand(&row);
+        effects.push(Effect::Order(desk, order));
+        effects.extend(self.end_errand(desk));
+        self.done.push(row.key);
+        self.undone.clear();
+        self.library.step(1);
+        effects
+    }
+
+    pub(super) fn flag(&mut self) -> Vec<Effect> {
+        let payload = self.bench().map(Bench::flag);
+        match payload {
+            Some(payload) => self.record(Some(payload)),
+            None => self.tell("open the session to raise its flag"),
+        }
+    }
+
+    pub(super) fn rate(&mut self, stars: u8) -> Vec<Effect> {
+        self.record(Some(Bench::rate(stars)))
+    }
+
+    pub(super) fn tag(&mut self, name: &str) -> Vec<Effect> {
+        let payload = self.bench().map(|bench| bench.tag(name));
+        self.record(payload)
+    }
+
+    pub(super) fn mark(&mut self) -> Vec<Effect> {
+        let payload = self.bench().and_then(Bench::mark);
+        self.record(payload)
+    }
+
+    pub(super) fn fork(&mut self, name: &str) -> Vec<Effect> {
+        let payloads = self.bench().and_then(|bench| bench.fork(name));
+        let Some(payloads) = payloads else { return Vec::new() };
+        self.on_bench(Bench::go_along);
+        let mut effects = self.give(Order::Record(payloads));
+        effects.extend(self.tell(format!("{name} begins here; the search goes on from it")));
+        effects
+    }
+
+    pub(super) fn undo(&mut self) -> Vec<Effect> {
+        match self.done.pop() {
+            Some(key) => {
+                self.undone.push(key.clone());
+                self.order_at(&key, Order::Undo)
+            }
+            None => self.undo_earlier(),
+        }
+    }
+
+    /// What a person did in an earlier run of the program, in the session on the screen.
+    fn undo_earlier(&mut self) -> Vec<Effect> {
+        let Some(bench) = self.bench().filter(|bench| bench.state.undoable().is_some()) else {
+            return self.tell("there is nothing to undo here");
+        };
+        let key = bench.key.clone();
+        self.undone.push(key.clone());
+        self.order_at(&key, Order::Undo)
+    }
+
+    pub(super) fn redo(&mut self) -> Vec<Effect> {
+        match self.undone.pop() {
+            Some(key) => {
+                self.done.push(key.clone());
+                self.order_at(&key, Order::Redo)
+            }
+            None if self.bench().is_some_and(|bench| bench.state.redoable().is_some()) => {
+                let key = self.bench().map(|bench| bench.key.clone()).unwrap_or_default();
+                self.done.push(key.clone());
+                self.order_at(&key, Order::Redo)
+            }
+            None => self.tell("there is nothing to bring back"),
+        }
+    }
+
+    /// Undoes or redoes in the session of this key: on the screen when a session is there, else without one.
+    fn order_at(&mut self, key: &str, order: Order) -> Vec<Effect> {
+        let on_screen: Option<DeskId> = self.front.filter(|_| self.bench().is_some_and(|bench| bench.key == key));
+        if let Some(desk) = on_screen {
+            self.on_bench(Bench::go_along);
+            return vec![Effect::Order(desk, order)];
+        }
+        let Some(row) = self.library.row(key).cloned() else {
+            return self.warn(format!("{key} is no longer in the library"));
+        };
+        if self.front.is_some() {
+            let mut effects = self.open_row(&row);
+            effects.extend(self.front.map(|desk| Effect::Order(desk, order)));
+            return effects;
+        }
+        let (desk, mut effects) = self.errand(&row);
+        effects.push(Effect::Order(desk, order));
+        effects.extend(self.end_errand(desk));
+        self.library.select(key);
+        effects.push(Effect::List);
+        effects
+    }
+}

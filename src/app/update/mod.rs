@@ -1,0 +1,88 @@
+//! Messages become changes of the state and effects: one function a kind of message, nothing but state is touched.
+
+mod acts;
+mod bench;
+mod desk;
+mod export;
+mod input;
+mod judge;
+mod library;
+mod lists;
+mod open;
+mod search;
+mod texts;
+mod ticks;
+mod view;
+
+use super::command::Command;
+use super::message::{At, Message};
+use super::overlay::Overlay;
+use super::{App, Effect};
+
+impl App {
+    /// Takes one message and says what is to be done.
+    pub fn update(&mut self, at: At) -> Vec<Effect> {
+        self.now = self.now.max(at.now);
+        match at.message {
+            Message::Input(input) => self.input(input),
+            Message::Command(command) => self.run(command),
+            Message::Pointed(target, press) => self.pointed(target, press),
+            Message::Desk(desk, news) => self.desk_news(desk, news),
+            Message::Listed(listing) => self.listed(listing),
+            Message::SameListing => self.keep_looking(),
+            Message::Filtered { wanted, rows } => {
+                self.library.filtered(wanted, rows);
+                Vec::new()
+            }
+            Message::Tick(tick) => self.ticked(tick),
+            Message::Copied(Ok(how)) => self.tell(how),
+            Message::Copied(Err(why)) => self.fail(why),
+            Message::Written(text) => self.written(text),
+            Message::Unsaved => self.ask_to_discard(),
+            Message::Keys(Ok(keymap)) => {
+                self.keymap = *keymap;
+                self.tell("the keys are as the file says")
+            }
+            Message::Keys(Err(why)) => self.fail(why),
+            Message::Previewed { format, row } => {
+                if let Some(Overlay::Export(view)) = self.overlays.last_mut()
+                    && view.format == format
+                {
+                    view.preview = Some(row);
+                }
+                Vec::new()
+            }
+            Message::Exported(done) => self.exported(done),
+            Message::Warned(why) => self.warn(why),
+            Message::Terminate => self.quit(),
+        }
+    }
+
+    /// Carries out a command.
+    pub(super) fn run(&mut self, command: Command) -> Vec<Effect> {
+        self.pending.clear();
+        self.which_key = false;
+        if command != Command::Repeat && self.overlays.is_empty() {
+            self.last_command = Some(command);
+        }
+        let mut effects = self.act(command);
+        if self.tour_saw(command) {
+            effects.extend(self.remember());
+        }
+        effects
+    }
+
+    /// What to keep for the next run.
+    pub(super) fn remember(&self) -> Vec<Effect> {
+        vec![Effect::Remember(Box::new(self.memory.clone()))]
+    }
+
+    fn quit(&mut self) -> Vec<Effect> {
+        self.quitting = true;
+        self.keep_place();
+        let mut effects = self.remember();
+        effects.extend(self.benches.keys().chain(self.errands.keys()).map(|desk| Effect::CloseDesk(*desk)));
+        effects.push(Effect::Quit);
+        effects
+    }
+}

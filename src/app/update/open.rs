@@ -1,0 +1,149 @@
+//! Opening sessions and leaving them. One that searches goes on out of sight.
+
+use crate::app::bench::Bench;
+use crate::app::effect::DeskId;
+use crate::app::library::Row;
+use crate::app::overlay::{Act, Item, Overlay, Picker, Picking};
+use crate::app::{App, Effect};
+use crate::engine::desk::Origin;
+
+impl App {
+    fn new_desk(&mut self) -> DeskId {
+        self.next_desk += 1;
+        DeskId(self.next_desk - 1)
+    }
+
+    pub(super) fn open_selected(&mut self) -> Vec<Effect> {
+        match self.library.selected().cloned() {
+            Some(row) => self.open_row(&row),
+            None => Vec::new(),
+        }
+    }
+
+    /// Puts a row's session on the screen.
+    pub(super) fn open_row(&mut self, row: &Row) -> Vec<Effect> {
+        self.library.select(&row.key);
+        let origin = row.source.origin(&self.home);
+        self.open(row.key.clone(), origin)
+    }
+
+    /// Puts a session on the screen: the one that is open already, or a new desk.
+    pub(super) fn open(&mut self, key: String, origin: Origin) -> Vec<Effect> {
+        let mut effects = self.leave();
+        let known = self.benches.iter().find(|(_, bench)| bench.key == key).map(|(desk, _)| *desk);
+        self.memory.last = Some(key.clone());
+        match known {
+            Some(desk) => self.front = Some(desk),
+            None => {
+                let desk = self.new_desk();
+                let mut bench = Bench::new(desk, origin.clone(), key.clone());
+                bench.tint = self.memory.tint;
+                bench.returning = self.memory.places.get(&key).cloned();
+                self.benches.insert(desk, bench);
+                self.front = Some(desk);
+                effects.push(Effect::OpenDesk(desk, origin));
+            }
+        }
+        effects.extend(self.remember());
+        effects
+    }
+
+    /// Opens a desk without a screen, for one thing that is to be recorded.
+    pub(super) fn errand(&mut self, row: &Row) -> (DeskId, Vec<Effect>) {
+        if let Some((desk, _)) = self.benches.iter().find(|(_, bench)| bench.key == row.key) {
+            return (*desk, Vec::new());
+        }
+        let desk = self.new_desk();
+        self.errands.insert(desk, (row.key.clone(), row.summary.id.clone()));
+        (desk, vec![Effect::OpenDesk(desk, row.source.origin(&self.home))])
+    }
+
+    /// Ends an errand's desk once it has done what it was told.
+    pub(super) fn end_errand(&self, desk: DeskId) -> Vec<Effect> {
+        if self.benches.contains_key(&desk) { Vec::new() } else { vec![Effect::CloseDesk(desk)] }
+    }
+
+    /// Remembers where the person is.
+    pub(super) fn keep_place(&mut self) {
+        if let Some((key, place)) = self.bench().filter(|b| !b.loading).map(|bench| (bench.key.clone(), bench.place()))
+        {
+            self.memory.keep_place(&key, place);
+        }
+    }
+
+    /// Takes the session off the screen. Its desk closes unless a search runs there.
+    pub(super) fn leave(&mut self) -> Vec<Effect> {
+        self.keep_place();
+        let Some(desk) = self.front.take() else { return Vec::new() };
+        let Some(bench) = self.benches.get_mut(&desk) else { return Vec::new() };
+        bench.play = None;
+        if bench.is_searching() {
+            return Vec::new();
+        }
+        let name = self.title_of(desk);
+        if let Some(bench) = self.benches.remove(&desk) {
+            self.errands.insert(desk, (bench.key, name));
+        }
+        vec![Effect::CloseDesk(desk)]
+    }
+
+    /// What a session is called in a notice.
+    pub(super) fn title_of(&self, desk: DeskId) -> String {
+        let of_bench = self.benches.get(&desk).map(|bench| match bench.state.id.as_str() {
+            "" => bench.state.example.as_ref().map(|example| example.id.clone()).unwrap_or_default(),
+            id => id.to_owned(),
+        });
+        of_bench.or_else(|| self.errands.get(&desk).map(|(_, title)| title.clone())).unwrap_or_default()
+    }
+
+    /// Back to the library.
+    pub(super) fn to_library(&mut self) -> Vec<Effect> {
+        let mut effects = self.leave();
+        self.memory.last = None;
+        effects.extend(self.remember());
+        effects.push(Effect::List);
+        effects
+    }
+
+    /// Closes what is on top: an overlay, a search inside a pane, a zoomed pane, the session; then the program.
+    pub(super) fn close(&mut self) -> Vec<Effect> {
+        if !self.overlays.is_empty() {
+            return self.close_overlay();
+        }
+        if let Some(bench) = self.bench_mut() {
+            if bench.find.take().is_some() {
+                return Vec::new();
+            }
+            if bench.held.take().is_some() || std::mem::take(&mut bench.zoom) {
+                return self.measure();
+            }
+            return self.to_library();
+        }
+        if !self.library.filter.text().is_empty() {
+            self.library.filter = Default::default();
+            self.library.arrange();
+            return Vec::new();
+        }
+        if self.searching() == 0 {
+            return self.quit();
+        }
+        let item =
+            |label: &str, act| Item { label: label.to_owned(), detail: String::new(), aside: String::new(), act };
+        let items = vec![
+            item("Stay", Act::Nothing),
+            item("Quit; the search pauses and goes on when you start it again", Act::Quit),
+        ];
+        self.overlays.push(Overlay::List(Picker::new(Picking::Quit, items)));
+        Vec::new()
+    }
+
+    /// Opens the session beside this one in the library's order.
+    pub(super) fn open_beside(&mut self, by: isize) -> Vec<Effect> {
+        let Some(key) = self.bench().map(|bench| bench.key.clone()) else { return Vec::new() };
+        match self.library.beside(&key, by).cloned() {
+            Some(row) => self.open_row(&row),
+            None if by > 0 => self.tell("this is the last session of the library"),
+            None => self.tell("this is the first session of the library"),
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Starting, pausing and continuing searches; candidates on request.
+
+use crate::app::bench::Bench;
+use crate::app::effect::{DeskId, Tick};
+use crate::app::memory::RememberedSetup;
+use crate::app::overlay::{Form, Overlay};
+use crate::app::{App, Effect};
+use crate::engine::Setup;
+use crate::engine::desk::Order;
+use crate::reer::search::StopReason;
+use crate::session::{Head, Payload};
+
+impl App {
+    /// The settings that a new search starts with: those of the last form, else those of the settings.
+    fn setup(&self) -> Setup {
+        match &self.memory.setup {
+            Some(RememberedSetup { generator, scorer, search }) => {
+                Setup { generator: generator.clone(), scorer: scorer.clone(), search: search.clone() }
+            }
+            None => self.defaults.clone(),
+        }
+    }
+
+    /// The settings that the session on the screen goes on with.
+    fn setup_here(&self) -> Option<Setup> {
+        let bench = self.bench()?;
+        Some(Setup::going_on(&bench.state, &self.setup()))
+    }
+
+    pub(super) fn run_search(&mut self) -> Vec<Effect> {
+        let Some(bench) = self.bench().filter(|bench| !bench.loading) else { return Vec::new() };
+        if bench.is_searching() {
+            let pause = self.key_of(crate::app::command::Command::Play).unwrap_or_default();
+            return self.tell(format!("the search is running; {pause} pauses it"));
+        }
+        if bench.ended_for_good() {
+            let mut effects = self.open_form();
+            effects
+                .extend(self.tell("the search has ended: give it more steps, or choose another version to go on from"));
+            return effects;
+        }
+        let fresh = bench.search().is_none();
+        let Some(setup) = self.setup_here() else { return Vec::new() };
+        let mut effects = self.start(setup);
+        if fresh {
+            let with = self.key_of(crate::app::command::Command::RunWith).unwrap_or_default();
+            effects.extend(self.tell(format!("searching; {with} chooses other settings before a start")));
+        }
+        effects
+    }
+
+    /// Starts, or goes on, with these settings.
+    pub(super) fn start(&mut self, setup: Setup) -> Vec<Effect> {
+        let Some(desk) = self.front else { return Vec::new() };
+        self.on_bench(Bench::go_along);
+        vec![Effect::Order(desk, Order::Search(setup))]
+    }
+
+    pub(super) fn open_form(&mut self) -> Vec<Effect> {
+        let Some(bench) = self.bench() else { return Vec::new() };
+        let begun = bench.search().is_some();
+        let more = bench.ended_for_good();
+        let Some(mut setup) = self.setup_here() else { return Vec::new() };
+        if more {
+            setup.search.steps = setup.search.steps.max(self.bench().map_or(0, |b| b.state.steps())) + 12;
+        }
+        self.overlays.push(Overlay::Form(Box::new(Form::new(setup, begun))));
+        Vec::new()
+    }
+
+    pub(super) fn start_from_form(&mut self) -> Vec<Effect> {
+        let Some(Overlay::Form(form)) = self.overlays.pop() else { return Vec::new() };
+        let mut effects = Vec::new();
+        if !form.begun {
+            let Setup { generator, scorer, search } = form.setup.clone();
+            self.memory.setup = Some(RememberedSetup { generator, scorer, search });
+            effects.extend(self.remember());
+        }
+        effects.extend(self.start(form.setup));
+        effects
+    }
+
+    /// Makes the version under the cursor current, and searches on from it.
+    pub(super) fn go_on_from_here(&mut self) -> Vec<Effect> {
+        let Some(bench) = self.bench() else { return Vec::new() };
+        let (node, head) = (bench.node(), bench.state.head());
+        let mut effects = Vec::new();
+        if let Some(node) = node.filter(|node| Some(*node) != head) {
+            let branch = bench.next_branch();
+            let fork = crate::session::Fork { node, name: branch.clone() };
+            let payloads = vec![Payload::Fork(fork), Payload::Head(Head { node, branch: Some(branch) })];
+            effects.extend(self.give(Order::Record(payloads)));
+        } else if bench.ended_for_good() {
+            return self.run_search();
+        }
+        let Some(setup) = self.setup_here() else { return effects };
+        effects.extend(self.start(setup));
+        effects
+    }
+
+    /// Pauses the search that runs; else plays the session, or pauses that.
+    pub(super) fn play(&mut self) -> Vec<Effect> {
+        let speed = self.speed();
+        let Some(bench) = self.bench_mut() else { return Vec::new() };
+        if bench.is_searching() {
+            return vec![Effect::Order(bench.desk, Order::Pause)];
+        }
+        if bench.timeline.len() < 2 {
+            return self.tell("there is nothing to play yet");
+        }
+        bench.toggle_play(speed);
+        self.ticking.remove(&Tick::Play);
+        let mut effects = self.measure();
+        effects.extend(self.keep_playing());
+        effects
+    }
+
+    pub(super) fn change_speed(&mut self, by: isize) -> Vec<Effect> {
+        let most = crate::app::bench::SPEEDS.len() - 1;
+        self.speed = self.speed.saturating_add_signed(by).min(most);
+        let speed = self.speed();
+        if let Some(play) = self.bench_mut().and_then(|bench| bench.play.as_mut()) {
+            play.speed = speed;
+        }
+        self.tell(format!("plays {speed} times as fast as it happened"))
+    }
+
+    /// Asks for more candidates of the selected segment.
+    pub(super) fn propose(&mut self, instruction: Option<String>) -> Vec<Effect> {
+        let Some(bench) = self.bench() else { return Vec::new() };
+        let (Some(node), Some(segment)) = (bench.node(), bench.segment()) else {
+            return self.tell("there is no segment to rewrite yet");
+        };
+        let count = bench.search().map_or(4, |search| search.config().candidates);
+        vec![Effect::Order(bench.desk, Order::Propose { node, segment, instruction, count })]
+    }
+
+    /// Tells how a search ended, on the screen or out of sight.
+    pub(super) fn search_ended(&mut self, desk: DeskId) -> Vec<Effect> {
+        let title = self.title_of(desk);
+        let Some(stop) = self.benches.get(&desk).and_then(|bench| bench.state.stop.clone()) else { return Vec::new() };
+        let why = stop.detail.unwrap_or_default();
+        let text = match stop.reason {
+            StopReason::Person => format!("{title}: paused"),
+            StopReason::Error => return self.fail(format!("{title}: the search failed: {why}")),
+            StopReason::NoGain => format!("{title}: ended without a gain: {why}"),
+            StopReason::Budget => format!("{title}: paused, {why}"),
+            _ => format!("{title}: the search ended, {why}"),
+        };
+        let mut effects = self.tell(text);
+        if self.front != Some(desk) {
+            if let Some(bench) = self.benches.remove(&desk) {
+                self.library.update(&bench.key, bench.state.summary());
+                self.errands.insert(desk, (bench.key, title));
+            }
+            effects.push(Effect::CloseDesk(desk));
+        }
+        effects
+    }
+}
+
+impl Bench {
+    /// The search has ended, and only another version or more steps let it go on.
+    pub fn ended_for_good(&self) -> bool {
+        !self.state.can_go_on()
+    }
+
+    /// Goes along with what comes: the cursor to the end of the timeline.
+    pub fn go_along(&mut self) {
+        self.play = None;
+        self.follow = true;
+    }
+}

@@ -1,0 +1,66 @@
+//! Timers: playing, the clock while something runs, notices, a look at the library.
+
+use std::time::Duration;
+
+use crate::app::effect::Tick;
+use crate::app::{App, Effect};
+
+/// How often the status line's clock moves while something runs.
+const SECOND: Duration = Duration::from_secs(1);
+
+/// How often the library on the screen is looked at again.
+const LIBRARY: Duration = Duration::from_secs(3);
+
+impl App {
+    pub(super) fn ticked(&mut self, tick: Tick) -> Vec<Effect> {
+        self.ticking.remove(&tick);
+        match tick {
+            Tick::Play => self.play_on(),
+            Tick::Clock => self.keep_clock(),
+            Tick::Notice => {
+                self.forget_notice();
+                Vec::new()
+            }
+            Tick::Library if self.front.is_none() => vec![Effect::List],
+            Tick::Library => Vec::new(),
+            Tick::Prefix => {
+                self.which_key = !self.pending.is_empty();
+                Vec::new()
+            }
+        }
+    }
+
+    /// Asks for a timer unless it runs already.
+    pub(super) fn tick(&mut self, tick: Tick, after: Duration) -> Vec<Effect> {
+        if self.ticking.insert(tick) { vec![Effect::Tick(tick, after)] } else { Vec::new() }
+    }
+
+    /// Keeps the clock going while something runs.
+    pub(super) fn keep_clock(&mut self) -> Vec<Effect> {
+        let busy = self.benches.values().any(|bench| bench.since.is_some());
+        if busy { self.tick(Tick::Clock, SECOND) } else { Vec::new() }
+    }
+
+    /// Keeps looking at the library while it is on the screen.
+    pub(super) fn keep_looking(&mut self) -> Vec<Effect> {
+        if self.front.is_none() { self.tick(Tick::Library, LIBRARY) } else { Vec::new() }
+    }
+
+    fn play_on(&mut self) -> Vec<Effect> {
+        let mut effects = self.on_bench(|bench| {
+            if bench.play.is_some() {
+                bench.step(1);
+                if bench.is_at_end() {
+                    bench.play = None;
+                }
+            }
+        });
+        effects.extend(self.keep_playing());
+        effects
+    }
+
+    pub(super) fn keep_playing(&mut self) -> Vec<Effect> {
+        let wait = self.bench().and_then(crate::app::bench::Bench::play_wait);
+        wait.map(|wait| self.tick(Tick::Play, wait)).unwrap_or_default()
+    }
+}

@@ -1,0 +1,120 @@
+//! Commands that change only what is shown.
+
+use crate::app::bench::{Bench, Pane};
+use crate::app::effect::Scroll;
+use crate::app::memory::Tour;
+use crate::app::overlay::Overlay;
+use crate::app::{App, Effect};
+
+impl App {
+    /// Up or down: rows of a list, segments of the trajectory, lines of a text.
+    pub(super) fn go_up(&mut self, by: isize) -> Vec<Effect> {
+        if let Some(Overlay::Form(form)) = self.overlays.last_mut() {
+            form.step(by);
+            return Vec::new();
+        }
+        match self.bench().map(|bench| bench.focus) {
+            None => {
+                self.library.step(by);
+                Vec::new()
+            }
+            Some(Pane::Query | Pane::Reference) => self.scroll(Scroll::Rows(by as i32)),
+            Some(Pane::Trajectory | Pane::Chart) => self.touch(|bench| bench.step_segment(by)),
+        }
+    }
+
+    pub(super) fn go_page(&mut self, by: isize) -> Vec<Effect> {
+        if self.front.is_some() {
+            return self.scroll(Scroll::Pages(by as i32));
+        }
+        self.library.step(by * self.page.max(1) as isize);
+        Vec::new()
+    }
+
+    pub(super) fn go_end(&mut self, end: bool) -> Vec<Effect> {
+        match self.bench().map(|bench| bench.focus) {
+            None => {
+                self.library.select_index(if end { usize::MAX } else { 0 });
+                Vec::new()
+            }
+            Some(Pane::Trajectory | Pane::Chart) => {
+                let far = isize::MAX / 2;
+                self.touch(|bench| bench.step_segment(if end { far } else { -far }))
+            }
+            Some(_) => self.scroll(if end { Scroll::Bottom } else { Scroll::Top }),
+        }
+    }
+
+    pub(super) fn turn_tint(&mut self, forward: bool) -> Vec<Effect> {
+        let mut effects = self.on_bench(|bench| bench.tint = bench.tint.turned(forward));
+        let Some(bench) = self.bench() else { return effects };
+        let (tint, nothing) = (bench.tint, bench.compared().is_none());
+        self.memory.tint = tint;
+        let hint = match tint {
+            crate::app::bench::Tint::Off => "the reference is not tinted".to_owned(),
+            tint if nothing => format!("tint: {} (hold or mark a version first)", tint.title()),
+            tint => format!("tint: {}", tint.title()),
+        };
+        effects.extend(self.tell(hint));
+        effects.extend(self.remember());
+        effects
+    }
+
+    /// Holds the version under the cursor to compare others with, or lets it go.
+    pub(super) fn hold(&mut self) -> Vec<Effect> {
+        let Some(bench) = self.bench_mut() else { return Vec::new() };
+        if bench.held.take().is_some() {
+            return self.measure();
+        }
+        if bench.node().is_none() {
+            return self.tell("there is no version to hold yet");
+        }
+        bench.held = Some(bench.cursor());
+        self.tell("held: move along the chart to compare; the same key lets it go")
+    }
+
+    pub(super) fn turn_measure(&mut self) -> Vec<Effect> {
+        self.memory.shown = self.memory.shown.next();
+        let shown = self.memory.shown;
+        let mut effects = self.tell(format!("the chart shows: {}", shown.title()));
+        effects.extend(self.remember());
+        effects
+    }
+
+    pub(super) fn turn_scale(&mut self) -> Vec<Effect> {
+        self.memory.log_scale = !self.memory.log_scale;
+        let mut effects = self.tell(if self.memory.log_scale { "logarithmic scale" } else { "linear scale" });
+        effects.extend(self.remember());
+        effects
+    }
+
+    pub(super) fn turn_mouse(&mut self) -> Vec<Effect> {
+        self.memory.mouse = !self.memory.mouse;
+        let on = self.memory.mouse;
+        let mut effects = vec![Effect::Mouse(on)];
+        effects.extend(self.tell(if on {
+            "the mouse points and scrolls here; hold shift to select text with the terminal"
+        } else {
+            "the mouse is the terminal's again"
+        }));
+        effects.extend(self.remember());
+        effects
+    }
+
+    /// Begins the tour anew, or ends it while it runs.
+    pub(super) fn restart_tour(&mut self) -> Vec<Effect> {
+        let running = self.tour().is_some();
+        self.memory.tour = if running { Tour::Over } else { Tour::At(0) };
+        let mut effects = self.remember();
+        if running {
+            effects.extend(self.tell("the tour is over; the same keys begin it anew"));
+        }
+        effects
+    }
+
+    /// Pane titles say what is selected: where a bench stands among the library's.
+    pub fn position(&self, bench: &Bench) -> Option<(usize, usize)> {
+        let at = self.library.view().position(|row| row.key == bench.key)?;
+        Some((at + 1, self.library.len()))
+    }
+}

@@ -1,0 +1,143 @@
+//! Reads what the library lists: a folder of sessions with the samples, the rows of a file of pairs, or one session.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use crate::app::library::{Listing, Place, Row, Source};
+use crate::session::pairs::{self, Fields};
+use crate::session::samples::SAMPLES;
+use crate::session::{ExampleRecord, Library, SessionError, State, Summary};
+
+/// What a path is to the workbench.
+///
+/// # Errors
+/// It cannot be read, or is nothing the workbench opens; with the remedy.
+pub fn place(path: &Path) -> Result<Place, String> {
+    if path.is_dir() {
+        return Ok(Place::Folder(path.to_owned()));
+    }
+    if crate::session::is_session(path).map_err(|error| format!("{}: {error}", path.display()))? {
+        return Ok(Place::Session(path.to_owned()));
+    }
+    pairs::read(path, &Fields::default()).map_err(|error| error.to_string())?;
+    Ok(Place::Pairs(path.to_owned()))
+}
+
+/// Lists a place; kept from call to call so that only what changed is read again.
+#[derive(Debug)]
+pub struct Reader {
+    place: Place,
+    /// Folder of the user's own sessions.
+    home: PathBuf,
+    library: Option<Library>,
+    /// Rows of a file of pairs, read once.
+    pairs: Option<(Vec<ExampleRecord>, Vec<(String, String)>)>,
+    samples: Vec<Row>,
+    last: Option<Listing>,
+}
+
+impl Reader {
+    pub fn new(place: Place, home: PathBuf) -> Reader {
+        Reader { place, home, library: None, pairs: None, samples: samples(), last: None }
+    }
+
+    /// What there is now; `None` when it is as it was.
+    ///
+    /// # Errors
+    /// The folder or file cannot be read.
+    pub fn read(&mut self) -> Result<Option<Listing>, String> {
+        let listing = match self.place.clone() {
+            Place::Folder(root) => self.folder(&root).map_err(|error| error.to_string())?,
+            Place::Session(path) => self.session(&path).map_err(|error| error.to_string())?,
+            Place::Pairs(path) => self.pairs(&path)?,
+        };
+        if self.last.as_ref() == Some(&listing) {
+            return Ok(None);
+        }
+        self.last = Some(listing.clone());
+        Ok(Some(listing))
+    }
+
+    /// The user's folder is made by the first action, not by looking.
+    fn look(&mut self, root: &Path) -> Result<(), SessionError> {
+        match &mut self.library {
+            Some(library) => library.refresh().map(drop),
+            None if root.is_dir() => {
+                self.library = Some(Library::open(root)?);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn folder(&mut self, root: &Path) -> Result<Listing, SessionError> {
+        self.look(root)?;
+        let library = self.library.as_ref();
+        let mut rows: Vec<Row> = Vec::new();
+        if root == self.home {
+            let copied = |row: &&Row| library.is_none_or(|library| library.find(&row.summary.hash).is_empty());
+            rows.extend(self.samples.iter().filter(copied).cloned());
+        }
+        rows.extend(library.into_iter().flat_map(Library::entries).map(of_file));
+        let strangers = library.into_iter().flat_map(Library::strangers);
+        let strangers = strangers.map(|stranger| (stranger.path.display().to_string(), stranger.why)).collect();
+        Ok(Listing { place: self.place.clone(), rows, strangers })
+    }
+
+    fn session(&self, path: &Path) -> Result<Listing, SessionError> {
+        let summary = crate::session::read(path)?.state.summary();
+        let source = Source::File(path.to_owned());
+        let rows = vec![Row { key: source.key(), source, summary, mtime: 0 }];
+        Ok(Listing { place: self.place.clone(), rows, strangers: Vec::new() })
+    }
+
+    /// The rows of a file; those that have a session in the user's folder already, as that.
+    fn pairs(&mut self, path: &Path) -> Result<Listing, String> {
+        let home = self.home.clone();
+        self.look(&home).map_err(|error| error.to_string())?;
+        if self.pairs.is_none() {
+            self.pairs = Some(read_pairs(path)?);
+        }
+        let Some((examples, strangers)) = &self.pairs else { return Err("nothing was read".to_owned()) };
+        let begun: HashMap<String, Row> = self
+            .library
+            .iter()
+            .flat_map(Library::entries)
+            .map(|entry| (entry.summary.hash.clone(), of_file(entry)))
+            .collect();
+        let row = |example: &ExampleRecord| begun.get(&example.hash).cloned().unwrap_or_else(|| of_pair(example));
+        let rows = examples.iter().map(row).collect();
+        Ok(Listing { place: self.place.clone(), rows, strangers: strangers.clone() })
+    }
+}
+
+fn read_pairs(path: &Path) -> Result<(Vec<ExampleRecord>, Vec<(String, String)>), String> {
+    let mut examples = Vec::new();
+    let mut strangers = Vec::new();
+    for row in pairs::read(path, &Fields::default()).map_err(|error| error.to_string())? {
+        match row {
+            Ok(example) => examples.push(example),
+            Err(skipped) => strangers.push((format!("line {}", skipped.line), skipped.reason)),
+        }
+    }
+    Ok((examples, strangers))
+}
+
+fn of_file(entry: crate::session::Entry) -> Row {
+    let source = Source::File(entry.path);
+    Row { key: source.key(), source, summary: entry.summary, mtime: entry.mtime }
+}
+
+fn of_pair(example: &ExampleRecord) -> Row {
+    let source = Source::Pair(Box::new(example.clone()));
+    Row { key: source.key(), source, summary: State::fresh(example.clone()).summary(), mtime: 0 }
+}
+
+fn samples() -> Vec<Row> {
+    let row = |summary: Summary, name: &str, bytes| {
+        let source = Source::Sample { name: name.to_owned(), bytes };
+        Row { key: source.key(), source, summary, mtime: 0 }
+    };
+    // A test reads every sample.
+    SAMPLES.iter().filter_map(|sample| Some(row(sample.summary().ok()?, sample.name, sample.bytes))).collect()
+}

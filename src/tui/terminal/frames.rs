@@ -1,0 +1,195 @@
+//! When to draw: only when somebody asked, many requests at once as one frame, at most sixty frames a second.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+/// Between two frames: a sixtieth of a second. More than a screen shows.
+const LEAST: Duration = Duration::from_micros(16_667);
+
+/// Asks for frames, from anywhere; clones ask the same loop.
+#[derive(Debug, Clone)]
+pub struct Requester(Arc<Shared>);
+
+/// The frames to draw, for the one loop that draws them.
+#[derive(Debug)]
+pub struct Frames(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    pace: Mutex<Pace>,
+    changed: Notify,
+}
+
+/// A pair that belongs together.
+pub fn frames() -> (Requester, Frames) {
+    let shared = Arc::new(Shared { pace: Mutex::default(), changed: Notify::new() });
+    (Requester(shared.clone()), Frames(shared))
+}
+
+impl Shared {
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Requester {
+    /// Asks for a frame as soon as may be.
+    pub fn request(&self) {
+        self.request_at(Instant::now());
+    }
+
+    /// Asks for a frame at a time: the next step of a play-back, the end of a notice. An earlier request stays.
+    pub fn request_at(&self, at: Instant) {
+        if self.0.pace().want(at, Instant::now()) {
+            self.0.changed.notify_one();
+        }
+    }
+}
+
+impl Frames {
+    /// Waits until a frame is to be drawn. May be dropped while it waits.
+    pub async fn next(&mut self) {
+        loop {
+            let due = self.0.pace().due();
+            let time = async {
+                match due {
+                    Some(due) => tokio::time::sleep_until(due.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = time => {
+                    if self.0.pace().draw(Instant::now()) {
+                        return;
+                    }
+                }
+                () = self.0.changed.notified() => {}
+            }
+        }
+    }
+}
+
+/// What is asked for and what was drawn; knows no clock.
+#[derive(Debug, Default)]
+struct Pace {
+    /// Since when a frame is wanted as soon as may be.
+    soon: Option<Instant>,
+    /// When further frames are wanted, in order, each at least one frame after the one before.
+    later: Vec<Instant>,
+    drawn: Option<Instant>,
+}
+
+impl Pace {
+    /// Remembers a wish that is made `now`; true when it is the soonest.
+    fn want(&mut self, at: Instant, now: Instant) -> bool {
+        let before = self.due();
+        match at <= now {
+            true => self.soon = Some(self.soon.map_or(at, |soon| soon.min(at))),
+            false => self.want_later(at),
+        }
+        self.due() != before
+    }
+
+    fn want_later(&mut self, at: Instant) {
+        let place = self.later.partition_point(|later| *later <= at);
+        let earliest = match self.later[..place].last() {
+            Some(same) if *same == at => return,
+            Some(earlier) => at.max(*earlier + LEAST),
+            None => at,
+        };
+        // A frame that is wanted until then serves both.
+        if self.later.get(place).is_none_or(|next| *next > earliest) {
+            self.later.insert(place, earliest);
+        }
+    }
+
+    /// When the next frame is to be drawn.
+    fn due(&self) -> Option<Instant> {
+        let wanted = self.soon.into_iter().chain(self.later.first().copied()).min()?;
+        Some(self.drawn.map_or(wanted, |drawn| wanted.max(drawn + LEAST)))
+    }
+
+    /// Whether a frame is drawn `now`; then the wishes up to now are fulfilled.
+    fn draw(&mut self, now: Instant) -> bool {
+        let due = self.due().is_some_and(|due| due <= now);
+        if due {
+            self.soon = None;
+            self.later.retain(|later| *later > now);
+            self.drawn = Some(now);
+        }
+        due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::FutureExt;
+    use proptest::prelude::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn many_requests_are_one_frame_and_none_is_no_frame() {
+        let (begin, mut pace) = (Instant::now(), Pace::default());
+        assert_eq!(pace.due(), None);
+        (0..100).for_each(|tenths| _ = pace.want(begin + tenths * MS / 10, begin + tenths * MS / 10));
+        assert_eq!(pace.due(), Some(begin));
+        assert!(pace.draw(begin + 10 * MS));
+        assert_eq!(pace.due(), None, "all were fulfilled by one");
+        pace.want(begin + 11 * MS, begin + 11 * MS);
+        assert_eq!(pace.due(), Some(begin + 10 * MS + LEAST), "not before a sixtieth of a second has passed");
+        assert!(!pace.draw(begin + 12 * MS));
+        assert!(pace.draw(begin + 10 * MS + LEAST));
+    }
+
+    #[test]
+    fn a_later_wish_outlives_the_frames_before_it() {
+        let (begin, mut pace) = (Instant::now(), Pace::default());
+        assert!(pace.want(begin + 500 * MS, begin));
+        assert!(pace.want(begin, begin), "sooner than what is waited for");
+        assert!(pace.draw(begin));
+        assert_eq!(pace.due(), Some(begin + 500 * MS));
+    }
+
+    #[test]
+    fn a_frame_is_there_at_once_and_the_next_is_not() {
+        let (requester, mut frames) = frames();
+        assert!(frames.next().now_or_never().is_none(), "nobody asked");
+        requester.request();
+        requester.clone().request();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            frames.next().await;
+            assert!(frames.next().now_or_never().is_none(), "both were one");
+        });
+    }
+
+    proptest! {
+        #[test]
+        fn every_wish_gets_a_frame_in_time_and_frames_keep_their_distance(wishes in prop::collection::vec((0u32..400, 0u32..200), 1..60)) {
+            let (begin, mut pace, mut wishes) = (Instant::now(), Pace::default(), wishes);
+            wishes.sort();
+            let (mut drawn, mut waiting) = (Vec::new(), wishes.as_slice());
+            for ms in 0..1000u32 {
+                let now = begin + ms * MS;
+                while let Some(((asked, ahead), rest)) = waiting.split_first().filter(|((asked, _), _)| *asked <= ms) {
+                    pace.want(begin + (asked + ahead) * MS, now);
+                    waiting = rest;
+                }
+                if pace.draw(now) {
+                    drawn.push(ms);
+                }
+            }
+            prop_assert!(drawn.windows(2).all(|pair| pair[1] - pair[0] >= 17), "{drawn:?}");
+            for (asked, ahead) in wishes {
+                let at = asked + ahead;
+                prop_assert!(drawn.iter().any(|ms| (at..=at + 34).contains(ms)), "{at} in {drawn:?}");
+            }
+            prop_assert_eq!(pace.due(), None);
+        }
+    }
+}

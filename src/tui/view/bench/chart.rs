@@ -1,0 +1,163 @@
+//! The chart under the panes: the timeline of the session as the chart widget wants it.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::super::super::theme::Theme;
+use super::super::super::widgets::chart::{self, Candidate, Chart, Column, Kind, Shape, Unit};
+use super::super::View;
+use super::border;
+use super::trajectory::minus;
+use crate::app::App;
+use crate::app::bench::{Bench, Happened, Moment, Pane, Shown};
+use crate::reer::Objective;
+use crate::reer::search::{Decision, NodeId, Search};
+
+impl View {
+    pub(super) fn draw_chart(&mut self, buf: &mut Buffer, area: Rect, app: &App, bench: &Bench, theme: &Theme) {
+        let shown = app.memory.shown;
+        let title = format!("{}{}", shown.title(), if app.memory.log_scale { " · log" } else { "" });
+        let right = readout(bench, shown);
+        let inner = border(buf, area, theme, (Pane::Chart, bench), false, (&title, &right));
+        let Some(search) = bench.search().filter(|_| !bench.timeline.is_empty() && !inner.is_empty()) else {
+            if !inner.is_empty() {
+                super::empty(buf, inner, theme, &["The line begins with the first draft's score."]);
+            }
+            return;
+        };
+        let columns = columns(bench, search, shown);
+        let unit = Unit { name: shown.name(), decimals: if shown == Shown::Perplexity { 1 } else { 3 } };
+        let chart = Chart {
+            columns: &columns,
+            cursor: bench.cursor(),
+            follow_tail: bench.follow && bench.is_searching(),
+            baseline: search.baseline().and_then(|baseline| shown.of(baseline)),
+            threshold: threshold(search, shown),
+            unit,
+            log: app.memory.log_scale,
+            second: None,
+        };
+        let placed = chart::draw(buf, inner, theme, &chart, self.chart.as_ref());
+        self.targets.add_chart(placed.clone());
+        self.chart = Some(placed);
+    }
+}
+
+/// The threshold in the unit that is shown, where it means something there.
+fn threshold(search: &Search, shown: Shown) -> Option<f64> {
+    let nats = search.config().threshold?;
+    match (search.config().objective, shown) {
+        (Objective::Nll, Shown::Nll) | (Objective::ReerClipped, Shown::Clipped) => Some(nats),
+        (Objective::Nll, Shown::Perplexity) => Some(nats.exp()),
+        _ => None,
+    }
+}
+
+/// `step 7: 31.9 (−1.4) · best 31.9`.
+fn readout(bench: &Bench, shown: Shown) -> String {
+    let Some((moment, search)) = bench.moment().zip(bench.search()) else { return String::new() };
+    let score = |node| bench.shown_score(node, shown);
+    let what = moment.name();
+    let Some(now) = score(moment.node) else { return format!("{what}: being scored") };
+    let before = moment.parent.and_then(|parent| bench.timeline.get(parent)).and_then(|before| score(before.node));
+    let delta = before.map(|before| {
+        let delta = now - before;
+        let text = if shown == Shown::Perplexity { format!("{delta:+.1}").replace('-', "−") } else { minus(delta) };
+        format!(" ({text})")
+    });
+    let best = search.best_ever().and_then(score).map(|best| format!(" · best {}", shown.write(best)));
+    format!("{what}: {}{}{}", shown.write(now), delta.unwrap_or_default(), best.unwrap_or_default())
+}
+
+fn columns(bench: &Bench, search: &Search, shown: Shown) -> Vec<Column> {
+    let line = bench.timeline.line(bench.cursor());
+    let marks = bench.state.annotations.marks();
+    let mut best: Option<f64> = None;
+    let column = |(index, moment): (usize, &Moment)| {
+        let score = bench.shown_score(moment.node, shown);
+        best = match (best, score) {
+            (Some(best), Some(score)) => Some(best.min(score)),
+            (best, score) => score.or(best),
+        };
+        Column {
+            score,
+            kind: kind(moment, score.is_none()),
+            label: label(bench, index, moment),
+            candidates: candidates(search, moment, shown),
+            on_line: line.binary_search(&index).is_ok(),
+            parent: moment.parent.filter(|parent| *parent < index),
+            marked: marks.contains_key(&moment.node),
+            best,
+        }
+    };
+    let mut columns: Vec<Column> = bench.timeline.moments().iter().enumerate().map(column).collect();
+    columns.extend(open_step(bench, search, shown, columns.len()));
+    columns
+}
+
+/// The step that is being made: its candidates as they come.
+fn open_step(bench: &Bench, search: &Search, shown: Shown, at: usize) -> Option<Column> {
+    let step = bench.state.steps() + 1;
+    let of_step = search.tree().iter().filter(|(_, version)| version.node.step == Some(step));
+    let candidates: Vec<Candidate> = of_step
+        .map(|(_, version)| Candidate {
+            score: version.measures.as_ref().and_then(|measures| shown.of(measures)),
+            shape: if version.measures.is_some() { Shape::Open } else { Shape::Pending },
+        })
+        .collect();
+    (bench.is_searching() && !candidates.is_empty()).then(|| Column {
+        score: None,
+        kind: Kind::Running,
+        label: step.to_string(),
+        candidates,
+        on_line: false,
+        parent: at.checked_sub(1),
+        marked: false,
+        best: None,
+    })
+}
+
+fn kind(moment: &Moment, unscored: bool) -> Kind {
+    match moment.happened {
+        _ if unscored => Kind::Running,
+        Happened::Draft => Kind::Draft,
+        Happened::Step { taken: true, .. } => Kind::Accepted,
+        Happened::Step { taken: false, .. } => Kind::NoChange,
+        Happened::Edit(_) => Kind::Edit,
+        Happened::Override => Kind::Override,
+        Happened::Moved | Happened::Undone => Kind::Fork,
+    }
+}
+
+fn label(bench: &Bench, index: usize, moment: &Moment) -> String {
+    match (moment.happened, moment.step()) {
+        (_, Some(step)) => step.to_string(),
+        (Happened::Draft, None) => {
+            let drafts = bench.timeline.moments()[..index].iter().filter(|m| m.happened == Happened::Draft).count();
+            format!("z{drafts}")
+        }
+        (Happened::Edit(_), None) => "e".to_owned(),
+        (_, None) => String::new(),
+    }
+}
+
+fn candidates(search: &Search, moment: &Moment, shown: Shown) -> Vec<Candidate> {
+    let decision = moment.step().and_then(|step| search.decisions().get(step as usize - 1));
+    let Some(decision) = decision else { return Vec::new() };
+    nodes(decision).map(|(node, shape)| Candidate { score: score(search, node, shown), shape }).collect()
+}
+
+fn nodes(decision: &Decision) -> impl Iterator<Item = (NodeId, Shape)> + '_ {
+    let chosen = decision.chosen.map(|node| (node, Shape::Chosen));
+    let others = decision.others.iter().map(|other| {
+        use crate::reer::search::Reason;
+        let refused =
+            !matches!(other.reason, Reason::Outrun | Reason::Beam | Reason::NotLower | Reason::WithinMinDelta);
+        (other.node, if refused { Shape::Refused } else { Shape::Open })
+    });
+    chosen.into_iter().chain(others)
+}
+
+fn score(search: &Search, node: NodeId, shown: Shown) -> Option<f64> {
+    search.tree().get(node)?.measures.as_ref().and_then(|measures| shown.of(measures))
+}

@@ -1,0 +1,110 @@
+//! A candidate as a hunk: a line with its numbers and its fate, and the difference to what it would replace.
+
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::super::super::theme::{Role, Theme};
+use super::super::super::widgets::diff::{self, Marks};
+use super::super::super::widgets::paint;
+use super::super::super::widgets::text::Bands;
+use super::trajectory::minus;
+use crate::app::bench::{ByHand, Candidate, Fate, reason_in_words, refusal_in_words};
+
+/// Comparing may take so long in one frame; the rest is shown as replaced.
+const PATIENCE: Duration = Duration::from_millis(2);
+
+/// A difference, ready to be drawn.
+pub struct Hunk {
+    pub text: String,
+    pub spans: Vec<(Range<usize>, Role)>,
+}
+
+impl Hunk {
+    /// What the candidate changes.
+    pub fn of(candidate: &Candidate, bands: Bands) -> Hunk {
+        if candidate.new.is_empty() {
+            return Hunk { text: "(no text)".to_owned(), spans: Vec::new() };
+        }
+        let compared = diff::compare(&candidate.old, &candidate.new, Marks::of(bands), Some(Instant::now() + PATIENCE));
+        Hunk { text: compared.text, spans: compared.spans }
+    }
+}
+
+/// `a`, `b`, ... for a candidate's place.
+pub fn letter(at: usize) -> char {
+    char::from_u32('a' as u32 + (at % 26) as u32).unwrap_or('a')
+}
+
+/// The generator's own reason, or what kept it from being scored.
+pub fn reason(candidate: &Candidate) -> Option<String> {
+    let error = candidate.error.as_ref().map(|error| format!("not scored: {error}"));
+    let analysis = candidate.analysis.as_ref().map(|analysis| format!("why: {}", analysis.trim()));
+    error.or(analysis).filter(|text| !text.is_empty())
+}
+
+/// The line above the difference.
+pub fn draw_head(
+    buf: &mut Buffer,
+    place: Rect,
+    theme: &Theme,
+    (at, candidate): (usize, &Candidate),
+    selected: bool,
+    last: bool,
+) {
+    let branch = if last && !selected { "└ " } else { "├ " };
+    let name_role = if selected { Role::Accent } else { Role::Label };
+    let mark = if selected { "▸" } else { " " };
+    let mut parts: Vec<(String, Role)> =
+        vec![(branch.to_owned(), Role::Dim), (format!("{}{mark} ", letter(at)), name_role)];
+    match candidate.delta {
+        Some(delta) => {
+            parts.push((format!("{:>7}", minus(delta)), if delta < 0.0 { Role::Better } else { Role::Worse }))
+        }
+        None => parts.push((format!("{:>7}", waiting(candidate.fate)), Role::Dim)),
+    }
+    let (fate, role) = fate(candidate);
+    parts.push((format!("  {fate}"), role));
+    if let Some(hand) = by_hand(candidate) {
+        parts.push((format!(" · {hand}"), Role::Edited));
+    }
+    if let Some(leak) = candidate.leak {
+        let role = if candidate.leak_delta.is_some_and(|delta| delta > 4) { Role::Warning } else { Role::Dim };
+        let delta = candidate.leak_delta.filter(|delta| *delta != 0).map(|delta| format!(" ({delta:+})"));
+        parts.push((format!("  leak {}w{}", leak.span_words, delta.unwrap_or_default()), role));
+    }
+    parts.push((format!("  {:+} chars", candidate.length_delta), Role::Dim));
+    let styled = parts.iter().map(|(text, role)| (text.as_str(), theme.style(*role)));
+    paint::parts(buf, (place.x, place.y), place.width, styled);
+}
+
+fn waiting(fate: Fate) -> &'static str {
+    match fate {
+        Fate::Scoring => "…",
+        _ => "–",
+    }
+}
+
+/// What the search made of it, in words and a sign.
+fn fate(candidate: &Candidate) -> (String, Role) {
+    match candidate.fate {
+        Fate::Scoring => ("scoring…".to_owned(), Role::Running),
+        Fate::Open => ("not decided".to_owned(), Role::Text),
+        Fate::Chosen => ("✓ taken".to_owned(), Role::Better),
+        Fate::Passed(reason) => (format!("× {}", reason_in_words(reason)), Role::Refused),
+        Fate::Unusable(refusal) => (format!("× unusable: {}", refusal_in_words(refusal)), Role::Refused),
+        Fate::Failed => ("× could not be scored".to_owned(), Role::Error),
+    }
+}
+
+/// What a person did, when it says something beside the search.
+fn by_hand(candidate: &Candidate) -> Option<&'static str> {
+    Some(match (candidate.by_hand?, candidate.is_disputed()) {
+        (ByHand::Taken, true) => "◆ you took it",
+        (ByHand::Taken, false) => "you too",
+        (ByHand::Refused, true) => "◆ you refused it",
+        (ByHand::Refused, false) => "you too refused",
+    })
+}

@@ -1,0 +1,78 @@
+//! The reference, tinted.
+
+use std::ops::Range;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::super::super::theme::Role;
+use super::super::super::widgets::{paint, tint};
+use super::super::{Look, View};
+use super::border;
+use crate::app::App;
+use crate::app::bench::{Bench, Pane, Tint};
+
+type Spans = Vec<(Range<usize>, Role)>;
+
+impl View {
+    pub(super) fn draw_reference(
+        &mut self,
+        buf: &mut Buffer,
+        area: Rect,
+        app: &App,
+        bench: &Bench,
+        tabs: bool,
+        look: Look<'_>,
+    ) {
+        let title = match bench.tint {
+            Tint::Off => "Reference".to_owned(),
+            tint => format!("Reference · {}", tint.title()),
+        };
+        let tinted = tint_layer(bench);
+        let right = match &tinted {
+            None if bench.compared().is_some() && !bench.is_searching() => "measuring…",
+            _ => "",
+        };
+        let mut inner = border(buf, area, look.theme, (Pane::Reference, bench), tabs, (&title, right));
+        if app.legend && inner.height > 4 {
+            let row = Rect { y: inner.bottom() - 1, height: 1, ..inner };
+            draw_legend(buf, row, bench, look);
+            inner.height -= 1;
+        }
+        self.copied.fit(bench);
+        let copied = self.copied.in_reference().to_vec();
+        let find = find_layer(bench, Pane::Reference);
+        let syntax = self.highlighter.as_mut().and_then(|highlighter| highlighter.layers(bench.reference()));
+        let none: Spans = Vec::new();
+        let syntax = syntax.as_deref().unwrap_or(&none);
+        let tinted = tinted.unwrap_or_default();
+        self.draw_text(buf, inner, Pane::Reference, bench.reference(), &[syntax, &tinted, &copied, &find], look);
+    }
+}
+
+/// The tint's bands; `None` while what it needs is being computed, or when it is off.
+fn tint_layer(bench: &Bench) -> Option<Spans> {
+    let compared = bench.compared()?;
+    let ends = bench.token_ends()?;
+    let of = bench.logprobs(compared.of)?;
+    match compared.against {
+        None => Some(tint::surprisal(ends, of)),
+        Some(against) => Some(tint::change(ends, bench.logprobs(against)?, of)),
+    }
+}
+
+fn draw_legend(buf: &mut Buffer, row: Rect, bench: &Bench, look: Look<'_>) {
+    let of = if bench.tint == Tint::Surprisal { tint::Tint::Surprisal } else { tint::Tint::Change };
+    let mut parts = tint::legend(of, look.bands);
+    parts.push((" copied ".to_owned(), Role::Leak));
+    let space = look.theme.style(Role::Dim);
+    let styled = parts.iter().flat_map(|(text, role)| [(text.as_str(), look.theme.style(*role)), (" ", space)]);
+    paint::parts(buf, (row.x, row.y), row.width, styled);
+}
+
+/// Matches of the search inside a pane of one text.
+pub fn find_layer(bench: &Bench, pane: Pane) -> Spans {
+    let Some(find) = bench.find.as_ref().filter(|find| find.pane == pane) else { return Vec::new() };
+    let role = |at| if at == find.current { Role::FindCurrent } else { Role::Find };
+    bench.matches().into_iter().enumerate().map(|(at, found)| (found.bytes, role(at))).collect()
+}

@@ -1,0 +1,369 @@
+//! The trajectory: its segments with what each bought, the selected one whole with its candidates as hunks.
+
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+use std::ops::Range;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::super::super::theme::{Role, Theme};
+use super::super::super::widgets::{paint, scrollbar, text};
+use super::super::{Look, View};
+use super::hunk::{self, Hunk};
+use super::{border, empty};
+use crate::app::App;
+use crate::app::bench::{Bench, Candidate, Match, Pane, SegmentRow};
+use crate::app::command::Command;
+use crate::app::message::Target;
+use crate::engine::desk::Work;
+
+/// Rows of a folded segment.
+const FOLDED: usize = 2;
+
+/// Cells before a segment's text: the mark of the selected one, its number, a space.
+const NUMBER: u16 = 4;
+
+/// Cells after it: what it bought, and a sign.
+const BOUGHT: u16 = 9;
+
+/// One stretch of rows in the pane.
+enum Block {
+    /// The segment at this place; so many of its rows are shown.
+    Segment {
+        at: usize,
+        cut: bool,
+    },
+    Candidate(usize),
+    Hunk(usize),
+    /// Why the generator wrote the selected candidate.
+    Reason(String),
+    /// A rewrite that is being written.
+    Stream {
+        sample: usize,
+        text: String,
+    },
+    Gap,
+}
+
+/// What is laid out: blocks with their heights.
+struct Laid {
+    blocks: Vec<(Block, usize)>,
+    /// Rows of the selected segment with its candidates, and of the text of the selected one.
+    selected: Range<usize>,
+    text: Range<usize>,
+}
+
+impl View {
+    pub(super) fn draw_trajectory(
+        &mut self,
+        buf: &mut Buffer,
+        area: Rect,
+        app: &App,
+        bench: &Bench,
+        tabs: bool,
+        look: Look<'_>,
+    ) {
+        let segments = bench.segments();
+        let version = bench.node().map(|node| format!(" · v{} · {} segments", node.0, segments.len()));
+        let title = format!("Trajectory{}", version.unwrap_or_default());
+        let following = if bench.follow && bench.is_searching() { "following " } else { "" };
+        let branch = bench.state.annotations.branch().map(|branch| format!("⑂ {branch}")).unwrap_or_default();
+        let branch = format!("{following}{branch}");
+        let inner = border(buf, area, look.theme, (Pane::Trajectory, bench), tabs, (&title, &branch));
+        if inner.is_empty() {
+            return;
+        }
+        if segments.is_empty() {
+            self.draw_without_version(buf, inner, app, bench, look);
+            return;
+        }
+        let candidates = bench.candidates();
+        let laid = self.lay_out(inner, bench, &segments, &candidates, look);
+        let total: usize = laid.blocks.iter().map(|(_, rows)| rows).sum();
+        let height = inner.height;
+        let mut text_row = |byte: usize| {
+            let at = bench.segment().and_then(|id| segments.iter().position(|row| row.id == id));
+            let sheet = at.map(|at| self.sheets.get(&segments[at].text, text_width(inner, look)));
+            laid.text.start + sheet.map_or(0, |sheet| sheet.row_of(byte))
+        };
+        let window = self.windows.entry(Pane::Trajectory).or_default();
+        window.follow(selection(bench, &candidates), laid.selected.clone(), height);
+        let first = window.top(total, height, &mut text_row);
+        let mut y = 0;
+        for (block, rows) in &laid.blocks {
+            let seen = y.max(first)..(y + rows).min(first + usize::from(height));
+            if seen.start < seen.end {
+                let place = Rect {
+                    y: inner.y + (seen.start - first) as u16,
+                    height: seen.len() as u16,
+                    width: inner.width - 1,
+                    ..inner
+                };
+                self.draw_block(buf, place, seen.start - y, block, bench, (&segments, &candidates), look);
+            }
+            y += rows;
+        }
+        let bar = Rect { x: inner.right() - 1, width: 1, ..inner };
+        scrollbar::draw(buf, bar, look.theme, first, total);
+    }
+
+    fn lay_out(
+        &mut self,
+        inner: Rect,
+        bench: &Bench,
+        segments: &[SegmentRow],
+        candidates: &[Candidate],
+        look: Look<'_>,
+    ) -> Laid {
+        let chosen = bench.segment();
+        let mut laid = Laid { blocks: Vec::new(), selected: 0..0, text: 0..0 };
+        let mut y = 0;
+        for (at, row) in segments.iter().enumerate() {
+            let selected = chosen == Some(row.id);
+            let rows = self.sheets.get(&row.text, text_width(inner, look)).rows();
+            let cut = !selected && !bench.unfolded && rows > FOLDED;
+            let shown = if cut { FOLDED } else { rows.max(1) };
+            let begin = y;
+            laid.blocks.push((Block::Segment { at, cut }, shown));
+            y += shown;
+            if selected {
+                laid.text = begin..y;
+                for (block, rows) in self.lay_out_candidates(inner, bench, candidates, look) {
+                    y += rows;
+                    laid.blocks.push((block, rows));
+                }
+                laid.selected = begin..y;
+            }
+            if selected || bench.unfolded {
+                laid.blocks.push((Block::Gap, 1));
+                y += 1;
+            }
+        }
+        laid
+    }
+
+    fn lay_out_candidates(
+        &mut self,
+        inner: Rect,
+        bench: &Bench,
+        candidates: &[Candidate],
+        look: Look<'_>,
+    ) -> Vec<(Block, usize)> {
+        let mut blocks = Vec::new();
+        let selected = bench.candidate_index(candidates);
+        let width = hunk_width(inner, look);
+        for (at, candidate) in candidates.iter().enumerate() {
+            blocks.push((Block::Candidate(at), 1));
+            if at != selected {
+                continue;
+            }
+            let hunk = Hunk::of(candidate, look.bands);
+            blocks.push((Block::Hunk(at), self.sheets.get(&hunk.text, width).rows().max(1)));
+            if let Some(reason) = hunk::reason(candidate) {
+                let rows = self.sheets.get(&reason, width).rows();
+                blocks.push((Block::Reason(reason), rows));
+            }
+        }
+        if self.is_rewritten(bench) {
+            for (sample, text) in bench.streams.candidates() {
+                blocks.push((Block::Stream { sample, text: text.to_owned() }, 1));
+            }
+        }
+        blocks
+    }
+
+    /// The selected segment is the one that is being rewritten now.
+    fn is_rewritten(&self, bench: &Bench) -> bool {
+        matches!(bench.activity.work, Work::Proposing { segment, .. } if Some(segment) == bench.segment())
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn draw_block(
+        &mut self,
+        buf: &mut Buffer,
+        place: Rect,
+        from: usize,
+        block: &Block,
+        bench: &Bench,
+        (segments, candidates): (&[SegmentRow], &[Candidate]),
+        look: Look<'_>,
+    ) {
+        match block {
+            Block::Segment { at, cut } => {
+                self.targets.add(place, Target::Segment(segments[*at].id));
+                self.draw_segment(buf, place, from, bench, (*at, &segments[*at]), *cut, look);
+            }
+            Block::Candidate(at) => {
+                self.targets.add(place, Target::Candidate(candidates[*at].node));
+                let selected = bench.candidate_index(candidates) == *at;
+                let last = at + 1 == candidates.len();
+                hunk::draw_head(buf, indented(place), look.theme, (*at, &candidates[*at]), selected, last);
+            }
+            Block::Hunk(at) => {
+                self.targets.add(place, Target::Candidate(candidates[*at].node));
+                let hunk = Hunk::of(&candidates[*at], look.bands);
+                self.draw_hunk(buf, place, from, &hunk, Role::Text, look);
+            }
+            Block::Reason(reason) => {
+                let hunk = Hunk { text: reason.clone(), spans: Vec::new() };
+                self.draw_hunk(buf, place, from, &hunk, Role::Dim, look);
+            }
+            Block::Stream { sample, text } => {
+                let name = hunk::letter(*sample);
+                let last = text.lines().last().unwrap_or_default();
+                let row = format!("├ {name}  ◌ writing… {last}");
+                paint::fitted(
+                    buf,
+                    (place.x + NUMBER, place.y),
+                    place.width.saturating_sub(NUMBER),
+                    &row,
+                    look.theme.style(Role::Running),
+                );
+            }
+            Block::Gap => {}
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn draw_segment(
+        &mut self,
+        buf: &mut Buffer,
+        place: Rect,
+        from: usize,
+        bench: &Bench,
+        (at, row): (usize, &SegmentRow),
+        cut: bool,
+        look: Look<'_>,
+    ) {
+        let selected = bench.segment() == Some(row.id);
+        let theme = look.theme;
+        let text_area = Rect { x: place.x + NUMBER, width: place.width.saturating_sub(NUMBER + BOUGHT), ..place };
+        let find: Vec<(Range<usize>, Role)> = found_in(bench, at);
+        let copied = self.copied_in(bench, at);
+        let sheet = self.sheets.get(&row.text, text_area.width.saturating_sub(text::gutter(look.bands)).max(1));
+        let layers: [&[(Range<usize>, Role)]; 2] = [&copied, &find];
+        text::draw(
+            buf,
+            text_area,
+            sheet,
+            from,
+            text::Look { theme, base: Role::Text, layers: &layers, bands: look.bands },
+        );
+        if cut {
+            let y = place.bottom() - 1;
+            paint::put(buf, (text_area.right(), y), 1, "…", theme.style(Role::Dim));
+        }
+        if selected {
+            for y in place.y..place.bottom() {
+                paint::put(buf, (place.x, y), 1, "▌", theme.style(Role::Accent));
+            }
+        }
+        if from == 0 {
+            let number = if selected { Role::Accent } else { Role::Label };
+            paint::fitted_right(buf, (place.x + 1, place.y), 2, &(at + 1).to_string(), theme.style(number));
+            draw_bought(buf, Rect { x: place.right() - BOUGHT, width: BOUGHT, height: 1, ..place }, theme, row);
+        }
+    }
+
+    fn copied_in(&mut self, bench: &Bench, at: usize) -> Vec<(Range<usize>, Role)> {
+        self.copied.fit(bench);
+        self.copied.in_segment(at).to_vec()
+    }
+
+    fn draw_hunk(&mut self, buf: &mut Buffer, place: Rect, from: usize, hunk: &Hunk, base: Role, look: Look<'_>) {
+        let area = Rect { x: place.x + NUMBER + 3, width: place.width.saturating_sub(NUMBER + 3), ..place };
+        for y in place.y..place.bottom() {
+            paint::put(buf, (place.x + NUMBER, y), 1, "│", look.theme.style(Role::Dim));
+        }
+        let sheet = self.sheets.get(&hunk.text, area.width.max(1));
+        let layers: [&[(Range<usize>, Role)]; 1] = [&hunk.spans];
+        text::draw(
+            buf,
+            area,
+            sheet,
+            from,
+            text::Look { theme: look.theme, base, layers: &layers, bands: text::Bands::Colour },
+        );
+    }
+
+    /// Before there is a version: the draft as it comes in, or what to do.
+    fn draw_without_version(&mut self, buf: &mut Buffer, inner: Rect, app: &App, bench: &Bench, look: Look<'_>) {
+        if let Some(draft) = bench.streams.draft() {
+            let draft = draft.to_owned();
+            let area = Rect { width: inner.width - 1, ..inner };
+            let sheet = self.sheets.get(&draft, area.width);
+            let first = sheet.last_top(inner.height);
+            text::draw(buf, area, sheet, first, text::Look::plain(look.theme));
+            return;
+        }
+        let key = |command| app.key_of(command).unwrap_or_default();
+        let said: Vec<String> = if bench.loading {
+            vec!["Reading the session…".to_owned()]
+        } else if bench.activity.work != Work::Idle || bench.is_searching() {
+            vec!["The first draft is being made and scored…".to_owned()]
+        } else if let Some(failure) = bench.state.errors.last() {
+            vec![format!("{}: {}", failure.purpose, failure.message), format!("{} tries again", key(Command::Run))]
+        } else if bench.state.example.is_none() {
+            vec!["This file holds no example.".to_owned(), format!("{} goes back", key(Command::Close))]
+        } else {
+            vec![
+                "No thinking yet: the query and the text are here, the way from one to the other is not.".to_owned(),
+                format!("{}  drafts some and searches for better", key(Command::Run)),
+                format!("{}  the same, with settings of your choice", key(Command::RunWith)),
+                format!("{}  writes a draft of your own", key(Command::Edit)),
+            ]
+        };
+        let said: Vec<&str> = said.iter().map(String::as_str).collect();
+        empty(buf, inner, look.theme, &said);
+    }
+}
+
+fn text_width(inner: Rect, look: Look<'_>) -> u16 {
+    inner.width.saturating_sub(1 + NUMBER + BOUGHT + text::gutter(look.bands)).max(1)
+}
+
+fn hunk_width(inner: Rect, _: Look<'_>) -> u16 {
+    inner.width.saturating_sub(1 + NUMBER + 3).max(1)
+}
+
+fn indented(place: Rect) -> Rect {
+    Rect { x: place.x + NUMBER, width: place.width.saturating_sub(NUMBER), ..place }
+}
+
+/// What the segment bought, and whether a person wrote it or it changed just now.
+fn draw_bought(buf: &mut Buffer, place: Rect, theme: &Theme, row: &SegmentRow) {
+    let sign = if row.by_hand {
+        "◆"
+    } else if row.changed {
+        "●"
+    } else {
+        " "
+    };
+    let (text, role) = match row.bought {
+        Some(delta) if delta < 0.0 => (minus(delta), Role::Better),
+        Some(delta) => (minus(delta), Role::Worse),
+        None => (String::new(), Role::Dim),
+    };
+    paint::fitted_right(buf, (place.x, place.y), place.width.saturating_sub(2), &text, theme.style(role));
+    paint::put(buf, (place.right() - 1, place.y), 1, sign, theme.style(Role::Edited));
+}
+
+/// Three decimals with a sign, a true minus for better.
+pub fn minus(delta: f64) -> String {
+    format!("{delta:+.3}").replace('-', "−")
+}
+
+fn found_in(bench: &Bench, at: usize) -> Vec<(Range<usize>, Role)> {
+    let Some(find) = bench.find.as_ref().filter(|find| find.pane == Pane::Trajectory) else { return Vec::new() };
+    let role = |index| if index == find.current { Role::FindCurrent } else { Role::Find };
+    let here = |(index, found): (usize, Match)| (found.segment == Some(at)).then(|| (found.bytes, role(index)));
+    bench.matches().into_iter().enumerate().filter_map(here).collect()
+}
+
+/// Tells one selection from another.
+fn selection(bench: &Bench, candidates: &[Candidate]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (&bench.key, bench.segment(), bench.node(), bench.candidate_index(candidates), bench.unfolded).hash(&mut hasher);
+    hasher.finish()
+}

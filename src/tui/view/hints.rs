@@ -1,0 +1,206 @@
+//! The lines at the bottom: what can be done now, what just happened, the tour; and the keys that may follow a prefix.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::super::theme::{Role, Theme};
+use super::super::widgets::{hints, paint, pane};
+use crate::app::App;
+use crate::app::bench::Pane;
+use crate::app::command::{Command, Context};
+use crate::app::keymap::Looked;
+use crate::app::notice::Tone;
+use crate::app::overlay::Overlay;
+use crate::app::tour::{STEPS, Word};
+use crate::text::width;
+
+/// What can be done, most needed first, with short words.
+fn wanted(app: &App) -> Vec<(Command, &'static str)> {
+    match app.overlays.last() {
+        Some(Overlay::List(_)) => {
+            return vec![(Command::Choose, "choose"), (Command::ListDown, "down"), (Command::ListClose, "close")];
+        }
+        Some(Overlay::Field(_)) => return vec![(Command::Accept, "done"), (Command::ListClose, "never mind")],
+        Some(Overlay::Writing(_)) => {
+            return vec![(Command::Save, "save"), (Command::Outside, "$EDITOR"), (Command::Cancel, "never mind")];
+        }
+        Some(Overlay::Form(_)) => {
+            return vec![
+                (Command::Start, "start"),
+                (Command::Down, "next"),
+                (Command::NextValue, "change"),
+                (Command::ChangeValue, "type"),
+                (Command::Close, "never mind"),
+            ];
+        }
+        Some(Overlay::Export(_)) => {
+            return vec![
+                (Command::Choose, "write the files"),
+                (Command::NextValue, "shape"),
+                (Command::ExportQueue, "queue"),
+                (Command::ExportFolder, "folder"),
+                (Command::ExportScrollDown, "scroll"),
+                (Command::Close, "close"),
+            ];
+        }
+        None => {}
+    }
+    let Some(bench) = app.bench() else {
+        return vec![
+            (Command::Open, "open"),
+            (Command::Find, "filter"),
+            (Command::Keep, "keep"),
+            (Command::Drop, "drop"),
+            (Command::Later, "later"),
+            (Command::Undo, "undo"),
+            (Command::NextQueue, "queue"),
+            (Command::Sort, "sort"),
+            (Command::New, "new"),
+            (Command::Export, "export"),
+        ];
+    };
+    if bench.find.is_some() {
+        return vec![(Command::FindNext, "next match"), (Command::FindPrevious, "previous"), (Command::Close, "done")];
+    }
+    if bench.timeline.is_empty() && !bench.is_searching() {
+        return vec![
+            (Command::Run, "search"),
+            (Command::RunWith, "with settings"),
+            (Command::Edit, "write a draft"),
+            (Command::NextPane, "pane"),
+            (Command::Keep, "keep"),
+            (Command::Drop, "drop"),
+            (Command::Close, "library"),
+        ];
+    }
+    let play = if bench.is_searching() || bench.play.is_some() { "pause" } else { "play" };
+    let rest = [
+        (Command::Run, "search"),
+        (Command::Play, play),
+        (Command::Keep, "keep"),
+        (Command::Drop, "drop"),
+        (Command::Later, "later"),
+        (Command::Undo, "undo"),
+        (Command::Tint, "tint"),
+        (Command::NextPane, "pane"),
+        (Command::Close, "library"),
+    ];
+    let mut list = vec![(Command::StepForward, "step"), (Command::Down, "segment")];
+    if matches!(bench.focus, Pane::Query | Pane::Reference) {
+        list[1].1 = "scroll";
+    } else if !bench.candidates().is_empty() {
+        list.extend([(Command::CandidateDown, "candidate"), (Command::Take, "take"), (Command::Refuse, "refuse")]);
+    }
+    list.extend([(Command::Edit, "edit"), (Command::Again, "again")]);
+    list.extend(rest);
+    list
+}
+
+/// The line of hints; while something is told, that.
+pub fn draw(buf: &mut Buffer, area: Rect, app: &App, theme: &Theme) {
+    paint::clear(buf, area, theme.style(Role::Text));
+    if let Some(notice) = &app.notice {
+        let role = match notice.tone {
+            Tone::Plain => Role::Accent,
+            Tone::Warning => Role::Warning,
+            Tone::Error => Role::Error,
+        };
+        let sign = match notice.tone {
+            Tone::Plain => "",
+            Tone::Warning => "! ",
+            Tone::Error => "✗ ",
+        };
+        super::line(
+            buf,
+            Rect { x: area.x + 1, width: area.width.saturating_sub(1), ..area },
+            &format!("{sign}{}", notice.text),
+            theme.style(role),
+        );
+        return;
+    }
+    let keyed: Vec<(String, &str)> =
+        wanted(app).into_iter().filter_map(|(command, word)| Some((pair(app, command)?, word))).collect();
+    let hints: Vec<(&str, &str)> = keyed.iter().map(|(key, word)| (key.as_str(), *word)).collect();
+    let (palette, help) = (app.key_of(Command::Palette), app.key_of(Command::Help));
+    let last: Vec<(&str, &str)> = [(&palette, "commands"), (&help, "help")]
+        .into_iter()
+        .filter_map(|(key, word)| Some((key.as_deref()?, word)))
+        .collect();
+    hints::draw(buf, Rect { x: area.x + 1, width: area.width.saturating_sub(1), ..area }, theme, &hints, &last);
+}
+
+/// A command's key; for moves in two directions both.
+fn pair(app: &App, command: Command) -> Option<String> {
+    let other = match command {
+        Command::StepForward => Some(Command::StepBack),
+        Command::Down => Some(Command::Up),
+        Command::CandidateDown => Some(Command::CandidateUp),
+        Command::ListDown => Some(Command::ListUp),
+        _ => None,
+    };
+    let arrows = |command| shown(&app.key_of(command)?);
+    match other {
+        Some(other) => Some(format!("{}/{}", arrows(other)?, arrows(command)?)),
+        None => arrows(command),
+    }
+}
+
+/// A key as it is shown: arrows as arrows.
+fn shown(key: &str) -> Option<String> {
+    Some(match key {
+        "left" => "←".to_owned(),
+        "right" => "→".to_owned(),
+        "up" => "↑".to_owned(),
+        "down" => "↓".to_owned(),
+        "" => return None,
+        other => other.to_owned(),
+    })
+}
+
+/// The tour's line.
+pub fn tour(buf: &mut Buffer, area: Rect, app: &App, theme: &Theme) {
+    let Some((step, words)) = app.tour().filter(|_| !area.is_empty()) else { return };
+    paint::clear(buf, area, theme.style(Role::Text));
+    let (text, key, dim) = (theme.style(Role::Text), theme.style(Role::Key), theme.style(Role::Dim));
+    let contexts = [Context::Bench, Context::Library, Context::Anywhere];
+    let key_of = |command| app.keymap.keys_of(&contexts, command).into_iter().next().and_then(|key| shown(&key));
+    let mut parts: Vec<(String, ratatui::style::Style)> =
+        vec![(format!(" Tour {}/{STEPS} ", step + 1), theme.style(Role::TitleFocused))];
+    for word in words {
+        match word {
+            Word::Text(words) => parts.push((format!(" {words}"), text)),
+            Word::Key(command) => parts.extend(key_of(*command).map(|name| (format!(" {name}"), key))),
+        }
+    }
+    if let Some(end) = key_of(Command::Tour) {
+        parts.push((format!("   ({end} ends the tour)"), dim));
+    }
+    paint::parts(buf, (area.x, area.y), area.width, parts.iter().map(|(text, style)| (text.as_str(), *style)));
+}
+
+/// The keys that may follow the ones that were pressed, above the hints.
+pub fn which_key(buf: &mut Buffer, body: Rect, app: &App, theme: &Theme) {
+    if !app.which_key {
+        return;
+    }
+    let Looked::Prefix(next) = app.keymap.look(&app.contexts(), &app.pending) else { return };
+    let mut rows: Vec<(String, &str)> = Vec::new();
+    for (key, command) in &next {
+        let doc = command.entry().doc;
+        match rows.iter_mut().find(|(_, known)| *known == doc) {
+            Some((keys, _)) => keys.push_str(&format!(" {key}")),
+            None => rows.push((key.to_string(), doc)),
+        }
+    }
+    let wide = rows.iter().map(|(key, doc)| width(key) + width(doc) + 6).max().unwrap_or(0) as u16;
+    let height = (rows.len() as u16 + 2).min(body.height);
+    let area = Rect { x: body.x, y: body.bottom() - height, width: wide.min(body.width), height };
+    paint::clear(buf, area, theme.style(Role::Overlay));
+    let pressed: Vec<String> = app.pending.iter().map(ToString::to_string).collect();
+    let inner = pane::draw(buf, area, theme, pane::Pane { title: &pressed.join(" "), right: "", focused: true });
+    for (at, (key, doc)) in rows.iter().enumerate().take(usize::from(inner.height)) {
+        let parts = [(" ", Role::Overlay), (key.as_str(), Role::Key), ("  ", Role::Overlay), (doc, Role::Overlay)];
+        let parts = parts.map(|(text, role)| (text, theme.style(role)));
+        paint::parts(buf, (inner.x, inner.y + at as u16), inner.width, parts);
+    }
+}

@@ -1,0 +1,180 @@
+//! The library: the sessions as a table, with queues above and the selected one's query below.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::super::theme::Role;
+use super::super::widgets::{list, paint, pane, scrollbar, table, text};
+use super::{Drawn, Look, View, status};
+use crate::app::App;
+use crate::app::command::Command;
+use crate::app::library::{QueueFilter, Row, Source};
+use crate::app::message::Target;
+use crate::session::Status;
+use crate::text::Align;
+
+/// Rows for the selected session's query, on a screen that has them.
+const PREVIEW: u16 = 7;
+
+impl View {
+    pub(super) fn draw_library(&mut self, buf: &mut Buffer, body: Rect, app: &App, look: Look<'_>) -> Drawn {
+        let preview = if body.height >= 24 { PREVIEW } else { 0 };
+        let area = Rect { height: body.height - preview, ..body };
+        let order = format!("by {}{}", app.library.column.name(), if app.library.descending { " ↓" } else { " ↑" });
+        let title = pane::Pane { title: "Library", right: &order, focused: true };
+        let inner = pane::draw(buf, area, look.theme, title);
+        if inner.height < 3 {
+            return Drawn::default();
+        }
+        self.draw_queues(buf, Rect { height: 1, ..inner }, app, look);
+        let rest = Rect { y: inner.y + 1, height: inner.height - 1, ..inner };
+        if app.library.is_empty() {
+            empty(buf, rest, app, look);
+        } else {
+            self.draw_rows(buf, rest, app, look);
+        }
+        if preview > 0 {
+            self.draw_preview(buf, Rect { y: area.bottom(), height: preview, ..body }, app, look);
+        }
+        Drawn { page: usize::from(rest.height.saturating_sub(1)), ..Drawn::default() }
+    }
+
+    fn draw_queues(&mut self, buf: &mut Buffer, row: Rect, app: &App, look: Look<'_>) {
+        let mut parts: Vec<(String, Role)> = Vec::new();
+        for queue in QueueFilter::ALL {
+            let here = queue == app.library.queue;
+            let name = if here { format!(" [{}] ", queue.name()) } else { format!("  {}  ", queue.name()) };
+            parts.push((name, if here { Role::Accent } else { Role::Dim }));
+        }
+        let filter = app.library.filter.text();
+        if !filter.is_empty() {
+            parts.push((format!("   filter: {filter} ({} left)", app.library.len()), Role::Find));
+        }
+        let strangers = app.library.listing.as_ref().map_or(0, |listing| listing.strangers.len());
+        if strangers > 0 {
+            parts.push((format!("   {strangers} cannot be read; `retrace check` says why"), Role::Warning));
+        }
+        let styled = parts.iter().map(|(text, role)| (text.as_str(), look.theme.style(*role)));
+        paint::parts(buf, (row.x, row.y), row.width, styled);
+    }
+
+    fn draw_rows(&mut self, buf: &mut Buffer, area: Rect, app: &App, look: Look<'_>) {
+        let table_area = Rect { width: area.width - 1, ..area };
+        let height = table_area.height.saturating_sub(1);
+        let selected = app.library.selected_index();
+        let window = list::window(self.library_top, Some(selected), app.library.len(), height);
+        self.library_top = window.start;
+        let rows: Vec<Vec<table::Cell>> = app.library.view().skip(window.start).take(window.len()).map(cells).collect();
+        let drawn = table::Table { columns: COLUMNS, rows: &rows, selected: selected.checked_sub(window.start) };
+        table::draw(buf, table_area, look.theme, &drawn);
+        for at in 0..rows.len() {
+            let row = Rect { y: table_area.y + 1 + at as u16, height: 1, ..table_area };
+            self.targets.add(row, Target::Row(window.start + at));
+        }
+        let bar = Rect { x: area.right() - 1, y: area.y + 1, width: 1, height };
+        scrollbar::draw(buf, bar, look.theme, window.start, app.library.len());
+    }
+
+    fn draw_preview(&mut self, buf: &mut Buffer, area: Rect, app: &App, look: Look<'_>) {
+        let Some(row) = app.library.selected() else { return };
+        let right = match &row.source {
+            Source::Sample { .. } => "a sample; what you do with it is kept in a copy of yours",
+            Source::Pair(_) => "no session yet",
+            Source::File(_) => "",
+        };
+        let title = pane::Pane { title: &row.summary.id, right, focused: false };
+        let inner = pane::draw(buf, area, look.theme, title);
+        let query = match &row.source {
+            Source::Pair(example) => example.query.clone(),
+            _ => row.summary.title.clone(),
+        };
+        let said = match (&row.summary.scorer, row.summary.best, row.summary.baseline) {
+            (Some(scorer), Some(best), Some(baseline)) => {
+                let gain = best.gain(&baseline);
+                format!(
+                    "ppl {:.1}, baseline {:.1}, gain {:.3} nats ({:.1} %) · {} · {} tokens",
+                    best.ppl.0, baseline.ppl.0, gain.gain_nats.0, gain.gain_percent, scorer.model, best.tokens
+                )
+            }
+            _ => "not searched yet".to_owned(),
+        };
+        let detail = row.summary.detail.as_ref().map(|detail| format!("\n{detail}")).unwrap_or_default();
+        let sheet = self.sheets.get(&format!("{query}\n\n{said}{detail}"), inner.width.max(1));
+        text::draw(buf, inner, sheet, 0, text::Look::plain(look.theme));
+    }
+}
+
+const COLUMNS: &[table::Column<'static>] = &[
+    table::Column { name: "queue", align: Align::Left, least: 4 },
+    table::Column { name: "session", align: Align::Left, least: 12 },
+    table::Column { name: "ppl", align: Align::Right, least: 5 },
+    table::Column { name: "gain %", align: Align::Right, least: 5 },
+    table::Column { name: "copied", align: Align::Right, least: 5 },
+    table::Column { name: "steps", align: Align::Right, least: 4 },
+    table::Column { name: "status", align: Align::Left, least: 5 },
+    table::Column { name: "", align: Align::Left, least: 3 },
+    table::Column { name: "query", align: Align::Left, least: 10 },
+];
+
+fn cells(row: &Row) -> Vec<table::Cell> {
+    let summary = &row.summary;
+    let (verdict, role) = status::verdict_word(summary.verdict).unwrap_or(("", Role::Dim));
+    let number = |value: Option<String>| value.unwrap_or_default();
+    let gain = row.gain_percent();
+    let gain_role = if gain.is_some_and(|gain| gain > 0.0) { Role::Better } else { Role::Worse };
+    let stars = "★".repeat(usize::from(summary.rating));
+    vec![
+        (verdict.to_owned(), role),
+        (summary.id.clone(), Role::Text),
+        (number(row.perplexity().map(|ppl| format!("{ppl:.1}"))), Role::Text),
+        (number(gain.map(|gain| format!("{gain:.1}"))), gain_role),
+        (number(summary.leak.map(|leak| format!("{} w", leak.span_words))), Role::Text),
+        (number((summary.steps > 0).then(|| summary.steps.to_string())), Role::Text),
+        (standing(row), Role::Dim),
+        (format!("{stars}{}", summary.tags.iter().map(|tag| format!(" #{tag}")).collect::<String>()), Role::Accent),
+        (summary.title.clone(), Role::Dim),
+    ]
+}
+
+/// Where a session stands, in a word.
+fn standing(row: &Row) -> String {
+    match (row.summary.status, row.summary.stop) {
+        (Status::Fresh, _) => "fresh".to_owned(),
+        (Status::Unfinished, _) => "paused".to_owned(),
+        (Status::Failed, _) => "failed".to_owned(),
+        (Status::Done, Some(stop)) => status::stop_word(stop).to_owned(),
+        (Status::Done, None) => "ended".to_owned(),
+    }
+}
+
+fn empty(buf: &mut Buffer, area: Rect, app: &App, look: Look<'_>) {
+    let key = |command| app.key_of(command).unwrap_or_default();
+    let library = &app.library;
+    let said: Vec<String> = if let Some(error) = &library.error {
+        vec![error.clone(), format!("{} looks again", key(Command::Refresh))]
+    } else if library.listing.is_none() {
+        vec!["Reading the library…".to_owned()]
+    } else if !library.filter.text().is_empty() {
+        vec![
+            format!("Nothing matches {:?}.", library.filter.text()),
+            format!("{} changes the filter, {} takes it away", key(Command::Find), key(Command::Close)),
+        ]
+    } else if library.queue != QueueFilter::All {
+        vec![
+            format!("The queue {:?} is empty.", library.queue.name()),
+            format!("{} shows the next queue", key(Command::NextQueue)),
+        ]
+    } else {
+        vec![
+            "There are no sessions here yet.".to_owned(),
+            format!("{} begins one from text you paste or write", key(Command::New)),
+            "`retrace pairs.jsonl` lists the rows of a file of pairs".to_owned(),
+        ]
+    };
+    for (at, text) in said.iter().enumerate() {
+        let row = Rect { x: area.x + 2, y: area.y + 2 + at as u16, width: area.width.saturating_sub(4), height: 1 };
+        if row.y < area.bottom() {
+            super::line(buf, row, text, look.theme.style(if at == 0 { Role::Text } else { Role::Dim }));
+        }
+    }
+}

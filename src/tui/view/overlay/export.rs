@@ -1,0 +1,76 @@
+//! The export's preview.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::super::super::theme::Role;
+use super::super::super::widgets::{paint, pane, scrollbar, text};
+use super::super::{Look, View, layout};
+use super::Over;
+use crate::app::overlay::ExportView;
+use crate::session::export::{Format, Queue};
+
+impl View {
+    pub(super) fn draw_export(&mut self, buf: &mut Buffer, body: Rect, view: &ExportView, look: Look<'_>) -> Over {
+        let theme = look.theme;
+        let area = layout::centred(body, 120, body.height.saturating_sub(2));
+        paint::clear(buf, area, theme.style(Role::Overlay));
+        let inner = pane::draw(buf, area, theme, pane::Pane { title: "Export", right: "", focused: true });
+        if inner.height < 8 {
+            return Over::default();
+        }
+        let shapes: Vec<(String, Role)> = Format::ALL
+            .into_iter()
+            .map(|format| match format == view.format {
+                true => (format!(" [{}] ", format.name()), Role::Accent),
+                false => (format!("  {}  ", format.name()), Role::Dim),
+            })
+            .collect();
+        let queue = match view.queue {
+            Queue::Kept => format!("kept: {} of {} sessions", view.count(), view.all),
+            Queue::All => format!("all: {} sessions, judged or not", view.count()),
+        };
+        let lines: [Vec<(String, Role)>; 3] = [
+            [vec![("shape  ".to_owned(), Role::Label)], shapes].concat(),
+            vec![("queue  ".to_owned(), Role::Label), (queue, Role::Text)],
+            vec![("folder ".to_owned(), Role::Label), (view.to.clone(), Role::Text)],
+        ];
+        for (at, parts) in lines.iter().enumerate() {
+            let styled = parts.iter().map(|(text, role)| (text.as_str(), theme.style(*role)));
+            paint::parts(buf, (inner.x + 1, inner.y + at as u16), inner.width - 1, styled);
+        }
+        let (said, role) = match &view.done {
+            Some(Ok(said)) => (said.clone(), Role::Better),
+            Some(Err(why)) => (format!("✗ {why}"), Role::Error),
+            None => (String::new(), Role::Text),
+        };
+        super::super::line(
+            buf,
+            Rect { x: inner.x + 1, y: inner.y + 3, width: inner.width - 2, height: 1 },
+            &said,
+            theme.style(role),
+        );
+        let rest = Rect { y: inner.y + 4, height: inner.height - 4, ..inner };
+        let title =
+            pane::Pane { title: "The row of the session at hand, as the trainer reads it", right: "", focused: false };
+        let place = pane::draw(buf, rest, theme, title);
+        let (shown, role) = match &view.preview {
+            Some(Ok(row)) => (row.clone(), Role::Text),
+            Some(Err(why)) => (format!("It has no row: {why}."), Role::Warning),
+            None if view.session.is_none() => ("Open a session to see its row here.".to_owned(), Role::Dim),
+            None => ("…".to_owned(), Role::Dim),
+        };
+        let text_area = Rect { width: place.width.saturating_sub(1), ..place };
+        let sheet = self.sheets.get(&shown, text_area.width.max(1));
+        let first = view.top.min(sheet.last_top(place.height));
+        text::draw(buf, text_area, sheet, first, text::Look { base: role, ..text::Look::plain(theme) });
+        scrollbar::draw(
+            buf,
+            Rect { x: place.right().saturating_sub(1), width: 1, ..place },
+            theme,
+            first,
+            sheet.rows(),
+        );
+        Over::default()
+    }
+}

@@ -1,0 +1,70 @@
+//! The form before a search.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::super::super::theme::Role;
+use super::super::super::widgets::{paint, pane};
+use super::super::{Look, View, layout};
+use super::Over;
+use crate::app::message::Target;
+use crate::app::overlay::{Form, Knob};
+
+/// Cells of the names and of the values.
+const NAME: u16 = 13;
+const VALUE: u16 = 26;
+
+impl View {
+    pub(super) fn draw_form(&mut self, buf: &mut Buffer, body: Rect, form: &Form, look: Look<'_>) -> Over {
+        let area = layout::centred(body, 110, Knob::ALL.len() as u16 + 6);
+        let theme = look.theme;
+        paint::clear(buf, area, theme.style(Role::Overlay));
+        let title = if form.begun { "Go on with the search" } else { "Settings of the search" };
+        let inner = pane::draw(buf, area, theme, pane::Pane { title, right: "", focused: true });
+        for (at, knob) in Knob::ALL.into_iter().enumerate() {
+            let row = Rect { y: inner.y + at as u16, height: 1, ..inner };
+            if row.y >= inner.bottom() {
+                break;
+            }
+            self.targets.add(row, Target::Row(at));
+            let selected = form.selected() == knob;
+            let fixed = form.begun && !knob.may_change();
+            let ground = theme.style(if selected { Role::Selection } else { Role::Overlay });
+            paint::clear(buf, row, ground);
+            let over = |role| if selected { ground } else { theme.style(role) };
+            paint::put(buf, (row.x, row.y), 2, if selected { "▸ " } else { "  " }, ground);
+            paint::fitted(buf, (row.x + 2, row.y), NAME, knob.name(), over(Role::Label));
+            let value = if selected && !fixed { format!("‹ {} ›", form.value(knob)) } else { form.value(knob) };
+            paint::fitted(
+                buf,
+                (row.x + 2 + NAME, row.y),
+                VALUE,
+                &value,
+                over(if fixed { Role::Dim } else { Role::Text }),
+            );
+            let doc = if fixed { "as recorded" } else { knob.doc() };
+            let x = row.x + 3 + NAME + VALUE;
+            paint::fitted(buf, (x, row.y), row.right().saturating_sub(x), doc, over(Role::Dim));
+        }
+        let (texts, scores) = form.cost();
+        let said = [
+            format!(
+                "At most {texts} generated texts and {scores} scores; leave-one-out scores of each round come on top."
+            ),
+            "A threshold or delta is in nats per token of the objective; 0.1 less is a perplexity 9.5 % lower."
+                .to_owned(),
+        ];
+        for (at, text) in said.iter().enumerate() {
+            let y = inner.y + Knob::ALL.len() as u16 + 1 + at as u16;
+            if y < inner.bottom() {
+                super::super::line(
+                    buf,
+                    Rect { x: inner.x + 2, y, width: inner.width.saturating_sub(3), height: 1 },
+                    text,
+                    theme.style(Role::Dim),
+                );
+            }
+        }
+        Over { cursor: None, page: Knob::ALL.len() }
+    }
+}

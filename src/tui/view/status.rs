@@ -1,0 +1,235 @@
+//! The line on top: which session, where in it, its score, what runs.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::super::theme::{Role, Theme};
+use super::super::widgets::paint;
+use crate::app::App;
+use crate::app::bench::Bench;
+use crate::app::library::Place;
+use crate::engine::desk::Work;
+use crate::reer::{Objective, search::Search};
+use crate::session::{Status, Verdict};
+use crate::text::{Safe, width};
+
+type Part = (String, Role);
+
+/// Draws it: names at the left, what runs at the right; the left gives way.
+pub fn draw(buf: &mut Buffer, area: Rect, app: &App, theme: &Theme) {
+    let (left, right) = match app.bench() {
+        Some(bench) => (of_bench(app, bench), running(app, bench)),
+        None => (of_library(app), elsewhere(app)),
+    };
+    paint::clear(buf, area, theme.style(Role::Status));
+    let cells = |parts: &[Part]| parts.iter().map(|(text, _)| width(&Safe::new(text))).sum::<usize>() as u16;
+    let right_cells = cells(&right).min(area.width);
+    let room = area.width.saturating_sub(right_cells + 2);
+    put(buf, (area.x, area.y), room, theme, &left);
+    put(buf, (area.right() - right_cells, area.y), right_cells, theme, &right);
+}
+
+fn put(buf: &mut Buffer, at: (u16, u16), room: u16, theme: &Theme, parts: &[Part]) {
+    let status = theme.style(Role::Status);
+    paint::parts(buf, at, room, parts.iter().map(|(text, role)| (text.as_str(), status.patch(theme.style(*role)))));
+}
+
+fn of_bench(app: &App, bench: &Bench) -> Vec<Part> {
+    let example = bench.state.example.as_ref();
+    let name = match (bench.state.id.as_str(), example) {
+        ("", Some(example)) => example.id.clone(),
+        ("", None) => "…".to_owned(),
+        (id, _) => id.to_owned(),
+    };
+    let mut parts = vec![(format!(" {name}"), Role::TitleFocused)];
+    if let Some(example) = example {
+        let category = example.category.as_deref().map(|category| format!(" · {category}")).unwrap_or_default();
+        parts.push((format!("{category} · {}", example.language.code()), Role::Dim));
+    }
+    let verdict = bench.state.annotations.verdict();
+    if let Some((word, role)) = verdict_word(verdict) {
+        parts.push((format!("  {word}"), role));
+    }
+    if !bench.state.annotations.flags().is_empty() {
+        parts.push(("  ⚑".to_owned(), Role::Warning));
+    }
+    let stars = usize::from(bench.state.annotations.rating());
+    if stars > 0 {
+        parts.push((format!("  {}", "★".repeat(stars)), Role::Accent));
+    }
+    if let Some((at, of)) = app.position(bench) {
+        parts.push((format!("  {at} of {of}"), Role::Dim));
+    }
+    parts.push((format!("  {}", place(bench)), Role::Text));
+    if let Some(score) = score(bench) {
+        parts.push((format!("  {score}"), Role::Accent));
+    }
+    parts
+}
+
+/// `step 7/24 · seg 3`.
+fn place(bench: &Bench) -> String {
+    let segment = bench.segment().and_then(|id| bench.segments().iter().position(|row| row.id == id));
+    let segment = segment.map(|at| format!(" · seg {}", at + 1)).unwrap_or_default();
+    let of = bench.search().map_or(0, |search| search.config().steps);
+    match bench.moment() {
+        None => String::new(),
+        Some(moment) => match (moment.step(), bench.cursor()) {
+            (Some(step), _) => format!("step {step}/{of}{segment}"),
+            (None, 0) => format!("draft{segment}"),
+            (None, cursor) => {
+                let before = bench.timeline.moments()[..cursor].iter().rev().find_map(|moment| moment.step());
+                let after = before.map(|step| format!(" after step {step}/{of}")).unwrap_or_default();
+                format!("{}{after}{segment}", moment.name())
+            }
+        },
+    }
+}
+
+/// The current score with its scorer, objective and tokens.
+fn score(bench: &Bench) -> Option<String> {
+    let search = bench.search()?;
+    let measures = search.tree().get(bench.node()?)?.measures?;
+    let scorer = bench.state.scorer.as_ref().map(|scorer| scorer.model.clone()).unwrap_or_default();
+    Some(format!("ppl {:.1} · {} · {} tokens · {}", measures.ppl.0, scorer, measures.tokens, objective(search)))
+}
+
+/// The objective's name, as it is written everywhere.
+pub fn objective(search: &Search) -> &'static str {
+    match search.config().objective {
+        Objective::Nll => "nll",
+        Objective::ReerClipped => "reer-clipped",
+    }
+}
+
+/// A verdict as a word with its role; none for none.
+pub fn verdict_word(verdict: Verdict) -> Option<(&'static str, Role)> {
+    match verdict {
+        Verdict::Keep => Some(("✓ kept", Role::Keep)),
+        Verdict::Drop => Some(("✗ dropped", Role::Drop)),
+        Verdict::Later => Some(("… later", Role::Later)),
+        Verdict::None => None,
+    }
+}
+
+fn running(app: &App, bench: &Bench) -> Vec<Part> {
+    if bench.loading {
+        return vec![("reading… ".to_owned(), Role::Dim)];
+    }
+    let work = match bench.activity.work {
+        Work::Idle if bench.is_searching() => "searching".to_owned(),
+        Work::Idle => return idle(bench),
+        Work::Loading => "loading the models".to_owned(),
+        Work::Drafting => "drafting".to_owned(),
+        Work::Proposing { .. } => format!("rewriting{}", count(bench)),
+        Work::Scoring => format!("scoring{}", count(bench)),
+        Work::LeaveOneOut => format!("leave one out{}", count(bench)),
+        Work::Measuring => "measuring".to_owned(),
+    };
+    let mut text = format!("● {work}");
+    if bench.is_searching()
+        && let Some(search) = bench.search()
+    {
+        text.push_str(&format!(" · step {}/{}", bench.state.steps() + 1, search.config().steps));
+        text.push_str(&speed(bench));
+    }
+    if let Some(since) = bench.since {
+        text.push_str(&format!(" · {}", clock(app.now.saturating_sub(since).as_secs())));
+        text.push_str(&remaining(app, bench));
+    }
+    vec![(format!("{text} "), Role::Running)]
+}
+
+/// Tokens read and written a second, over what was called so far.
+fn speed(bench: &Bench) -> String {
+    let total = bench.state.ledger.total();
+    let tokens = total.tokens_in + total.tokens_out;
+    match tokens.saturating_mul(1000).checked_div(total.ms) {
+        Some(rate) if rate > 0 => format!(" · {rate} tok/s"),
+        _ => String::new(),
+    }
+}
+
+/// How long the remaining steps may take, by those of this session.
+fn remaining(_: &App, bench: &Bench) -> String {
+    let Some(search) = bench.search() else { return String::new() };
+    let done = bench.state.steps();
+    let left = search.config().steps.saturating_sub(done);
+    if !bench.is_searching() || done < 2 || left == 0 {
+        return String::new();
+    }
+    let a_step = bench.state.active_ms / u64::from(done) / 1000;
+    format!(" · at most {} left", clock(a_step * u64::from(left)))
+}
+
+fn count(bench: &Bench) -> String {
+    if bench.activity.asked > 1 {
+        format!(" {} of {}", bench.activity.done, bench.activity.asked)
+    } else {
+        String::new()
+    }
+}
+
+fn idle(bench: &Bench) -> Vec<Part> {
+    if let Some(play) = bench.play {
+        return vec![(format!("▶ playing ×{} ", play.speed), Role::Running)];
+    }
+    if bench.read_only.is_some() {
+        return vec![("read-only ".to_owned(), Role::Warning)];
+    }
+    let said = match bench.state.status() {
+        Status::Fresh => "fresh".to_owned(),
+        Status::Unfinished => "paused".to_owned(),
+        Status::Failed => "failed".to_owned(),
+        Status::Done => match bench.state.stop.as_ref() {
+            Some(stop) => format!("ended: {}", stop_word(stop.reason)),
+            None => "ended".to_owned(),
+        },
+    };
+    vec![(format!("{said} "), Role::Dim)]
+}
+
+/// Why a search ended, in a word or two.
+pub fn stop_word(reason: crate::reer::search::StopReason) -> &'static str {
+    use crate::reer::search::StopReason;
+    match reason {
+        StopReason::Threshold => "threshold",
+        StopReason::Patience => "no more gains",
+        StopReason::Passes => "rounds",
+        StopReason::Steps => "steps",
+        StopReason::Budget => "budget",
+        StopReason::Person => "paused",
+        StopReason::Error => "error",
+        StopReason::NoGain => "no gain",
+    }
+}
+
+fn of_library(app: &App) -> Vec<Part> {
+    let tally = app.library.tally();
+    let place = match app.library.listing.as_ref().map(|listing| &listing.place) {
+        Some(Place::Folder(path) | Place::Pairs(path) | Place::Session(path)) => path.display().to_string(),
+        None => String::new(),
+    };
+    vec![
+        (" Retrace".to_owned(), Role::TitleFocused),
+        (format!("  decided {} of {}", tally.decided(), tally.rows), Role::Text),
+        (format!("  {} kept", tally.kept), Role::Keep),
+        (format!(" · {} dropped", tally.dropped), Role::Drop),
+        (format!(" · {} later", tally.later), Role::Later),
+        (format!("  {place}"), Role::Dim),
+    ]
+}
+
+fn elsewhere(app: &App) -> Vec<Part> {
+    match app.searching() {
+        0 => Vec::new(),
+        1 => vec![("● 1 search runs ".to_owned(), Role::Running)],
+        n => vec![(format!("● {n} searches run "), Role::Running)],
+    }
+}
+
+/// `4:07`, `1:02:33`.
+fn clock(seconds: u64) -> String {
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
+}
