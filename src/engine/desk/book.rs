@@ -82,6 +82,10 @@ impl Book {
         self.session.as_mut()
     }
 
+    pub fn is_open(&self) -> bool {
+        self.session.is_some()
+    }
+
     /// True while a file is looked at that others may write.
     pub fn is_watching(&self) -> bool {
         self.session.is_none() && matches!(self.origin, Origin::File(_))

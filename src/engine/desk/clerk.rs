@@ -114,6 +114,14 @@ impl Clerk {
     }
 
     fn take(&mut self, order: Order) {
+        let was_open = self.book.is_open();
+        self.carry_out(order);
+        if !was_open && self.book.is_open() && self.pursuit.is_idle() {
+            self.catch_up();
+        }
+    }
+
+    fn carry_out(&mut self, order: Order) {
         match order {
             Order::Record(payloads) => self.record(payloads),
             Order::Undo => self.step_back("undo", "there is nothing to take back", Session::undo),

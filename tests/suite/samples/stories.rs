@@ -6,7 +6,7 @@ use retrace::session::Verdict;
 
 use super::maker::Maker;
 
-/// The letter: a person's ending, a confession rewritten, and a branch on which the search goes on.
+/// The letter: a person's ending, a confession rewritten, and a branch on which the search goes on and comes out ahead.
 pub async fn lighthouse_letter(folder: &Path) {
     let mut mara = Maker::sit_down("lighthouse-letter", folder).await;
     mara.search(6).await;
@@ -36,15 +36,15 @@ pub async fn lighthouse_letter(folder: &Path) {
     mara.pass(21);
     mara.search(12).await;
     mara.pass(40);
+    mara.mark(mara.after(9), "the dish is back").await;
+    mara.pass(17);
     mara.note(
         None,
-        "The blue dish has to be in the plan: without it the paragraph about Cousin Marta pays for everything. \
-         Keeping mine, with the hen.",
+        "The dish has to be in the plan: step 9 puts it back and pays for the whole branch. My confession on the other \
+         line says why the log is the cruellest witness. Look at both before exporting.",
     )
     .await;
     mara.pass(6);
-    mara.go_to(mine, None).await;
-    mara.pass(4);
     mara.tag("letter").await;
     mara.pass(2);
     mara.judge(Verdict::Keep, 5).await;
@@ -71,10 +71,11 @@ pub async fn weighbridge_ticket(folder: &Path) {
     mara.pass(33);
     let asked = mara.propose(2, "tell the bet again, and leave out what anybody feels for the dog").await;
     mara.pass(44);
-    mara.accept(asked[2]).await;
-    let kept = mara.head();
+    mara.refuse(asked[1]).await;
+    mara.pass(5);
+    mara.note(Some(asked[1]), "The lowest of the four, and it is the text itself.").await;
     mara.pass(12);
-    mara.star(kept).await;
+    mara.star(mine).await;
     mara.pass(31);
     mara.fork(mara.after(2), "the fraud").await;
     mara.pass(11);
@@ -83,7 +84,7 @@ pub async fn weighbridge_ticket(folder: &Path) {
     mara.note(Some(mara.head()), "The better-written fraud, and still the wrong story: nobody in it wants the dog.")
         .await;
     mara.pass(14);
-    mara.go_to(kept, None).await;
+    mara.go_to(mine, None).await;
     mara.pass(8);
     mara.note(Some(mine), "Plans the dog's weight before anyone needs it.").await;
     mara.pass(3);
