@@ -11,4 +11,5 @@ mod model;
 mod proposers;
 mod pty;
 mod recorded;
+mod samples;
 mod session;
