@@ -4,6 +4,7 @@ mod architecture;
 mod cli;
 mod desk;
 mod engine;
+mod frames;
 mod generator;
 mod gguf;
 mod killed;
