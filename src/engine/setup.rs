@@ -55,3 +55,39 @@ fn is_here(spec: &str) -> bool {
         _ => true,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reer::search::Preset;
+    use crate::session::{Author, Event, Payload};
+
+    fn setup(generator: &str) -> Setup {
+        let search = Config::preset(Preset::Retrace);
+        Setup { generator: generator.to_owned(), scorer: "bundled".to_owned(), search }
+    }
+
+    fn state_of(setup: &Setup) -> State {
+        let mut state = State::default();
+        let payload = Payload::Config(setup.record());
+        state.apply(&Event { seq: 1, t: String::new(), dt: 0, by: Author::Search, grp: None, payload });
+        state
+    }
+
+    #[test]
+    fn a_session_goes_on_as_it_was_begun_where_its_generator_is_here() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let here = format!("recorded:{}", file.path().display());
+        let table = [
+            (setup("cues"), "cues"),
+            (setup(&here), here.as_str()),
+            (setup("recorded:nowhere/at-all.jsonl"), "gguf:mine"),
+        ];
+        for (mut begun, generator) in table {
+            begun.search.candidates = 7;
+            let going_on = Setup::going_on(&state_of(&begun), &setup("gguf:mine"));
+            assert_eq!((going_on.generator.as_str(), going_on.search.candidates), (generator, 7));
+        }
+        assert_eq!(Setup::going_on(&State::default(), &setup("cues")), setup("cues"));
+    }
+}

@@ -14,8 +14,26 @@ pub struct Sample {
     pub bytes: &'static [u8],
 }
 
-/// Every sample, in the order in which a newcomer should meet them.
-pub const SAMPLES: &[Sample] = &[];
+/// A sample by its file in `sessions/`.
+macro_rules! sample {
+    ($name:literal) => {
+        Sample { name: $name, bytes: include_bytes!(concat!("../../sessions/", $name, ".jsonl")) }
+    };
+}
+
+/// Every sample, in the order in which a newcomer should meet them: searched ones, then ones to search.
+pub const SAMPLES: &[Sample] = &[
+    sample!("lighthouse-letter"),
+    sample!("weighbridge-ticket"),
+    sample!("on-whistling"),
+    sample!("eleven-votes"),
+    sample!("scratched-disc"),
+    sample!("huinantian"),
+    sample!("slow-kettle"),
+    sample!("previous-tenant"),
+    sample!("winding-the-clock"),
+    sample!("last-night-embassy"),
+];
 
 impl Sample {
     /// The sample of a name.

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, channel};
 
 use super::{News, Origin};
 use crate::session::{
-    self, Event, Followed, Follower, Health, Library, ReadOnly, Session, SessionError, State, SystemClock, samples,
+    self, Clock, Event, Followed, Follower, Health, Library, Purpose, ReadOnly, Session, SessionError, State, samples,
 };
 
 /// Who is told of what happens at the desk.
@@ -15,6 +15,7 @@ pub(super) type Teller = Arc<dyn Fn(News) + Send + Sync>;
 pub(super) struct Book {
     origin: Origin,
     news: Teller,
+    clock: Arc<dyn Clock>,
     /// As told so far, while no session is open; else the session's own state counts.
     seen: State,
     session: Option<Session>,
@@ -50,9 +51,9 @@ pub(super) fn sentence(error: &SessionError) -> String {
 
 impl Book {
     /// Looks at a session and tells what there is. Writes nothing.
-    pub fn open(origin: Origin, news: Teller) -> Book {
+    pub fn open(origin: Origin, news: Teller, clock: Arc<dyn Clock>) -> Book {
         let origin = settled(origin);
-        let found = look_at(&origin);
+        let found = look_at(&origin, clock.as_ref());
         let path = match &origin {
             Origin::File(path) => Some(path.clone()),
             Origin::Sample { .. } | Origin::New { .. } => None,
@@ -69,7 +70,7 @@ impl Book {
         events.iter().for_each(|event| seen.apply(event));
         let watch = Watch { bytes, follower: None, writable: Some(writable.clone()), hopeless };
         news(News::Opened { path, events, health, writable });
-        Book { origin, news, seen, session: None, recorded: None, watch }
+        Book { origin, news, clock, seen, session: None, recorded: None, watch }
     }
 
     pub fn state(&self) -> &State {
@@ -79,6 +80,10 @@ impl Book {
     /// The session, when it is open for writing.
     pub fn session(&mut self) -> Option<&mut Session> {
         self.session.as_mut()
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.session.is_some()
     }
 
     /// True while a file is looked at that others may write.
@@ -101,7 +106,7 @@ impl Book {
 
     fn begin(&mut self) -> Result<Session, SessionError> {
         let mut session = match self.place()? {
-            Placed::File(path) => Session::annotate(&path)?,
+            Placed::File(path) => Session::open_at(&path, Purpose::Annotate, self.clock.clone())?,
             Placed::Open(session) => *session,
         };
         let path = session.path().to_owned();
@@ -227,7 +232,7 @@ struct Look {
     bytes: u64,
 }
 
-fn look_at(origin: &Origin) -> Result<Look, SessionError> {
+fn look_at(origin: &Origin, clock: &dyn Clock) -> Result<Look, SessionError> {
     let of_bytes = |path: &Path, bytes: &[u8]| {
         let (events, health) = session::events_of(path, bytes)?;
         Ok(Look { events, health, bytes: bytes.len() as u64 })
@@ -236,7 +241,7 @@ fn look_at(origin: &Origin) -> Result<Look, SessionError> {
         Origin::File(path) => of_bytes(path, &session::bytes(path)?),
         Origin::Sample { name, bytes, .. } => of_bytes(Path::new(name), bytes),
         Origin::New { example, .. } => {
-            let events = session::unwritten(example, &SystemClock::default());
+            let events = session::unwritten(example, clock);
             Ok(Look { events, health: Health::default(), bytes: 0 })
         }
     }

@@ -17,7 +17,7 @@ use super::{Activity, News, Order, Origin, hand};
 use crate::engine::run::{self, Course, OUT_OF_TIME};
 use crate::engine::{BackEnds, RunError, Setup};
 use crate::reer::search::{ScoreOf, StopReason};
-use crate::session::{Author, Payload, Session, SessionError};
+use crate::session::{Author, Clock, Payload, Session, SessionError};
 
 /// How often a file that others may write is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -52,9 +52,9 @@ enum Turn {
 
 impl Clerk {
     /// Opens the session and tells of it.
-    pub fn new(origin: Origin, back_ends: Arc<BackEnds>, author: Author, news: Teller) -> Clerk {
+    pub fn new(origin: Origin, back_ends: Arc<BackEnds>, author: Author, news: Teller, clock: Arc<dyn Clock>) -> Clerk {
         Clerk {
-            book: Book::open(origin, news.clone()),
+            book: Book::open(origin, news.clone(), clock),
             back_ends,
             author,
             news,
@@ -114,6 +114,14 @@ impl Clerk {
     }
 
     fn take(&mut self, order: Order) {
+        let was_open = self.book.is_open();
+        self.carry_out(order);
+        if !was_open && self.book.is_open() && self.pursuit.is_idle() {
+            self.catch_up();
+        }
+    }
+
+    fn carry_out(&mut self, order: Order) {
         match order {
             Order::Record(payloads) => self.record(payloads),
             Order::Undo => self.step_back("undo", "there is nothing to take back", Session::undo),

@@ -11,7 +11,7 @@ use crate::engine::run;
 use crate::engine::scoring::{self, Answer, Pair};
 use crate::engine::{RunError, Setup};
 use crate::lm::Context;
-use crate::reer::search::{Node, NodeId, ScoreOf, Search};
+use crate::reer::search::{Node, NodeId, ScoreOf, Search, Why};
 use crate::reer::{Identity, SegmentId, Trajectory};
 use crate::session::{Author, Call, Models, Payload, Session};
 
@@ -29,6 +29,28 @@ impl Clerk {
             .chain(head.or_else(|| run::undetailed_head(state)).map(ScoreOf::Node))
             .collect();
         self.appraise(wanted, Purpose::Record);
+    }
+
+    /// After a session was opened for writing: scores what a person made in an earlier sitting and nobody scored.
+    pub(super) fn catch_up(&mut self) {
+        let state = self.book.state();
+        let by_hand = |node: &Node| node.slot.is_none() && !matches!(node.why, Why::Candidate | Why::Import);
+        match &state.search {
+            None => {
+                let draft = state.unsearched().filter(|node| by_hand(node) && node.segments.is_some()).last().cloned();
+                if let Some(draft) = draft.filter(|draft| !self.busy.contains(&ScoreOf::Node(draft.id))) {
+                    self.appraise_draft(&draft);
+                }
+            }
+            Some(search) => {
+                let head = search.head().or(search.tree().iter().next().map(|(id, _)| id));
+                let head = head.and_then(|head| search.tree().get(head));
+                if let Some(head) = head.filter(|v| v.awaits_score() && by_hand(&v.node)) {
+                    let wanted = missing_baseline(search).into_iter().chain([ScoreOf::Node(head.node.id)]).collect();
+                    self.appraise(wanted, Purpose::Record);
+                }
+            }
+        }
     }
 
     /// Scores a person's draft and, where it is missing, the baseline. In a session without a search the draft is not

@@ -24,7 +24,7 @@ use tokio::task::JoinHandle;
 
 use self::clerk::Clerk;
 use super::BackEnds;
-use crate::session::{Author, ExampleRecord};
+use crate::session::{Author, Clock, ExampleRecord, SystemClock};
 
 /// Where a desk's session comes from.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,8 +56,20 @@ impl Desk {
         author: Author,
         news: Arc<dyn Fn(News) + Send + Sync>,
     ) -> Desk {
+        Desk::open_at(origin, back_ends, author, news, Arc::new(SystemClock::default()))
+    }
+
+    /// As [`Desk::open`], with clocks of the caller's for what is recorded.
+    pub fn open_at(
+        origin: Origin,
+        back_ends: Arc<BackEnds>,
+        author: Author,
+        news: Arc<dyn Fn(News) + Send + Sync>,
+        clock: Arc<dyn Clock>,
+    ) -> Desk {
         let (orders, taken) = unbounded_channel();
-        let task = tokio::spawn(async move { Clerk::new(origin, back_ends, author, news).serve(taken).await });
+        let serve = async move { Clerk::new(origin, back_ends, author, news, clock).serve(taken).await };
+        let task = tokio::spawn(serve);
         Desk { orders, task }
     }
 

@@ -171,7 +171,7 @@ pub enum StopReason {
 }
 
 impl StopReason {
-    /// True for an end that no later run changes; the others can be continued.
+    /// True for an end that no later run changes by itself: only a person lifts it, by another version or more steps.
     pub fn is_final(self) -> bool {
         !matches!(self, StopReason::Budget | StopReason::Person | StopReason::Error)
     }

@@ -19,7 +19,7 @@ pub use ledger::{Ledger, Spent};
 use super::{
     Author, ConfigRecord, Event, ExampleRecord, Export, Failure, Models, Open, Payload, Recovered, Score, Stop, Tokens,
 };
-use crate::reer::search::{Config, Fact, NodeId, Preset, ScoreOf, Search};
+use crate::reer::search::{Config, Fact, Node, NodeId, Preset, ScoreOf, Search};
 use crate::reer::{Example, Identity, Leak, Measures, SegmentId};
 
 /// A score by another scorer than the one the search goes by.
@@ -266,6 +266,11 @@ impl State {
     /// The action that a redo would bring back now.
     pub fn redoable(&self) -> Option<&Action> {
         self.actions.redoable()
+    }
+
+    /// Versions recorded before any settings, which the search will begin with.
+    pub fn unsearched(&self) -> impl Iterator<Item = &Node> {
+        self.early.iter().filter_map(|fact| if let Fact::Node(node) = fact { Some(node) } else { None })
     }
 
     /// Ids that no version and no segment has used.

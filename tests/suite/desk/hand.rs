@@ -36,6 +36,24 @@ async fn a_draft_by_hand_is_scored_beside_the_baseline_before_any_search() {
 }
 
 #[tokio::test]
+async fn what_nobody_scored_before_the_end_of_a_sitting_is_scored_in_the_next() {
+    let (_folder, path) = fresh();
+    let never = Gated::with(0);
+    let mut stand = Stand::at(&path, &never, &never);
+    stand.desk.order(Order::Write { text: DRAFT.to_owned() });
+    stand.until(|_, state| state.unsearched().count() == 1).await;
+    let state = stand.close(&path).await;
+    assert!(state.search.is_none());
+    let open = Gated::open();
+    let mut stand = Stand::at(&path, &open, &open);
+    stand.opened().await;
+    stand.desk.order(Order::Record(vec![Payload::Tag(Tag { name: "mine".to_owned(), on: true })]));
+    stand.until(|_, state| state.head().is_some()).await;
+    let state = stand.close(&path).await;
+    assert!(state.logprobs.contains_key(&ScoreOf::Node(state.head().unwrap())));
+}
+
+#[tokio::test]
 async fn what_cannot_stand_is_refused_with_a_reason_and_writes_nothing() {
     let (_folder, path) = fresh();
     let before = std::fs::read(&path).unwrap();

@@ -2,5 +2,5 @@
 
 mod hand;
 mod search;
-mod stand;
+pub mod stand;
 mod writing;

@@ -11,14 +11,14 @@ use retrace::lm::prompts::Prompts;
 use retrace::lm::{Context, Generator, LmError, Request, Sample, Scorer, Sink, TokenLogprobs};
 use retrace::reer::search::{Config, Preset};
 use retrace::reer::{Example, Identity, Language, Target};
-use retrace::session::{Author, ExampleRecord, Session, State, read};
+use retrace::session::{Author, Clock, ExampleRecord, Session, State, SystemClock, read};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::engine::World;
 
-/// Longer than any call here takes; a test that waits for it has failed.
-const TOO_LONG: Duration = Duration::from_secs(60);
+/// Longer than any call takes; a test in which nothing happens for so long has failed.
+const TOO_LONG: Duration = Duration::from_secs(120);
 
 /// Back ends that answer one call a permit.
 pub struct Gated {
@@ -116,8 +116,12 @@ pub struct Stand {
 
 impl Stand {
     pub fn open(origin: Origin, back_ends: Arc<BackEnds>) -> Stand {
+        Stand::open_as(ada(), Arc::new(SystemClock::default()), origin, back_ends)
+    }
+
+    pub fn open_as(author: Author, clock: Arc<dyn Clock>, origin: Origin, back_ends: Arc<BackEnds>) -> Stand {
         let (tell, news) = unbounded_channel();
-        let desk = Desk::open(origin, back_ends, ada(), Arc::new(move |piece| drop(tell.send(piece))));
+        let desk = Desk::open_at(origin, back_ends, author, Arc::new(move |piece| drop(tell.send(piece))), clock);
         Stand { desk, news, state: State::default(), seen: Vec::new() }
     }
 
@@ -127,18 +131,15 @@ impl Stand {
 
     /// Folds news until one after which `done` holds.
     pub async fn until(&mut self, mut done: impl FnMut(&News, &State) -> bool) {
-        let wait = async {
-            while let Some(news) = self.news.recv().await {
-                self.fold(&news);
-                self.seen.push(news);
-                if self.seen.last().is_some_and(|news| done(news, &self.state)) {
-                    return;
-                }
+        loop {
+            let Ok(Some(news)) = tokio::time::timeout(TOO_LONG, self.news.recv()).await else {
+                panic!("it never came; the last news: {:?}", self.seen.iter().rev().take(5).collect::<Vec<_>>());
+            };
+            self.fold(&news);
+            self.seen.push(news);
+            if self.seen.last().is_some_and(|news| done(news, &self.state)) {
+                return;
             }
-            panic!("the desk ended; the last news: {:?}", self.seen.iter().rev().take(5).collect::<Vec<_>>());
-        };
-        if tokio::time::timeout(TOO_LONG, wait).await.is_err() {
-            panic!("it never came; the last news: {:?}", self.seen.iter().rev().take(5).collect::<Vec<_>>());
         }
     }
 
