@@ -126,7 +126,7 @@ commands! {
     Keep "keep" [Bench Library] ["a"] "Keep the example, and go to the next undecided";
     Drop "drop" [Bench Library] ["x"] "Drop the example, and go to the next undecided";
     Later "later" [Bench Library] ["s"] "Put the example off, and go to the next undecided";
-    Flag "flag" [Bench Library] ["f"] "Raise or lower the flag";
+    Flag "flag" [Bench Library] ["f"] "Flag the example to look at again, and go to the next undecided; or lower the flag";
     Rate1 "rate-1" [Bench] ["* 1"] "Rate it 1 of 5";
     Rate2 "rate-2" [Bench] ["* 2"] "Rate it 2 of 5";
     Rate3 "rate-3" [Bench] ["* 3"] "Rate it 3 of 5";
@@ -159,6 +159,7 @@ commands! {
     Copy "copy" [Bench] ["Y"] "Copy the raw text of the pane or segment";
 
     New "new" [Library] ["N"] "A new session from text you paste or write";
+    Visit "visit" [Library] ["p"] "Go to another folder of sessions, a session, or a file of pairs";
     NextQueue "next-queue" [Library] ["tab"] "The next queue: all, undecided, kept, dropped, later";
     PreviousQueue "previous-queue" [Library] ["shift-tab"] "The queue before";
     Sort "sort" [Library] ["o"] "Sort by the next column";

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::bench::Pane;
+use super::library::Source;
 use super::memory::Memory;
 use super::text_edit::TextEdit;
 use crate::engine::desk::{Order, Origin};
@@ -25,10 +26,12 @@ pub enum Effect {
     Redraw,
     /// Open a session; news of it come as [`Message::Desk`](super::Message::Desk).
     OpenDesk(DeskId, Origin),
-    Order(DeskId, Order),
+    Order(DeskId, Box<Order>),
     CloseDesk(DeskId),
     /// List the library, or list it again.
     List,
+    /// List another place from now on.
+    Visit(PathBuf),
     /// Find the rows that a filter leaves, best first.
     Filter {
         wanted: String,
@@ -58,7 +61,7 @@ pub enum Effect {
     EditKeys,
     /// What a row of this session would be in an export.
     Preview {
-        session: Box<State>,
+        of: Previewed,
         format: Format,
     },
     Export {
@@ -68,6 +71,15 @@ pub enum Effect {
     },
     /// Switch the mouse on or off.
     Mouse(bool),
+}
+
+/// A session whose row is wanted.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Previewed {
+    /// One that is open.
+    Open(Box<State>),
+    /// One of the library.
+    Listed(Source),
 }
 
 /// What a timer is for.

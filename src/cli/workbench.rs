@@ -30,6 +30,7 @@ pub fn run(path: Option<&Path>) -> Result<Outcome, Fault> {
     let opening = Opening {
         place,
         home,
+        own: settings.library.clone(),
         back_ends: Arc::new(BackEnds::of(&settings)?),
         defaults: Setup::of(&settings),
         author: Author::User(user()),

@@ -47,6 +47,9 @@ pub struct Summary {
     pub rating: u8,
     #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
     pub tags: BTreeSet<String>,
+    /// Raised flags.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
+    pub flags: BTreeSet<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub metrics: BTreeMap<String, f64>,
 }

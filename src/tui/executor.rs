@@ -1,42 +1,33 @@
 //! Carries out effects and sends the answers back as messages. What touches the screen is the loop's own business.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::task::JoinSet;
 
+use super::desks::Desks;
 use super::listing::Reader;
 use super::remembered;
 use super::terminal::Clipboard;
-use crate::app::effect::{DeskId, Effect};
-use crate::app::library::Place;
+use crate::app::effect::{Effect, Previewed};
+use crate::app::library::{Place, Source};
 use crate::app::memory::Memory;
 use crate::app::message::Message;
 use crate::app::overlay::rank;
 use crate::engine::BackEnds;
-use crate::engine::desk::{Desk, Origin};
-use crate::session::Author;
 use crate::session::export::{self, Options};
+use crate::session::{Author, State};
 
 /// Writing down where a person is waits so long for more of it.
 const GATHER: Duration = Duration::from_millis(400);
 
-/// Desks get so long to close when the program ends.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 /// Everything effects need.
 pub struct Executor {
     messages: UnboundedSender<Message>,
-    desks: HashMap<DeskId, Desk>,
-    closing: JoinSet<()>,
-    back_ends: Arc<BackEnds>,
-    author: Author,
+    desks: Desks,
     clipboard: Clipboard,
     reader: Arc<Mutex<Reader>>,
-    place: Place,
     state_folder: Option<PathBuf>,
     remember: Arc<Mutex<Option<Box<Memory>>>>,
 }
@@ -49,22 +40,22 @@ pub struct Means {
     pub place: Place,
     /// Folder of the user's own sessions.
     pub home: PathBuf,
+    /// The user's own library, in which the samples are shown.
+    pub own: Option<PathBuf>,
     /// Folder for what is remembered; without one, nothing is.
     pub state: Option<PathBuf>,
 }
 
 impl Executor {
     pub fn new(messages: UnboundedSender<Message>, means: Means) -> Executor {
-        let Means { back_ends, author, place, home, state } = means;
+        let Means { back_ends, author, place, home, own, state } = means;
+        let told = messages.clone();
+        let desks = Desks::new(back_ends, author, move |desk, news| tell(&told, Message::Desk(desk, news)));
         Executor {
             messages,
-            desks: HashMap::new(),
-            closing: JoinSet::new(),
-            back_ends,
-            author,
+            desks,
             clipboard: Clipboard::new(),
-            reader: Arc::new(Mutex::new(Reader::new(place.clone(), home))),
-            place,
+            reader: Arc::new(Mutex::new(Reader::new(place, home, own))),
             state_folder: state,
             remember: Arc::default(),
         }
@@ -73,17 +64,9 @@ impl Executor {
     /// Carries out one effect; what belongs to the loop is passed over.
     pub fn carry_out(&mut self, effect: Effect) {
         match effect {
-            Effect::OpenDesk(id, origin) => self.open(id, origin),
-            Effect::Order(id, order) => {
-                if let Some(desk) = self.desks.get(&id) {
-                    desk.order(order);
-                }
-            }
-            Effect::CloseDesk(id) => {
-                if let Some(desk) = self.desks.remove(&id) {
-                    self.closing.spawn(desk.close());
-                }
-            }
+            Effect::OpenDesk(id, origin) => self.desks.open(id, origin),
+            Effect::Order(id, order) => self.desks.order(id, *order),
+            Effect::CloseDesk(id) => self.desks.close(id),
             Effect::List => self.list(),
             Effect::Filter { wanted, rows } => self.answer(move || {
                 let rows = rank(&wanted, rows.iter()).into_iter().map(|row| row as u32).collect();
@@ -104,10 +87,11 @@ impl Executor {
                 });
             }
             Effect::Remember(memory) => self.remember(memory),
-            Effect::Preview { session, format } => self.answer(move || {
-                let row = export::preview(&session, format);
+            Effect::Preview { of, format } => self.answer(move || {
+                let row = state(of).and_then(|state| export::preview(&state, format));
                 Message::Previewed { format, row }
             }),
+            Effect::Visit(path) => self.visit(path),
             Effect::Export { formats, queue, to } => self.export(Options { formats, queue, force: true }, to),
             Effect::Quit
             | Effect::Suspend
@@ -122,12 +106,6 @@ impl Executor {
             | Effect::EditKeys
             | Effect::Mouse(_) => {}
         }
-    }
-
-    fn open(&mut self, id: DeskId, origin: Origin) {
-        let messages = self.messages.clone();
-        let news = Arc::new(move |news| tell(&messages, Message::Desk(id, news)));
-        self.desks.insert(id, Desk::open(origin, self.back_ends.clone(), self.author.clone(), news));
     }
 
     /// Answers from a thread that may block.
@@ -145,13 +123,27 @@ impl Executor {
         });
     }
 
+    /// Lists another place, when it is one.
+    fn visit(&self, path: PathBuf) {
+        let (reader, messages) = (self.reader.clone(), self.messages.clone());
+        tokio::task::spawn_blocking(move || {
+            let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
+            let listed = super::place(&expanded(path)).and_then(|place| reader.visit(place));
+            tell(
+                &messages,
+                match listed {
+                    Ok(listing) => Message::Listed(Ok(Box::new(listing))),
+                    Err(why) => Message::Warned(why),
+                },
+            );
+        });
+    }
+
     fn export(&self, options: Options, to: PathBuf) {
-        let from = match &self.place {
-            Place::Folder(path) | Place::Session(path) => Ok(path.clone()),
-            Place::Pairs(_) => Err("these are pairs; open the library that holds their sessions to export".to_owned()),
-        };
+        let reader = self.reader.clone();
         self.answer(move || {
-            let done = from.and_then(|from| {
+            let from = reader.lock().unwrap_or_else(PoisonError::into_inner).sessions();
+            let done = Ok(from).and_then(|from| {
                 let now = time::OffsetDateTime::now_utc();
                 export::export(&from, &to, &options, now).map_err(|error| error.to_string())
             });
@@ -188,18 +180,33 @@ impl Executor {
     }
 
     /// Closes every desk and writes what is to be remembered.
-    pub async fn finish(mut self) {
-        for (_, desk) in self.desks.drain() {
-            self.closing.spawn(desk.close());
-        }
+    pub async fn finish(self) {
         let memory = self.latest().take();
         if let (Some(folder), Some(memory)) = (self.state_folder.clone(), memory) {
             // Nobody is left to be told.
             drop(remembered::write(&folder, &memory));
         }
-        let all = async { while self.closing.join_next().await.is_some() {} };
-        // A desk that hangs has everything that was said to be saved on disk.
-        drop(tokio::time::timeout(PATIENCE, all).await);
+        self.desks.finish().await;
+    }
+}
+
+/// The session whose row is wanted.
+fn state(of: Previewed) -> Result<State, String> {
+    let read = match of {
+        Previewed::Open(state) => return Ok(*state),
+        Previewed::Listed(Source::File(path)) => crate::session::read(&path),
+        Previewed::Listed(Source::Sample { name, bytes }) => crate::session::fold(std::path::Path::new(&name), bytes),
+        Previewed::Listed(Source::Pair(_)) => return Err("no search was made".to_owned()),
+    };
+    read.map(|reading| reading.state).map_err(|error| error.to_string())
+}
+
+/// `~/` is the person's home.
+fn expanded(path: PathBuf) -> PathBuf {
+    let home = directories::BaseDirs::new().map(|folders| folders.home_dir().to_owned());
+    match (path.strip_prefix("~"), home) {
+        (Ok(rest), Some(home)) => home.join(rest),
+        _ => path,
     }
 }
 

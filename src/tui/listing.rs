@@ -23,22 +23,54 @@ pub fn place(path: &Path) -> Result<Place, String> {
     Ok(Place::Pairs(path.to_owned()))
 }
 
+/// The usable rows of a file of pairs, and the others with the reasons.
+type Pairs = (Vec<ExampleRecord>, Vec<(String, String)>);
+
 /// Lists a place; kept from call to call so that only what changed is read again.
 #[derive(Debug)]
 pub struct Reader {
     place: Place,
     /// Folder of the user's own sessions.
     home: PathBuf,
+    /// The library that the samples are shown in: the user's own.
+    own: Option<PathBuf>,
     library: Option<Library>,
     /// Rows of a file of pairs, read once.
-    pairs: Option<(Vec<ExampleRecord>, Vec<(String, String)>)>,
+    pairs: Option<Pairs>,
     samples: Vec<Row>,
     last: Option<Listing>,
 }
 
 impl Reader {
-    pub fn new(place: Place, home: PathBuf) -> Reader {
-        Reader { place, home, library: None, pairs: None, samples: samples(), last: None }
+    pub fn new(place: Place, home: PathBuf, own: Option<PathBuf>) -> Reader {
+        Reader { place, home, own, library: None, pairs: None, samples: samples(), last: None }
+    }
+
+    /// Lists another place from now on.
+    ///
+    /// # Errors
+    /// It cannot be read; then the one before stays.
+    pub fn visit(&mut self, place: Place) -> Result<Listing, String> {
+        let home = match &place {
+            Place::Folder(path) => path.clone(),
+            _ => self.home.clone(),
+        };
+        let mut there = Reader::new(place, home, self.own.clone());
+        let listing = there.read()?.unwrap_or_else(|| Listing {
+            place: there.place.clone(),
+            rows: Vec::new(),
+            strangers: Vec::new(),
+        });
+        *self = there;
+        Ok(listing)
+    }
+
+    /// Where the sessions are that are listed: those of a file of pairs are in the user's folder.
+    pub fn sessions(&self) -> PathBuf {
+        match &self.place {
+            Place::Folder(path) | Place::Session(path) => path.clone(),
+            Place::Pairs(_) => self.home.clone(),
+        }
     }
 
     /// What there is now; `None` when it is as it was.
@@ -74,7 +106,7 @@ impl Reader {
         self.look(root)?;
         let library = self.library.as_ref();
         let mut rows: Vec<Row> = Vec::new();
-        if root == self.home {
+        if self.own.as_deref() == Some(root) {
             let copied = |row: &&Row| library.is_none_or(|library| library.find(&row.summary.hash).is_empty());
             rows.extend(self.samples.iter().filter(copied).cloned());
         }
@@ -111,7 +143,7 @@ impl Reader {
     }
 }
 
-fn read_pairs(path: &Path) -> Result<(Vec<ExampleRecord>, Vec<(String, String)>), String> {
+fn read_pairs(path: &Path) -> Result<Pairs, String> {
     let mut examples = Vec::new();
     let mut strangers = Vec::new();
     for row in pairs::read(path, &Fields::default()).map_err(|error| error.to_string())? {

@@ -30,8 +30,10 @@ const BATCH: usize = 256;
 /// What the workbench is opened on, and with.
 pub struct Opening {
     pub place: Place,
-    /// Folder of the user's own sessions.
+    /// Where new sessions go.
     pub home: PathBuf,
+    /// The user's own library, in which the samples are shown.
+    pub own: Option<PathBuf>,
     pub back_ends: Arc<BackEnds>,
     pub defaults: Setup,
     pub author: Author,
@@ -77,11 +79,11 @@ pub fn run(opening: Opening) -> Result<Option<Signal>, WorkbenchError> {
     runtime.block_on(async {
         let signals = Signals::listen()?;
         let screen = Screen::enter(Modes { mouse: begin.memory.mouse, ..Modes::default() })?;
-        let Opening { place, home, back_ends, author, settings, state, .. } = opening;
+        let Opening { place, home, own, back_ends, author, settings, state, .. } = opening;
         let (requester, frames) = frames();
         let again = requester.clone();
         let view = View::new(Some(Highlighter::new(move || again.request())));
-        let means = Means { back_ends: back_ends.clone(), author, place, home, state };
+        let means = Means { back_ends: back_ends.clone(), author, place, home, own, state };
         let (stage, messages, effects) = Stage::new(begin, view, means, (depth, themes))?;
         let mut workbench = Workbench { stage, settings, screen, requester, clicked: None, quit: None, inputs: None };
         workbench.draw()?;

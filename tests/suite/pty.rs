@@ -6,3 +6,4 @@
 mod guard;
 mod guest;
 mod terminal;
+mod workbench;

@@ -27,7 +27,7 @@ pub use segments::SegmentRow;
 pub use stream::Streams;
 pub use tint::{Compared, Tint};
 pub use travel::{Play, SPEEDS};
-pub use verdict::verdict;
+pub use verdict::{FLAG, flag, verdict};
 
 use super::effect::DeskId;
 use crate::engine::desk::{Activity, Origin};

@@ -11,13 +11,12 @@ pub fn verdict(verdict: Verdict) -> Payload {
     Payload::Verdict(VerdictRecord { verdict, summary: None })
 }
 
-impl Bench {
-    /// Raises the flag, or lowers it.
-    pub fn flag(&self) -> Payload {
-        let on = !self.state.annotations.flags().contains_key(FLAG);
-        Payload::Flag(Flag { name: FLAG.to_owned(), on, reason: None })
-    }
+/// Raises the flag, or lowers it.
+pub fn flag(on: bool) -> Payload {
+    Payload::Flag(Flag { name: FLAG.to_owned(), on, reason: None })
+}
 
+impl Bench {
     /// A rating of 1 to 5; 0 takes it away.
     pub fn rate(stars: u8) -> Payload {
         Payload::Rate(Rate { stars })

@@ -1,6 +1,6 @@
 //! The export's preview: which shapes, which queue, where to, and what a row will look like.
 
-use crate::session::State;
+use crate::app::effect::Previewed;
 use crate::session::export::{Format, Queue};
 
 /// The export screen.
@@ -14,7 +14,7 @@ pub struct ExportView {
     pub kept: usize,
     pub all: usize,
     /// The session whose row is previewed, when one is at hand.
-    pub session: Option<Box<State>>,
+    pub session: Option<Previewed>,
     /// The row, or why this session has none; absent until it was made.
     pub preview: Option<Result<String, String>>,
     /// First row of the preview in view.

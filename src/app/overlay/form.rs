@@ -2,7 +2,7 @@
 
 use crate::engine::Setup;
 use crate::reer::Objective;
-use crate::reer::search::{Config, GuardLimits, Order, Preset};
+use crate::reer::search::{Config, Order, Preset};
 
 /// One setting of the form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -196,7 +196,7 @@ impl Form {
             Knob::Patience => search.patience = limit()?,
             Knob::Guards => {
                 search.guards = match text {
-                    "on" => Some(search.guards.unwrap_or_else(GuardLimits::default)),
+                    "on" => Some(search.guards.unwrap_or_default()),
                     "off" => None,
                     _ => return Err(wrong()),
                 }

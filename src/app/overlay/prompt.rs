@@ -19,6 +19,8 @@ pub enum Wanting {
     Value(Knob),
     /// The folder of an export.
     Folder,
+    /// What the library shall list.
+    Path,
 }
 
 /// A line with its purpose.
@@ -45,6 +47,7 @@ impl Prompt {
             Wanting::BranchName => "Branch",
             Wanting::Value(knob) => knob.name(),
             Wanting::Folder => "Export to",
+            Wanting::Path => "Go to",
         }
     }
 
@@ -58,6 +61,7 @@ impl Prompt {
             Wanting::BranchName => "a name for the branch",
             Wanting::Value(knob) => knob.expects(),
             Wanting::Folder => "a folder outside the library",
+            Wanting::Path => "a folder of sessions, a session, or pairs (.jsonl, .json, .parquet)",
         }
     }
 }

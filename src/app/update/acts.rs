@@ -85,6 +85,7 @@ impl App {
             Command::FindPrevious => self.find_further(false),
             Command::Copy => self.copy(),
             Command::New => self.write_new(),
+            Command::Visit => self.ask_path(),
             Command::NextQueue => self.turn_queue(true),
             Command::PreviousQueue => self.turn_queue(false),
             Command::Sort => self.turn_sort(),

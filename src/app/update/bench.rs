@@ -16,7 +16,7 @@ impl App {
             return Vec::new();
         }
         bench.asked_for(&missing);
-        vec![Effect::Order(bench.desk, Order::Measure(missing))]
+        vec![Effect::Order(bench.desk, Box::new(Order::Measure(missing)))]
     }
 
     pub(super) fn take(&mut self) -> Vec<Effect> {

@@ -1,12 +1,13 @@
 //! What desks tell: learned by their benches, told to the person where it matters.
 
-use std::path::PathBuf;
+use std::path::Path;
 
+use crate::app::command::Command;
 use crate::app::effect::DeskId;
 use crate::app::memory::Decided;
 use crate::app::{App, Effect};
 use crate::engine::desk::News;
-use crate::session::{Author, Event, Payload, Verdict, VerdictRecord};
+use crate::session::{Action, Author, Event, Payload, Verdict, VerdictRecord};
 
 impl App {
     pub(super) fn desk_news(&mut self, desk: DeskId, news: News) -> Vec<Effect> {
@@ -62,10 +63,26 @@ impl App {
     /// Events that are on disk: verdicts are told, and the library learns them.
     fn recorded(&mut self, desk: DeskId, events: &[Event]) -> Vec<Effect> {
         let mut effects = Vec::new();
+        let following = self.benches.get(&desk).is_some_and(|bench| bench.read_only.is_some());
+        if !following && events.iter().any(|event| event.by.is_person() && Action::is_undoable(&event.payload)) {
+            self.done.push(self.key_of_desk(desk));
+            self.undone.clear();
+        }
         for event in events.iter().filter(|event| event.by.is_person()) {
+            if let Payload::Flag(flag) = &event.payload {
+                effects.extend(self.flagged(desk, flag.on));
+            }
             if let Payload::Verdict(VerdictRecord { verdict, summary }) = &event.payload {
                 effects.extend(self.judged(desk, *verdict, summary.as_ref()));
             }
+        }
+        let undid = events.iter().find_map(|event| match &event.payload {
+            Payload::Undo(_) => Some("undone"),
+            Payload::Redo(_) => Some("brought back"),
+            _ => None,
+        });
+        if let Some(said) = undid {
+            effects.extend(self.undid(desk, said));
         }
         for event in events.iter().filter(|event| event.by == Author::System) {
             if let Payload::Recovered(recovered) = &event.payload {
@@ -92,7 +109,7 @@ impl App {
             Verdict::Later => "put off",
             Verdict::None => "undecided again",
         };
-        let undo = self.key_of(crate::app::command::Command::Undo).map(|key| format!(" · {key} undoes"));
+        let undo = self.key_of(Command::Undo).map(|key| format!(" · {key} undoes"));
         let tally = self.library.tally();
         let mut effects = self.tell(format!(
             "{title}: {said}{} · decided {} of {}",
@@ -104,13 +121,32 @@ impl App {
         effects
     }
 
+    fn flagged(&mut self, desk: DeskId, on: bool) -> Vec<Effect> {
+        let title = self.title_of(desk);
+        let undo = self.key_of(Command::Undo).map(|key| format!(" · {key} undoes")).unwrap_or_default();
+        let mut effects = self.tell(format!("{title}: {}{undo}", if on { "flagged" } else { "no longer flagged" }));
+        effects.push(Effect::List);
+        effects
+    }
+
+    /// Something was taken back or brought back: it is told, and the library looks again.
+    fn undid(&mut self, desk: DeskId, said: &str) -> Vec<Effect> {
+        let title = self.title_of(desk);
+        let other = if said == "undone" { Command::Redo } else { Command::Undo };
+        let key = self.key_of(other).unwrap_or_default();
+        let back = if said == "undone" { "brings it back" } else { "undoes it" };
+        let mut effects = self.tell(format!("{title}: {said} · {key} {back}"));
+        effects.push(Effect::List);
+        effects
+    }
+
     fn key_of_desk(&self, desk: DeskId) -> String {
         let of_bench = self.benches.get(&desk).map(|bench| bench.key.clone());
         of_bench.or_else(|| self.errands.get(&desk).map(|(key, _)| key.clone())).unwrap_or_default()
     }
 
     /// What was a sample or a pair is a file from now on, and known by it.
-    fn copied(&mut self, desk: DeskId, path: &PathBuf) -> Vec<Effect> {
+    fn copied(&mut self, desk: DeskId, path: &Path) -> Vec<Effect> {
         let (old, new) = (self.key_of_desk(desk), path.display().to_string());
         if let Some(bench) = self.benches.get_mut(&desk) {
             bench.key.clone_from(&new);

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::app::effect::Previewed;
 use crate::app::overlay::{ExportView, Overlay};
 use crate::app::{App, Effect};
 use crate::session::export::{Format, Queue};
@@ -9,7 +10,10 @@ use crate::session::export::{Format, Queue};
 impl App {
     pub(super) fn open_export(&mut self) -> Vec<Effect> {
         let tally = self.library.tally();
-        let session = self.bench().map(|bench| Box::new(bench.state.clone()));
+        let session = match self.bench() {
+            Some(bench) => Some(Previewed::Open(Box::new(bench.state.clone()))),
+            None => self.library.selected().map(|row| Previewed::Listed(row.source.clone())),
+        };
         let view = ExportView {
             format: Format::Messages,
             queue: if tally.kept > 0 { Queue::Kept } else { Queue::All },
@@ -29,7 +33,7 @@ impl App {
     pub(super) fn preview(&self) -> Vec<Effect> {
         let Some(Overlay::Export(view)) = self.overlays.last() else { return Vec::new() };
         match &view.session {
-            Some(session) => vec![Effect::Preview { session: session.clone(), format: view.format }],
+            Some(session) => vec![Effect::Preview { of: session.clone(), format: view.format }],
             None => Vec::new(),
         }
     }

@@ -1,6 +1,7 @@
 //! Keys, pasted text, the mouse: looked up, and carried out or written.
 
 use crate::app::bench::Pane;
+use crate::app::command::Command;
 use crate::app::effect::{Scroll, Tick};
 use crate::app::input::Input;
 use crate::app::keymap::{Looked, text_edit};
@@ -35,10 +36,15 @@ impl App {
                 match (&pressed[..], text_edit(key)) {
                     ([_], Some(edit)) => self.edit_text(edit),
                     ([_], None) => Vec::new(),
-                    (keys, _) => {
-                        let keys: Vec<String> = keys.iter().map(Key::to_string).collect();
-                        self.tell(format!("{} does nothing here", keys.join(" ")))
-                    }
+                    // Whatever was begun, quitting quits, and what closes things ends the beginning.
+                    _ => match self.keymap.look(&self.contexts(), &[key]) {
+                        Looked::Command(Command::Quit) => self.run(Command::Quit),
+                        Looked::Command(Command::Close) => Vec::new(),
+                        _ => {
+                            let keys: Vec<String> = pressed.iter().map(Key::to_string).collect();
+                            self.tell(format!("{} does nothing here", keys.join(" ")))
+                        }
+                    },
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Verdicts, ratings, tags, marks; undoing and bringing back what a person did, in whichever session it was.
 
-use crate::app::bench::{Bench, verdict};
+use crate::app::bench::{Bench, FLAG, flag, verdict};
 use crate::app::effect::DeskId;
 use crate::app::{App, Effect};
 use crate::engine::desk::Order;
@@ -9,11 +9,7 @@ use crate::session::{Payload, Verdict};
 impl App {
     /// Gives an order by which a person changes the session on the screen.
     pub(super) fn give(&mut self, order: Order) -> Vec<Effect> {
-        let Some(desk) = self.front else { return Vec::new() };
-        let Some(key) = self.bench().map(|bench| bench.key.clone()) else { return Vec::new() };
-        self.done.push(key);
-        self.undone.clear();
-        vec![Effect::Order(desk, order)]
+        self.front.map(|desk| Effect::Order(desk, Box::new(order))).into_iter().collect()
     }
 
     fn record(&mut self, payload: Option<Payload>) -> Vec<Effect> {
@@ -35,36 +31,42 @@ impl App {
     /// Judges the example and goes on to the next one that waits.
     pub(super) fn judge(&mut self, said: Verdict) -> Vec<Effect> {
         let order = Order::Record(vec![verdict(said)]);
-        let Some(bench) = self.bench() else { return self.judge_row(order) };
-        if bench.loading {
-            return Vec::new();
+        if self.front.is_some() { self.say_and_go_on(order) } else { self.say_of_row(order) }
+    }
+
+    /// Raises the flag, or lowers it, and goes on as a verdict does.
+    pub(super) fn flag(&mut self) -> Vec<Effect> {
+        let raised = match self.bench() {
+            Some(bench) => bench.state.annotations.flags().contains_key(FLAG),
+            None => self.library.selected().is_some_and(|row| row.summary.flags.contains(FLAG)),
+        };
+        let order = Order::Record(vec![flag(!raised)]);
+        match self.front {
+            // Lowering it is done to stay.
+            Some(_) if raised => self.give(order),
+            Some(_) => self.say_and_go_on(order),
+            None => self.say_of_row(order),
         }
+    }
+
+    fn say_and_go_on(&mut self, order: Order) -> Vec<Effect> {
+        let Some(bench) = self.bench().filter(|bench| !bench.loading) else { return Vec::new() };
         let key = bench.key.clone();
         let mut effects = self.give(order);
         match self.library.next_undecided(&key).cloned() {
             Some(next) => effects.extend(self.open_row(&next)),
-            None => effects.extend(self.to_library()),
+            None => effects.extend(self.close_session()),
         }
         effects
     }
 
-    fn judge_row(&mut self, order: Order) -> Vec<Effect> {
+    fn say_of_row(&mut self, order: Order) -> Vec<Effect> {
         let Some(row) = self.library.selected().cloned() else { return Vec::new() };
         let (desk, mut effects) = self.errand(&row);
-        effects.push(Effect::Order(desk, order));
+        effects.push(Effect::Order(desk, Box::new(order)));
         effects.extend(self.end_errand(desk));
-        self.done.push(row.key);
-        self.undone.clear();
         self.library.step(1);
         effects
-    }
-
-    pub(super) fn flag(&mut self) -> Vec<Effect> {
-        let payload = self.bench().map(Bench::flag);
-        match payload {
-            Some(payload) => self.record(Some(payload)),
-            None => self.tell("open the session to raise its flag"),
-        }
     }
 
     pub(super) fn rate(&mut self, stars: u8) -> Vec<Effect> {
@@ -130,18 +132,18 @@ impl App {
         let on_screen: Option<DeskId> = self.front.filter(|_| self.bench().is_some_and(|bench| bench.key == key));
         if let Some(desk) = on_screen {
             self.on_bench(Bench::go_along);
-            return vec![Effect::Order(desk, order)];
+            return vec![Effect::Order(desk, Box::new(order))];
         }
         let Some(row) = self.library.row(key).cloned() else {
             return self.warn(format!("{key} is no longer in the library"));
         };
         if self.front.is_some() {
             let mut effects = self.open_row(&row);
-            effects.extend(self.front.map(|desk| Effect::Order(desk, order)));
+            effects.extend(self.front.map(|desk| Effect::Order(desk, Box::new(order))));
             return effects;
         }
         let (desk, mut effects) = self.errand(&row);
-        effects.push(Effect::Order(desk, order));
+        effects.push(Effect::Order(desk, Box::new(order)));
         effects.extend(self.end_errand(desk));
         self.library.select(key);
         effects.push(Effect::List);

@@ -2,14 +2,20 @@
 
 use std::sync::Arc;
 
-use crate::app::library::Listing;
+use crate::app::library::{Listing, Place};
 use crate::app::{App, Effect};
 
 impl App {
     pub(super) fn listed(&mut self, listing: Result<Box<Listing>, String>) -> Vec<Effect> {
         let first = self.library.listing.is_none();
         match listing {
-            Ok(listing) => self.library.listed(*listing),
+            Ok(listing) => {
+                // New sessions go where the library is that is looked at.
+                if let Place::Folder(path) = &listing.place {
+                    self.home.clone_from(path);
+                }
+                self.library.listed(*listing);
+            }
             Err(why) => self.library.error = Some(why),
         }
         let mut effects = self.keep_looking();

@@ -97,7 +97,7 @@ impl App {
     }
 
     /// Back to the library.
-    pub(super) fn to_library(&mut self) -> Vec<Effect> {
+    pub(super) fn close_session(&mut self) -> Vec<Effect> {
         let mut effects = self.leave();
         self.memory.last = None;
         effects.extend(self.remember());
@@ -117,7 +117,7 @@ impl App {
             if bench.held.take().is_some() || std::mem::take(&mut bench.zoom) {
                 return self.measure();
             }
-            return self.to_library();
+            return self.close_session();
         }
         if !self.library.filter.text().is_empty() {
             self.library.filter = Default::default();

@@ -53,7 +53,7 @@ impl App {
     pub(super) fn start(&mut self, setup: Setup) -> Vec<Effect> {
         let Some(desk) = self.front else { return Vec::new() };
         self.on_bench(Bench::go_along);
-        vec![Effect::Order(desk, Order::Search(setup))]
+        vec![Effect::Order(desk, Box::new(Order::Search(setup)))]
     }
 
     pub(super) fn open_form(&mut self) -> Vec<Effect> {
@@ -103,7 +103,7 @@ impl App {
         let speed = self.speed();
         let Some(bench) = self.bench_mut() else { return Vec::new() };
         if bench.is_searching() {
-            return vec![Effect::Order(bench.desk, Order::Pause)];
+            return vec![Effect::Order(bench.desk, Box::new(Order::Pause))];
         }
         if bench.timeline.len() < 2 {
             return self.tell("there is nothing to play yet");
@@ -132,7 +132,7 @@ impl App {
             return self.tell("there is no segment to rewrite yet");
         };
         let count = bench.search().map_or(4, |search| search.config().candidates);
-        vec![Effect::Order(bench.desk, Order::Propose { node, segment, instruction, count })]
+        vec![Effect::Order(bench.desk, Box::new(Order::Propose { node, segment, instruction, count }))]
     }
 
     /// Tells how a search ended, on the screen or out of sight.

@@ -33,6 +33,10 @@ impl App {
         self.prompt(Wanting::Instruction, "")
     }
 
+    pub(super) fn ask_path(&mut self) -> Vec<Effect> {
+        self.prompt(Wanting::Path, "")
+    }
+
     pub(super) fn ask_tag(&mut self) -> Vec<Effect> {
         self.prompt(Wanting::Tag, "")
     }
@@ -72,6 +76,8 @@ impl App {
             Wanting::BranchName => self.fork(&text),
             Wanting::Value(knob) => self.typed_value(knob, prompt, &text),
             Wanting::Folder => self.typed_folder(text),
+            Wanting::Path if text.is_empty() => Vec::new(),
+            Wanting::Path => vec![Effect::Visit(text.into())],
         }
     }
 

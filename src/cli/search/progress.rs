@@ -232,6 +232,7 @@ mod tests {
             leak: Some(Leak { ngram: 0.0, span_words: 4, span_share: 0.01 }),
             rating: 0,
             tags: Default::default(),
+            flags: Default::default(),
             metrics: Default::default(),
         };
         assert_eq!(

@@ -44,6 +44,7 @@ impl State {
             leak: best.and_then(|version| version.leak),
             rating: self.annotations.rating(),
             tags: self.annotations.tags().into_iter().map(str::to_owned).collect(),
+            flags: self.annotations.flags().into_keys().map(str::to_owned).collect(),
             metrics: self.metrics.clone(),
         }
     }

@@ -56,6 +56,7 @@ fn wanted(app: &App) -> Vec<(Command, &'static str)> {
             (Command::NextQueue, "queue"),
             (Command::Sort, "sort"),
             (Command::New, "new"),
+            (Command::Visit, "go to"),
             (Command::Export, "export"),
         ];
     };
@@ -173,7 +174,7 @@ pub fn tour(buf: &mut Buffer, area: Rect, app: &App, theme: &Theme) {
         }
     }
     if let Some(end) = key_of(Command::Tour) {
-        parts.push((format!("   ({end} ends the tour)"), dim));
+        parts.push((format!("  ({end} ends it)"), dim));
     }
     paint::parts(buf, (area.x, area.y), area.width, parts.iter().map(|(text, style)| (text.as_str(), *style)));
 }

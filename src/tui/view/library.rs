@@ -131,7 +131,14 @@ fn cells(row: &Row) -> Vec<table::Cell> {
         (number(summary.leak.map(|leak| format!("{} w", leak.span_words))), Role::Text),
         (number((summary.steps > 0).then(|| summary.steps.to_string())), Role::Text),
         (standing(row), Role::Dim),
-        (format!("{stars}{}", summary.tags.iter().map(|tag| format!(" #{tag}")).collect::<String>()), Role::Accent),
+        (
+            format!(
+                "{}{stars}{}",
+                if summary.flags.is_empty() { "" } else { "⚑ " },
+                summary.tags.iter().map(|tag| format!(" #{tag}")).collect::<String>()
+            ),
+            Role::Accent,
+        ),
         (summary.title.clone(), Role::Dim),
     ]
 }

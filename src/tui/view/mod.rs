@@ -18,6 +18,7 @@ use ratatui::layout::{Position, Rect};
 use super::theme::{Role, Theme};
 use super::widgets::chart::Placed;
 use super::widgets::code::Highlighter;
+use super::widgets::diff::Comparisons;
 use super::widgets::editor::Editor;
 use super::widgets::paint;
 use super::widgets::text::{Bands, Sheets};
@@ -46,6 +47,7 @@ pub struct View {
     pub editor: Option<Editor>,
     highlighter: Option<Highlighter>,
     copied: bench::CopiedRuns,
+    comparisons: Comparisons,
 }
 
 /// What a frame is drawn with.

@@ -42,12 +42,11 @@ fn of_bench(app: &App, bench: &Bench) -> Vec<Part> {
         (id, _) => id.to_owned(),
     };
     let mut parts = vec![(format!(" {name}"), Role::TitleFocused)];
-    if let Some(example) = example {
-        let category = example.category.as_deref().map(|category| format!(" · {category}")).unwrap_or_default();
-        parts.push((format!("{category} · {}", example.language.code()), Role::Dim));
+    if let Some(score) = score(bench) {
+        parts.push((format!("  {score}"), Role::Accent));
     }
-    let verdict = bench.state.annotations.verdict();
-    if let Some((word, role)) = verdict_word(verdict) {
+    parts.push((format!("  {}", place(bench)), Role::Text));
+    if let Some((word, role)) = verdict_word(bench.state.annotations.verdict()) {
         parts.push((format!("  {word}"), role));
     }
     if !bench.state.annotations.flags().is_empty() {
@@ -57,12 +56,13 @@ fn of_bench(app: &App, bench: &Bench) -> Vec<Part> {
     if stars > 0 {
         parts.push((format!("  {}", "★".repeat(stars)), Role::Accent));
     }
+    parts.extend(stands_for(bench).map(|text| (format!("  {text}"), Role::Dim)));
+    if let Some(example) = example {
+        let category = example.category.as_deref().map(|category| format!("{category}, ")).unwrap_or_default();
+        parts.push((format!("  {category}{}", example.language.code()), Role::Dim));
+    }
     if let Some((at, of)) = app.position(bench) {
         parts.push((format!("  {at} of {of}"), Role::Dim));
-    }
-    parts.push((format!("  {}", place(bench)), Role::Text));
-    if let Some(score) = score(bench) {
-        parts.push((format!("  {score}"), Role::Accent));
     }
     parts
 }
@@ -86,12 +86,18 @@ fn place(bench: &Bench) -> String {
     }
 }
 
-/// The current score with its scorer, objective and tokens.
+/// The score of the version under the cursor.
 fn score(bench: &Bench) -> Option<String> {
+    let measures = bench.search()?.tree().get(bench.node()?)?.measures?;
+    Some(format!("ppl {:.1}", measures.ppl.0))
+}
+
+/// What the score is of: scorer, objective, tokens.
+fn stands_for(bench: &Bench) -> Option<String> {
     let search = bench.search()?;
     let measures = search.tree().get(bench.node()?)?.measures?;
-    let scorer = bench.state.scorer.as_ref().map(|scorer| scorer.model.clone()).unwrap_or_default();
-    Some(format!("ppl {:.1} · {} · {} tokens · {}", measures.ppl.0, scorer, measures.tokens, objective(search)))
+    let scorer = bench.state.scorer.as_ref().map(|scorer| scorer.model.as_str()).unwrap_or_default();
+    Some(format!("by {scorer}, {}, {} tokens", objective(search), measures.tokens))
 }
 
 /// The objective's name, as it is written everywhere.
@@ -135,7 +141,8 @@ fn running(app: &App, bench: &Bench) -> Vec<Part> {
     }
     if let Some(since) = bench.since {
         text.push_str(&format!(" · {}", clock(app.now.saturating_sub(since).as_secs())));
-        text.push_str(&remaining(app, bench));
+        text.push_str(&remaining(bench));
+        text.push_str(&budget(bench));
     }
     vec![(format!("{text} "), Role::Running)]
 }
@@ -151,7 +158,7 @@ fn speed(bench: &Bench) -> String {
 }
 
 /// How long the remaining steps may take, by those of this session.
-fn remaining(_: &App, bench: &Bench) -> String {
+fn remaining(bench: &Bench) -> String {
     let Some(search) = bench.search() else { return String::new() };
     let done = bench.state.steps();
     let left = search.config().steps.saturating_sub(done);
@@ -160,6 +167,16 @@ fn remaining(_: &App, bench: &Bench) -> String {
     }
     let a_step = bench.state.active_ms / u64::from(done) / 1000;
     format!(" · at most {} left", clock(a_step * u64::from(left)))
+}
+
+/// What is used of the budgets, where there are any.
+fn budget(bench: &Bench) -> String {
+    let Some(config) = bench.search().map(Search::config) else { return String::new() };
+    let total = bench.state.ledger.total();
+    let tokens = config.max_tokens.map(|most| format!(" · {} of {most} tokens", total.tokens_in + total.tokens_out));
+    let seconds =
+        config.max_seconds.map(|most| format!(" · {} of {}", clock(bench.state.active_ms / 1000), clock(most)));
+    tokens.unwrap_or_default() + &seconds.unwrap_or_default()
 }
 
 fn count(bench: &Bench) -> String {

@@ -2,7 +2,8 @@
 //! between. Drawn as any text is, on a [`super::text::Sheet`].
 
 use std::ops::Range;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::text::{Bands, Spans};
 use crate::text::{Hunk, graphemes, word_diff};
@@ -54,6 +55,42 @@ pub fn compare(old: &str, new: &str, marks: Marks, deadline: Option<Instant>) ->
         }
     }
     out
+}
+
+/// Comparisons that were asked for lately, so that a pane may ask in every frame and gets the same answer: one that
+/// came too late to be fine does not change under the reader.
+#[derive(Debug, Default)]
+pub struct Comparisons {
+    /// The one asked for last stands last.
+    kept: Vec<Kept>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    old: String,
+    new: String,
+    marks: Marks,
+    comparison: Arc<Comparison>,
+}
+
+/// Comparisons kept at most.
+const MOST: usize = 32;
+
+impl Comparisons {
+    /// The comparison of two segments; the first time it is asked for it may take `patience`.
+    pub fn get(&mut self, old: &str, new: &str, marks: Marks, patience: Duration) -> Arc<Comparison> {
+        let here = self.kept.iter().position(|kept| kept.old == old && kept.new == new && kept.marks == marks);
+        let kept = here.map(|at| self.kept.remove(at)).unwrap_or_else(|| {
+            let comparison = Arc::new(compare(old, new, marks, Some(Instant::now() + patience)));
+            Kept { old: old.to_owned(), new: new.to_owned(), marks, comparison }
+        });
+        let comparison = Arc::clone(&kept.comparison);
+        if self.kept.len() == MOST {
+            self.kept.remove(0);
+        }
+        self.kept.push(kept);
+        comparison
+    }
 }
 
 impl Comparison {
@@ -126,6 +163,20 @@ mod tests {
         assert_eq!((same.text, same.changed), (middle.clone(), false));
         let full = compare(&format!("a {middle}b"), &format!("x {middle}y"), Marks { unfolded: true, ..SIGNS }, None);
         assert_eq!(full.text, format!("[-a-]{{+x+}} {middle}[-b-]{{+y+}}"));
+    }
+
+    #[test]
+    fn a_comparison_is_made_once() {
+        let mut comparisons = Comparisons::default();
+        let patience = Duration::from_secs(60);
+        let first = comparisons.get("one two", "one six", SIGNS, patience);
+        assert_eq!(first.text, "one [-two-]{+six+}");
+        for at in 0..2 * MOST {
+            comparisons.get("one", &at.to_string(), SIGNS, patience);
+            assert!(Arc::ptr_eq(&first, &comparisons.get("one two", "one six", SIGNS, patience)));
+        }
+        assert_eq!(comparisons.kept.len(), MOST);
+        assert_eq!(comparisons.get("one two", "one six", Marks::of(Bands::Colour), patience).text, "one twosix");
     }
 
     proptest! {

@@ -50,9 +50,16 @@ async fn run() -> io::Result<i32> {
     show(&mut screen, &last)?;
     let mut signals = Signals::listen()?;
     let mut inputs = Inputs::open(&mut screen)?;
+    let mut behind = None;
     loop {
+        let next = async {
+            match behind.take() {
+                Some(input) => Some(input),
+                None => inputs.next().await,
+            }
+        };
         tokio::select! {
-            input = inputs.next() => match input {
+            input = next => match input {
                 None => return Ok(4),
                 Some(Input::Paste(text)) => last = format!("pasted {} bytes, {} lines", text.len(), text.matches('\n').count()),
                 Some(Input::Key(key)) => {
@@ -104,6 +111,8 @@ async fn run() -> io::Result<i32> {
                 continue;
             }
         }
+        // As a loop does that takes all that waits before it draws.
+        behind = inputs.waiting();
         requester.request();
     }
 }

@@ -1,13 +1,13 @@
 //! A candidate as a hunk: a line with its numbers and its fate, and the difference to what it would replace.
 
-use std::ops::Range;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::super::super::theme::{Role, Theme};
-use super::super::super::widgets::diff::{self, Marks};
+use super::super::super::widgets::diff::{Comparison, Comparisons, Marks};
 use super::super::super::widgets::paint;
 use super::super::super::widgets::text::Bands;
 use super::trajectory::minus;
@@ -16,21 +16,12 @@ use crate::app::bench::{ByHand, Candidate, Fate, reason_in_words, refusal_in_wor
 /// Comparing may take so long in one frame; the rest is shown as replaced.
 const PATIENCE: Duration = Duration::from_millis(2);
 
-/// A difference, ready to be drawn.
-pub struct Hunk {
-    pub text: String,
-    pub spans: Vec<(Range<usize>, Role)>,
-}
-
-impl Hunk {
-    /// What the candidate changes.
-    pub fn of(candidate: &Candidate, bands: Bands) -> Hunk {
-        if candidate.new.is_empty() {
-            return Hunk { text: "(no text)".to_owned(), spans: Vec::new() };
-        }
-        let compared = diff::compare(&candidate.old, &candidate.new, Marks::of(bands), Some(Instant::now() + PATIENCE));
-        Hunk { text: compared.text, spans: compared.spans }
+/// What a candidate changes; compared once, and kept while it is drawn.
+pub fn compared(comparisons: &mut Comparisons, candidate: &Candidate, bands: Bands) -> Arc<Comparison> {
+    if candidate.new.is_empty() {
+        return Arc::new(Comparison { text: "(no text)".to_owned(), ..Comparison::default() });
     }
+    comparisons.get(&candidate.old, &candidate.new, Marks::of(bands), PATIENCE)
 }
 
 /// `a`, `b`, ... for a candidate's place.

@@ -70,12 +70,10 @@ fn border(
         }
         _ => &[],
     };
-    let others: Vec<&str> = shared.iter().filter(|(pane, _)| *pane != of).map(|(_, name)| *name).collect();
-    let title = if others.is_empty() || bench.zoom {
-        title.to_owned()
-    } else {
-        format!("{title} ┊ {}", others.join(" ┊ "))
-    };
+    // Each tab in its place; the one that is seen in brackets, with what its title says.
+    let tab = |(pane, name): &(Pane, &str)| if *pane == of { format!("[{title}]") } else { (*name).to_owned() };
+    let tabs: Vec<String> = shared.iter().filter(|_| !bench.zoom).map(tab).collect();
+    let title = if tabs.is_empty() { title.to_owned() } else { tabs.join(" ┊ ") };
     pane::draw(buf, area, theme, pane::Pane { title: &title, right, focused })
 }
 

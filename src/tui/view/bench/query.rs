@@ -23,7 +23,8 @@ impl View {
         let below = below.min(inner.height.saturating_sub(3));
         let top = Rect { height: inner.height - below, ..inner };
         let find = super::reference::find_layer(bench, Pane::Query);
-        self.draw_text(buf, top, Pane::Query, bench.query(), &[&find], look);
+        let syntax = self.syntax(bench.query());
+        self.draw_text(buf, top, Pane::Query, bench.query(), &[&syntax, &find], look);
         let mut y = top.bottom();
         if !lines.is_empty() && y < inner.bottom() {
             let rule = format!("─ measures {}", "─".repeat(usize::from(inner.width)));
@@ -40,6 +41,11 @@ impl View {
             }
             y += 1;
         }
+    }
+
+    /// Highlights of code and markdown in a text, as far as they are ready.
+    pub(super) fn syntax(&mut self, text: &str) -> std::sync::Arc<Vec<(std::ops::Range<usize>, Role)>> {
+        self.highlighter.as_mut().and_then(|highlighter| highlighter.layers(text)).unwrap_or_default()
     }
 
     /// A pane's text with its scrollbar.

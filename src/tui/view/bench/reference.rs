@@ -42,11 +42,9 @@ impl View {
         self.copied.fit(bench);
         let copied = self.copied.in_reference().to_vec();
         let find = find_layer(bench, Pane::Reference);
-        let syntax = self.highlighter.as_mut().and_then(|highlighter| highlighter.layers(bench.reference()));
-        let none: Spans = Vec::new();
-        let syntax = syntax.as_deref().unwrap_or(&none);
+        let syntax = self.syntax(bench.reference());
         let tinted = tinted.unwrap_or_default();
-        self.draw_text(buf, inner, Pane::Reference, bench.reference(), &[syntax, &tinted, &copied, &find], look);
+        self.draw_text(buf, inner, Pane::Reference, bench.reference(), &[&syntax, &tinted, &copied, &find], look);
     }
 }
 

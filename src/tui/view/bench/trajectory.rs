@@ -10,7 +10,7 @@ use ratatui::layout::Rect;
 use super::super::super::theme::{Role, Theme};
 use super::super::super::widgets::{paint, scrollbar, text};
 use super::super::{Look, View};
-use super::hunk::{self, Hunk};
+use super::hunk;
 use super::{border, empty};
 use crate::app::App;
 use crate::app::bench::{Bench, Candidate, Match, Pane, SegmentRow};
@@ -158,7 +158,7 @@ impl View {
             if at != selected {
                 continue;
             }
-            let hunk = Hunk::of(candidate, look.bands);
+            let hunk = hunk::compared(&mut self.comparisons, candidate, look.bands);
             blocks.push((Block::Hunk(at), self.sheets.get(&hunk.text, width).rows().max(1)));
             if let Some(reason) = hunk::reason(candidate) {
                 let rows = self.sheets.get(&reason, width).rows();
@@ -202,12 +202,11 @@ impl View {
             }
             Block::Hunk(at) => {
                 self.targets.add(place, Target::Candidate(candidates[*at].node));
-                let hunk = Hunk::of(&candidates[*at], look.bands);
-                self.draw_hunk(buf, place, from, &hunk, Role::Text, look);
+                let hunk = hunk::compared(&mut self.comparisons, &candidates[*at], look.bands);
+                self.draw_hunk(buf, place, from, (&hunk.text, &hunk.spans), Role::Text, look);
             }
             Block::Reason(reason) => {
-                let hunk = Hunk { text: reason.clone(), spans: Vec::new() };
-                self.draw_hunk(buf, place, from, &hunk, Role::Dim, look);
+                self.draw_hunk(buf, place, from, (reason, &[]), Role::Dim, look);
             }
             Block::Stream { sample, text } => {
                 let name = hunk::letter(*sample);
@@ -241,8 +240,9 @@ impl View {
         let text_area = Rect { x: place.x + NUMBER, width: place.width.saturating_sub(NUMBER + BOUGHT), ..place };
         let find: Vec<(Range<usize>, Role)> = found_in(bench, at);
         let copied = self.copied_in(bench, at);
+        let syntax = self.syntax(&row.text);
         let sheet = self.sheets.get(&row.text, text_area.width.saturating_sub(text::gutter(look.bands)).max(1));
-        let layers: [&[(Range<usize>, Role)]; 2] = [&copied, &find];
+        let layers: [&[(Range<usize>, Role)]; 3] = [&syntax, &copied, &find];
         text::draw(
             buf,
             text_area,
@@ -271,13 +271,21 @@ impl View {
         self.copied.in_segment(at).to_vec()
     }
 
-    fn draw_hunk(&mut self, buf: &mut Buffer, place: Rect, from: usize, hunk: &Hunk, base: Role, look: Look<'_>) {
+    fn draw_hunk(
+        &mut self,
+        buf: &mut Buffer,
+        place: Rect,
+        from: usize,
+        (text, spans): (&str, &[(Range<usize>, Role)]),
+        base: Role,
+        look: Look<'_>,
+    ) {
         let area = Rect { x: place.x + NUMBER + 3, width: place.width.saturating_sub(NUMBER + 3), ..place };
         for y in place.y..place.bottom() {
             paint::put(buf, (place.x + NUMBER, y), 1, "│", look.theme.style(Role::Dim));
         }
-        let sheet = self.sheets.get(&hunk.text, area.width.max(1));
-        let layers: [&[(Range<usize>, Role)]; 1] = [&hunk.spans];
+        let sheet = self.sheets.get(text, area.width.max(1));
+        let layers: [&[(Range<usize>, Role)]; 1] = [spans];
         text::draw(
             buf,
             area,

@@ -164,6 +164,17 @@ fn typing_into_a_long_line_keeps_its_pieces_short() {
     assert_eq!(editor.text(), "");
 }
 
+#[test]
+fn the_cursor_reaches_every_one_of_very_many_lines() {
+    let many = "ab\n".repeat(70_000);
+    let mut editor = Editor::new(&many);
+    drawn(&mut editor, 20, 5);
+    apply(&mut editor, &[TextEnd, Left, Left, Insert("x".into())]);
+    assert_eq!(editor.text(), format!("{}axb\n", &many[..many.len() - 3]));
+    assert_eq!(editor.offset(), many.len() - 1);
+    assert_eq!(drawn(&mut editor, 20, 5), ("ab\nab\nab\nab\naxb".to_owned(), Some((2, 4))));
+}
+
 fn rich() -> impl Strategy<Value = String> {
     "([a-z ]{1,6}|[思考]{1,3}|[\n\t\r]{1,2}|e\u{301}|👨\u{200d}👩|\u{1b}|\u{202e}|\u{fdd0}){0,12}"
 }
