@@ -78,7 +78,7 @@ impl Picker {
             Picking::Branch => "Branches",
             Picking::Decision => "The last decisions",
             Picking::Theme => "Themes",
-            Picking::Quit => "A search is running",
+            Picking::Quit => "Quit while searching?",
             Picking::Discard => "The text was changed",
         }
     }

@@ -62,7 +62,12 @@ impl Screen {
         // The theme alone decides on colours.
         force_color_output(true);
         let frame = Collected::default();
-        let entered = set(modes, false).and_then(|()| Terminal::new(CrosstermBackend::new(frame.clone())));
+        let entered = set(modes, false).and_then(|()| {
+            let mut terminal = Terminal::new(CrosstermBackend::new(frame.clone()))?;
+            // Some terminals show what a program that was killed left on their other screen.
+            terminal.clear()?;
+            Ok(terminal)
+        });
         match entered {
             Ok(terminal) => Ok(Screen { terminal, frame, modes, keyboard: None }),
             Err(error) => {
