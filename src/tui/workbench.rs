@@ -142,12 +142,17 @@ impl Workbench {
     fn draw(&mut self) -> Result<(), WorkbenchError> {
         let Workbench { stage, screen, .. } = self;
         let mut drawn = super::view::Drawn::default();
-        screen.draw(|frame| {
+        let shown = screen.draw(|frame| {
             drawn = stage.draw(frame.buffer_mut());
             if let Some(cursor) = drawn.cursor {
                 frame.set_cursor_position(cursor);
             }
-        })?;
+        });
+        if shown.is_err() {
+            // The terminal is gone; what is open is still to be closed in order.
+            self.quit = Some(Some(Signal::Hangup));
+            return Ok(());
+        }
         if drawn.unfinished {
             self.requester.request();
         }
@@ -263,10 +268,10 @@ impl Workbench {
 
     fn suspend(&mut self) -> Result<(), WorkbenchError> {
         self.inputs = None;
-        self.screen.suspend()?;
+        let stopped = self.screen.suspend()?;
         self.inputs = Some(Inputs::open(&mut self.screen)?);
         self.requester.request();
-        Ok(())
+        if stopped { Ok(()) } else { self.take(Message::Warned("no shell waits behind this terminal".to_owned())) }
     }
 }
 

@@ -1,9 +1,11 @@
 //! The integration tests: one binary, one module a subject.
 
 mod architecture;
+mod bench;
 mod cli;
 mod desk;
 mod engine;
+mod frames;
 mod generator;
 mod gguf;
 mod killed;

@@ -52,6 +52,7 @@ impl Bench {
     }
 
     fn grow(&mut self, events: &[Event]) {
+        let before = self.timeline.len();
         for event in events {
             self.state.apply(event);
             self.timeline.learn(event, &self.state);
@@ -59,7 +60,9 @@ impl Bench {
         if events.iter().any(|event| matches!(event.payload, crate::session::Payload::Node(_))) {
             self.streams.clear();
         }
-        if self.follow {
+        // Taking back a tag moves nobody; taking back a version shows the one that is current again.
+        let is_undone = |moment: &super::Moment| moment.happened == super::Happened::Undone;
+        if self.follow || self.timeline.moments()[before..].iter().any(is_undone) {
             self.visit(self.timeline.len().saturating_sub(1));
         }
     }

@@ -23,6 +23,10 @@ impl App {
             _ => Vec::new(),
         };
         let now = self.now;
+        // A desk that closed out of sight has nothing left to show.
+        if news == News::Closed && self.front != Some(desk) {
+            self.benches.remove(&desk);
+        }
         if let Some(bench) = self.benches.get_mut(&desk) {
             let searching = bench.is_searching();
             bench.learn(news, now);
@@ -50,12 +54,12 @@ impl App {
         }
         if let Some(damage) = health.damaged.first() {
             return self.fail(format!(
-                "line {} is damaged ({}); it is shown read-only, and `retrace check` lists every damaged line",
-                damage.line, damage.why
+                "line {} is damaged; the session is read-only, and `retrace check` lists every damaged line",
+                damage.line
             ));
         }
         match writable {
-            Err(why) if self.front == Some(desk) => self.warn(format!("read-only: {why}")),
+            Err(why) if self.front == Some(desk) => self.warn(why.clone()),
             _ => Vec::new(),
         }
     }
@@ -67,6 +71,10 @@ impl App {
         if !following && events.iter().any(|event| event.by.is_person() && Action::is_undoable(&event.payload)) {
             self.done.push(self.key_of_desk(desk));
             self.undone.clear();
+        }
+        if let Some(said) = self.chosen(desk, events) {
+            let undo = self.key_of(Command::Undo).map(|key| format!(" · {key} undoes")).unwrap_or_default();
+            effects.extend(self.tell(format!("{said}{undo}")));
         }
         for event in events.iter().filter(|event| event.by.is_person()) {
             if let Payload::Flag(flag) = &event.payload {
@@ -119,6 +127,28 @@ impl App {
         ));
         effects.extend(self.remember());
         effects
+    }
+
+    /// What a person's choice of a version changed, in words. The bench has not learned the events yet.
+    fn chosen(&self, desk: DeskId, events: &[Event]) -> Option<String> {
+        let head = self.benches.get(&desk)?.state.head();
+        let made = events.iter().find_map(|event| match &event.payload {
+            Payload::Node(node) if event.by.is_person() => Some(node.id),
+            _ => None,
+        });
+        events.iter().filter(|event| event.by.is_person()).find_map(|event| match &event.payload {
+            Payload::Override(choice) => Some(match (choice.refused, Some(choice.node) == head) {
+                _ if made == Some(choice.node) => format!("your version v{} is saved and being scored", choice.node.0),
+                (Some(_), true) => "refused; the version stays as it is".to_owned(),
+                (Some(_), false) => {
+                    format!("refused: v{} is current again, what came after is a branch", choice.node.0)
+                }
+                (None, true) => "taken, as the search did".to_owned(),
+                (None, false) => format!("taken: v{} is current", choice.node.0),
+            }),
+            Payload::Mark(mark) => Some(if mark.on { "marked" } else { "the mark is gone" }.to_owned()),
+            _ => None,
+        })
     }
 
     fn flagged(&mut self, desk: DeskId, on: bool) -> Vec<Effect> {

@@ -39,7 +39,7 @@ impl App {
                     // Whatever was begun, quitting quits, and what closes things ends the beginning.
                     _ => match self.keymap.look(&self.contexts(), &[key]) {
                         Looked::Command(Command::Quit) => self.run(Command::Quit),
-                        Looked::Command(Command::Close) => Vec::new(),
+                        Looked::Command(Command::Dismiss) => Vec::new(),
                         _ => {
                             let keys: Vec<String> = pressed.iter().map(Key::to_string).collect();
                             self.tell(format!("{} does nothing here", keys.join(" ")))
@@ -122,7 +122,7 @@ impl App {
             Some(_) => Vec::new(),
             None => {
                 self.library.select_index(row);
-                if press == Press::DoubleClick { self.open_selected() } else { Vec::new() }
+                if press == Press::DoubleClick { self.run(Command::Open) } else { Vec::new() }
             }
         }
     }

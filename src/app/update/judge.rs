@@ -131,7 +131,6 @@ impl App {
     fn order_at(&mut self, key: &str, order: Order) -> Vec<Effect> {
         let on_screen: Option<DeskId> = self.front.filter(|_| self.bench().is_some_and(|bench| bench.key == key));
         if let Some(desk) = on_screen {
-            self.on_bench(Bench::go_along);
             return vec![Effect::Order(desk, Box::new(order))];
         }
         let Some(row) = self.library.row(key).cloned() else {

@@ -39,6 +39,9 @@ impl App {
                 .extend(self.tell("the search has ended: give it more steps, or choose another version to go on from"));
             return effects;
         }
+        if bench.wants_steps() {
+            return self.ask_for_steps();
+        }
         let fresh = bench.search().is_none();
         let Some(setup) = self.setup_here() else { return Vec::new() };
         let mut effects = self.start(setup);
@@ -59,7 +62,7 @@ impl App {
     pub(super) fn open_form(&mut self) -> Vec<Effect> {
         let Some(bench) = self.bench() else { return Vec::new() };
         let begun = bench.search().is_some();
-        let more = bench.ended_for_good();
+        let more = bench.ended_for_good() || bench.wants_steps();
         let Some(mut setup) = self.setup_here() else { return Vec::new() };
         if more {
             setup.search.steps = setup.search.steps.max(self.bench().map_or(0, |b| b.state.steps())) + 12;
@@ -93,8 +96,18 @@ impl App {
         } else if bench.ended_for_good() {
             return self.run_search();
         }
+        if self.bench().is_some_and(Bench::wants_steps) {
+            effects.extend(self.ask_for_steps());
+            return effects;
+        }
         let Some(setup) = self.setup_here() else { return effects };
         effects.extend(self.start(setup));
+        effects
+    }
+
+    fn ask_for_steps(&mut self) -> Vec<Effect> {
+        let mut effects = self.open_form();
+        effects.extend(self.tell("all steps are made: give it more"));
         effects
     }
 
@@ -163,6 +176,11 @@ impl Bench {
     /// The search has ended, and only another version or more steps let it go on.
     pub fn ended_for_good(&self) -> bool {
         !self.state.can_go_on()
+    }
+
+    /// It has made as many steps as it was given.
+    pub fn wants_steps(&self) -> bool {
+        self.search().is_some_and(|search| self.state.steps() >= search.config().steps)
     }
 
     /// Goes along with what comes: the cursor to the end of the timeline.

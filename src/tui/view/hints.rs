@@ -7,7 +7,7 @@ use super::super::theme::{Role, Theme};
 use super::super::widgets::{hints, paint, pane};
 use crate::app::App;
 use crate::app::bench::Pane;
-use crate::app::command::{Command, Context};
+use crate::app::command::Command;
 use crate::app::keymap::Looked;
 use crate::app::notice::Tone;
 use crate::app::overlay::Overlay;
@@ -30,7 +30,7 @@ fn wanted(app: &App) -> Vec<(Command, &'static str)> {
                 (Command::Down, "next"),
                 (Command::NextValue, "change"),
                 (Command::ChangeValue, "type"),
-                (Command::Close, "never mind"),
+                (Command::Dismiss, "never mind"),
             ];
         }
         Some(Overlay::Export(_)) => {
@@ -40,7 +40,7 @@ fn wanted(app: &App) -> Vec<(Command, &'static str)> {
                 (Command::ExportQueue, "queue"),
                 (Command::ExportFolder, "folder"),
                 (Command::ExportScrollDown, "scroll"),
-                (Command::Close, "close"),
+                (Command::Dismiss, "close"),
             ];
         }
         None => {}
@@ -61,7 +61,11 @@ fn wanted(app: &App) -> Vec<(Command, &'static str)> {
         ];
     };
     if bench.find.is_some() {
-        return vec![(Command::FindNext, "next match"), (Command::FindPrevious, "previous"), (Command::Close, "done")];
+        return vec![
+            (Command::FindNext, "next match"),
+            (Command::FindPrevious, "previous"),
+            (Command::Dismiss, "done"),
+        ];
     }
     if bench.timeline.is_empty() && !bench.is_searching() {
         return vec![
@@ -163,12 +167,14 @@ pub fn tour(buf: &mut Buffer, area: Rect, app: &App, theme: &Theme) {
     let Some((step, words)) = app.tour().filter(|_| !area.is_empty()) else { return };
     paint::clear(buf, area, theme.style(Role::Text));
     let (text, key, dim) = (theme.style(Role::Text), theme.style(Role::Key), theme.style(Role::Dim));
-    let contexts = [Context::Bench, Context::Library, Context::Anywhere];
-    let key_of = |command| app.keymap.keys_of(&contexts, command).into_iter().next().and_then(|key| shown(&key));
+    // A step may ask for keys of the other screen.
+    let keys_of = |command: Command| app.keymap.keys_of(command.entry().contexts, command);
+    let key_of = |command| keys_of(command).into_iter().next().and_then(|key| shown(&key));
     let mut parts: Vec<(String, ratatui::style::Style)> =
         vec![(format!(" Tour {}/{STEPS} ", step + 1), theme.style(Role::TitleFocused))];
     for word in words {
         match word {
+            Word::Text(words) if words.starts_with(',') => parts.push(((*words).to_owned(), text)),
             Word::Text(words) => parts.push((format!(" {words}"), text)),
             Word::Key(command) => parts.extend(key_of(*command).map(|name| (format!(" {name}"), key))),
         }

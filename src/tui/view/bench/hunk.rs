@@ -12,6 +12,7 @@ use super::super::super::widgets::paint;
 use super::super::super::widgets::text::Bands;
 use super::trajectory::minus;
 use crate::app::bench::{ByHand, Candidate, Fate, reason_in_words, refusal_in_words};
+use crate::text::width;
 
 /// Comparing may take so long in one frame; the rest is shown as replaced.
 const PATIENCE: Duration = Duration::from_millis(2);
@@ -64,11 +65,19 @@ pub fn draw_head(
     if let Some(leak) = candidate.leak {
         let role = if candidate.leak_delta.is_some_and(|delta| delta > 4) { Role::Warning } else { Role::Dim };
         let delta = candidate.leak_delta.filter(|delta| *delta != 0).map(|delta| format!(" ({delta:+})"));
-        parts.push((format!("  leak {}w{}", leak.span_words, delta.unwrap_or_default()), role));
+        add(&mut parts, place.width, (format!("  leak {}w{}", leak.span_words, delta.unwrap_or_default()), role));
     }
-    parts.push((format!("  {:+} chars", candidate.length_delta), Role::Dim));
+    add(&mut parts, place.width, (format!("  {:+} chars", candidate.length_delta), Role::Dim));
     let styled = parts.iter().map(|(text, role)| (text.as_str(), theme.style(*role)));
     paint::parts(buf, (place.x, place.y), place.width, styled);
+}
+
+/// Adds what there is room for: a number that is cut off would be another number.
+fn add(parts: &mut Vec<(String, Role)>, room: u16, part: (String, Role)) {
+    let used: usize = parts.iter().map(|(text, _)| width(text)).sum();
+    if used + width(&part.0) <= usize::from(room) {
+        parts.push(part);
+    }
 }
 
 fn waiting(fate: Fate) -> &'static str {

@@ -1,0 +1,228 @@
+//! Editing: a person's own versions are siblings, scored like any other; nothing is overwritten.
+
+use retrace::app::Effect;
+use retrace::app::bench::Happened;
+use retrace::app::message::Message;
+use retrace::reer::search::Why;
+
+use super::script::Script;
+
+fn texts(script: &Script) -> Vec<String> {
+    script.bench().segments().into_iter().map(|row| row.text).collect()
+}
+
+/// The first words of each segment, and how many versions there are.
+fn shape(script: &Script) -> String {
+    let firsts =
+        texts(script).iter().map(|text| text.split(' ').take(2).collect::<Vec<_>>().join(" ")).collect::<Vec<_>>();
+    firsts.join(" | ")
+}
+
+#[tokio::test]
+async fn an_edit_is_a_branch_with_a_score_of_its_own() {
+    let mut script = Script::at(150, 44).await;
+    script.open_session("harbour").await;
+    script.keys("0 l l e");
+    insta::assert_snapshot!("editing", script.screen());
+    script.keys("ctrl-end");
+    script.write(" The kitchen and the winter, that is it.");
+    let moments = script.bench().timeline.len();
+    script.act("ctrl-s").await;
+    assert_eq!(script.bench().timeline.len(), moments + 1);
+    let moment = script.bench().moment().unwrap();
+    assert_eq!(moment.happened, Happened::Edit(Why::Edit));
+    assert!(moment.parent.is_some_and(|parent| parent < moments - 1), "it branches off where it was written");
+    assert!(texts(&script).iter().any(|text| text.ends_with("The kitchen and the winter, that is it.")));
+    insta::assert_snapshot!("edited", script.screen());
+    insta::assert_snapshot!(script.status(), @"harbour  ppl 5.9  your edit after step 8/8 · seg 3  by scripted, nll, 78 tokens  letter, en  1 of 4                                     ended: steps");
+    script.act("u").await;
+    assert!(!texts(&script).iter().any(|text| text.contains("The kitchen and the winter")));
+    script.act("U").await;
+    assert!(texts(&script).iter().any(|text| text.contains("The kitchen and the winter")));
+}
+
+#[tokio::test]
+async fn an_edit_that_changes_nothing_records_nothing_and_a_changed_one_is_not_lost_by_a_key() {
+    let mut script = Script::at(120, 40).await;
+    script.open_session("harbour").await;
+    let before = script.bench().state.last_seq;
+    script.keys("e ctrl-s");
+    assert!(script.app().overlays.is_empty());
+    script.keys("e esc");
+    assert!(script.app().overlays.is_empty());
+    script.keys("e");
+    script.write("Hm. ");
+    script.keys("esc");
+    insta::assert_snapshot!(script.lines(&["Go on writing", "Throw"]), @"
+    │                       │▸ Go on writing                                                       │                       │
+    │                       │  Throw the changes away                                              │                       │
+    ");
+    script.keys("enter");
+    assert!(script.shows("Hm. "), "the text is still there");
+    script.keys("esc down enter");
+    assert!(script.app().overlays.is_empty());
+    script.settled().await;
+    assert_eq!(script.bench().state.last_seq, before);
+}
+
+#[tokio::test]
+async fn segments_are_split_merged_moved_inserted_and_deleted() {
+    let mut script = Script::at(120, 40).await;
+    script.open_session("harbour").await;
+    script.keys("0 home");
+    let begin = texts(&script);
+    let mut told = vec![shape(&script)];
+    script.keys("v s ctrl-home");
+    script.keys("ctrl-right ctrl-right ctrl-right enter enter");
+    script.act("ctrl-s").await;
+    told.push(shape(&script));
+    script.keys("home");
+    script.act("v m").await;
+    told.push(shape(&script));
+    script.keys("home");
+    script.act("v j").await;
+    told.push(shape(&script));
+    script.keys("home");
+    script.act("v down").await;
+    script.keys("end");
+    script.act("v k").await;
+    told.push(shape(&script));
+    script.keys("end v i");
+    script.write("Something new stands here, and it has the winter in it.");
+    script.act("ctrl-s").await;
+    told.push(shape(&script));
+    script.keys("end");
+    script.act("v d").await;
+    told.push(shape(&script));
+    insta::assert_snapshot!(told.join("\n"), @"
+    Okay, who | Maybe I | Wait, the | Then the
+    Okay, who | is asking, | Maybe I | Wait, the | Then the
+    Okay, who
+
+    is | Maybe I | Wait, the | Then the
+    Maybe I | Okay, who
+
+    is | Wait, the | Then the
+    Okay, who
+
+    is | Maybe I | Then the | Wait, the
+    Okay, who
+
+    is | Maybe I | Then the | Wait, the | Something new
+    Okay, who
+
+    is | Maybe I | Then the | Wait, the
+    ");
+    let made = script.bench().timeline.moments().iter().filter(|moment| moment.is_hand_made()).count();
+    assert_eq!(made, 7);
+    for _ in 0..made {
+        script.act("u").await;
+    }
+    assert_eq!(script.bench().state.undoable(), None);
+    script.keys("0");
+    assert_eq!(texts(&script), begin, "nothing was overwritten");
+}
+
+#[tokio::test]
+async fn what_cannot_be_done_to_a_segment_says_why() {
+    let mut script = Script::at(120, 40).await;
+    script.open_session("harbour").await;
+    let mut told = Vec::new();
+    for keys in ["end v m", "home v k", "end v j"] {
+        script.keys(keys);
+        told.push(script.hints());
+    }
+    script.keys("q");
+    script.settled().await;
+    script.open_session("kettle").await;
+    for keys in ["v m", "v d", "v s", "y", "n", "g", "m", "F", "c", "space", "Y"] {
+        script.keys(keys);
+        told.push(format!("{keys}: {}", script.hints()));
+        while !script.app().overlays.is_empty() {
+            script.keys("esc");
+        }
+    }
+    insta::assert_snapshot!(told.join("\n"), @"
+    there is no segment after this one to merge with
+    it is the first segment
+    it is the last segment
+    v m: no segment is selected
+    v d: no segment is selected
+    v s: there is no segment to split
+    y: this segment has no candidates here; the next step or `more candidates` brings some
+    n: this segment has no candidates here to refuse
+    g: there is no segment to rewrite yet
+    m: r search  S with settings  e write a draft  tab pane  a keep  x drop  q library  : commands  ? help
+    F: there is no version to branch from yet
+    c: there is no version to hold yet
+    space: there is nothing to play yet
+    Y: there is nothing to copy here
+    ");
+}
+
+#[tokio::test]
+async fn a_version_can_be_forked_and_gone_back_to() {
+    let mut script = Script::at(150, 44).await;
+    script.open_session("harbour").await;
+    script.keys("0 l F");
+    assert!(script.shows("branch-1"));
+    script.keys("ctrl-u");
+    script.write("quieter");
+    script.act("enter").await;
+    insta::assert_snapshot!(script.lines(&["⑂"]), @"╭ Query ──────────────────────╮╭ Reference ────────────────────────────────────────────╮╭ ▸ Trajectory · v3 · 4 segments ──────────────── ⑂ quieter ─╮");
+    insta::assert_snapshot!(script.hints(), @"quieter begins here; the search goes on from it");
+    script.keys("b");
+    insta::assert_snapshot!("branches", script.screen());
+    script.keys("enter");
+    insta::assert_snapshot!(script.hints(), @"A lets the search go on from here");
+    script.act("u").await;
+    assert!(!script.shows("⑂ quieter"));
+}
+
+#[tokio::test]
+async fn a_draft_of_one_s_own_begins_a_session_with_one_moment() {
+    let mut script = Script::at(150, 44).await;
+    script.open_session("kettle").await;
+    insta::assert_snapshot!("fresh", script.screen());
+    script.keys("e");
+    script.paste(
+        "I boil water every morning, so what would I tell a friend? The kettle, the second rivet, the sound of it.\n\n\
+         Then the lid begins to talk, and that is the whole secret, so I should end there and not explain it.",
+    );
+    script.act("ctrl-s").await;
+    assert_eq!(script.bench().timeline.len(), 1);
+    insta::assert_snapshot!("one_moment", script.screen());
+    script.keys("h l 0 $ > < ' \" space");
+    assert_eq!(script.bench().cursor(), 0);
+}
+
+#[tokio::test]
+async fn a_line_that_does_not_move_is_drawn_flat() {
+    let mut script = Script::at(120, 40).await;
+    script.open_session("orchard").await;
+    script.keys("home");
+    let score = |script: &Script| script.bench().search().unwrap().score(script.bench().node().unwrap()).unwrap();
+    let before = score(&script);
+    for _ in 0..3 {
+        script.act("v j").await;
+        assert!((score(&script) - before).abs() < 1e-9, "the order of segments is nothing to this scorer");
+    }
+    script.keys("z tab");
+    insta::assert_snapshot!("flat", script.screen());
+}
+
+#[tokio::test]
+async fn another_program_writes_the_segment() {
+    let mut script = Script::at(120, 40).await;
+    script.open_session("harbour").await;
+    script.keys("E");
+    assert!(matches!(script.wanted.last(), Some(Effect::WriteOutside(None))));
+    let before = script.bench().state.last_seq;
+    script.tell(Message::Written(Ok(Some("It came from outside, with the harbour and the winter in it.".to_owned()))));
+    script.until(|app| app.bench().is_some_and(|bench| bench.state.last_seq > before)).await;
+    script.settled().await;
+    assert!(texts(&script).iter().any(|text| text.starts_with("It came from outside")));
+    script.keys("E");
+    script.tell(Message::Written(Err("vi: it ended with 1; nothing was changed".to_owned())));
+    assert!(script.hints().contains("nothing was changed"));
+}

@@ -1,0 +1,116 @@
+//! Exporting what was kept, and beginning new sessions from text.
+
+use retrace::session::read;
+
+use super::script::{Opening, Script};
+
+#[tokio::test]
+async fn a_row_is_previewed_in_every_shape_and_the_kept_ones_are_written() {
+    let mut script = Script::at(150, 44).await;
+    script.open_session("harbour").await;
+    script.act("* 4").await;
+    script.keys("q");
+    script.settled().await;
+    script.keys("a");
+    script.until(|app| app.library.tally().kept == 1).await;
+    script.open_session("harbour").await;
+    script.keys("X");
+    let made = |app: &retrace::app::App| match app.overlays.last() {
+        Some(retrace::app::overlay::Overlay::Export(view)) => view.preview.is_some(),
+        _ => false,
+    };
+    script.until(made).await;
+    insta::assert_snapshot!("export", script.screen());
+    for _ in retrace::session::export::Format::ALL {
+        script.keys("right");
+        script.until(made).await;
+        assert!(!script.shows("It has no row"), "{}", script.screen());
+    }
+    script.keys("j j k tab");
+    assert!(script.shows("all: 4 sessions, judged or not"));
+    script.keys("tab enter");
+    script
+        .until(|app| match app.overlays.last() {
+            Some(retrace::app::overlay::Overlay::Export(view)) => view.done.is_some(),
+            _ => false,
+        })
+        .await;
+    insta::assert_snapshot!(script.lines(&["rows in"]), @"");
+    let rows = std::fs::read_to_string(script.path("rows/messages/train.jsonl"));
+    assert_eq!(rows.unwrap_or_else(|_| panic!("{:?}", files(&script.path("rows")))).lines().count(), 1);
+    script.keys("e ctrl-u");
+    let inside = script.path("library/rows").display().to_string();
+    script.paste(&inside);
+    script.keys("enter enter");
+    script
+        .until(|app| match app.overlays.last() {
+            Some(retrace::app::overlay::Overlay::Export(view)) => matches!(view.done, Some(Err(_))),
+            _ => false,
+        })
+        .await;
+    insta::assert_snapshot!(script.lines(&["✗"]), @"│              │ ✗ ~/library/rows                   lies inside the library, where every .jsonl is a session; choose a folder outsid… │rs            │");
+    script.keys("q");
+    assert!(script.app().overlays.is_empty());
+}
+
+fn files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.path().is_dir() { found.extend(files(&entry.path())) } else { found.push(entry.path()) }
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_pasted_text_becomes_a_session_once_something_is_done_to_it() {
+    let mut script = Script::open(Opening { size: (150, 44), ..Opening::default() }).await;
+    let rows = script.app().library.tally().rows;
+    script.paste("Describe a well.");
+    insta::assert_snapshot!(script.hints(), @"pasted as the query of a new session; esc if you did not mean it");
+    script.keys("ctrl-s");
+    assert!(script.shows("2 of 2: the reference"));
+    script.keys("ctrl-s");
+    insta::assert_snapshot!(script.hints(), @"a session needs a reference: the good text");
+    script.paste("The well is older than the village, and deeper than anybody has been thirsty.\r\n");
+    script.keys("ctrl-s");
+    script.settled().await;
+    assert!(script.shows("Describe a well.") && script.shows("The well is older"));
+    insta::assert_snapshot!(script.hints(), @"a new session; r starts the search, and the first action saves it");
+    assert_eq!(
+        files(&script.path("library")).iter().filter(|path| path.to_string_lossy().contains("pasted")).count(),
+        0
+    );
+    script.act("* 4").await;
+    let path = files(&script.path("library")).into_iter().find(|path| path.to_string_lossy().contains("pasted"));
+    let state = read(&path.expect("the first action saves it")).unwrap().state;
+    assert_eq!(state.example.unwrap().query, "Describe a well.");
+    script.keys("q");
+    script.until(|app| app.library.tally().rows == rows + 1).await;
+}
+
+#[tokio::test]
+async fn a_new_session_needs_a_query_and_can_be_left() {
+    let mut script = Script::at(100, 30).await;
+    script.keys("N");
+    insta::assert_snapshot!("new_session", script.screen());
+    script.keys("ctrl-s");
+    insta::assert_snapshot!(script.hints(), @"a session needs a query: what was asked for");
+    script.keys("esc");
+    assert!(script.app().overlays.is_empty());
+}
+
+#[tokio::test]
+async fn a_file_of_pairs_lists_its_rows() {
+    let folder = super::script::folder().await;
+    let row = |at: usize| {
+        let example = super::library::example(at);
+        serde_json::json!({"id": example.id, "query": example.query, "reference": example.reference}).to_string()
+    };
+    std::fs::write(folder.path().join("pairs.jsonl"), [row(1), "{}".to_owned(), row(2)].join("\n")).unwrap();
+    let opening = Opening { at: "pairs.jsonl", size: (100, 30), ..Opening::default() };
+    let mut script = Script::open_in(folder, opening).await;
+    insta::assert_snapshot!("pairs", script.screen());
+    script.open_session("kettle").await;
+    script.act("* 4").await;
+    assert!(script.path("home/kettle.jsonl").is_file());
+}

@@ -1,0 +1,103 @@
+//! Finding: inside a pane, in the library; orders, queues, and what an empty list says.
+
+use retrace::app::message::Press;
+
+use super::script::{Opening, Script};
+
+#[tokio::test]
+async fn a_text_is_found_inside_a_pane_while_it_is_typed() {
+    let mut script = Script::at(150, 44).await;
+    script.open_session("harbour").await;
+    script.click("Dear Ana", Press::Click);
+    script.keys("/");
+    script.write("night");
+    assert!(script.shows("2 found"));
+    script.keys("enter");
+    insta::assert_snapshot!(script.hints(), @"n next match  N previous  q done  : commands  ? help");
+    assert_eq!(script.bench().find.as_ref().map(|find| find.current), Some(0));
+    script.keys("n");
+    assert_eq!(script.bench().find.as_ref().map(|find| find.current), Some(1));
+    script.keys("n");
+    assert_eq!(script.bench().find.as_ref().map(|find| find.current), Some(0), "round the end");
+    script.keys("N");
+    assert_eq!(script.bench().find.as_ref().map(|find| find.current), Some(1));
+    let seq = script.bench().state.last_seq;
+    script.keys("esc");
+    assert!(script.bench().find.is_none() && script.shows("Trajectory"), "closing ends the search first");
+    assert_eq!(script.bench().state.last_seq, seq, "n refused nothing while it found");
+    script.keys("/");
+    script.write("zebra");
+    assert!(script.shows("not found"));
+    script.keys("enter");
+    insta::assert_snapshot!(script.hints(), @r#""zebra" is not in this pane"#);
+}
+
+#[tokio::test]
+async fn a_match_in_the_trajectory_selects_its_segment() {
+    let mut script = Script::at(150, 44).await;
+    script.open_session("harbour").await;
+    script.keys("0 home /");
+    script.write("ending");
+    script.keys("enter");
+    assert!(script.status().contains("seg 4"));
+    script.keys("esc / esc");
+    assert!(script.bench().find.is_none(), "a line left leaves nothing behind");
+}
+
+#[tokio::test]
+async fn the_library_is_filtered_sorted_and_queued() {
+    let mut script = Script::at(120, 24).await;
+    script.keys("/");
+    script.write("fisherman");
+    script.until(|app| app.library.len() == 1).await;
+    assert!(script.shows("harbour") && !script.shows("orchard"));
+    script.keys("enter");
+    insta::assert_snapshot!(script.lines(&["filter:"]), @"│ [all]   undecided    kept    dropped    later     filter: fisherman (1 left)                                         │");
+    script.keys("q");
+    assert_eq!(script.app().library.len(), 4, "closing takes the filter away first");
+    script.keys("/");
+    script.write("回南");
+    script.until(|app| app.library.len() == 1).await;
+    assert!(script.shows("lowland"));
+    script.keys("esc");
+    assert_eq!(script.app().library.len(), 4);
+    let order =
+        |script: &Script| script.app().library.view().map(|row| row.summary.id.clone()).collect::<Vec<_>>().join(" ");
+    script.keys("o");
+    assert_eq!(order(&script), "harbour kettle lowland orchard");
+    script.keys("O");
+    assert_eq!(order(&script), "orchard lowland kettle harbour");
+    script.keys("o o o o");
+    assert!(script.shows("by score ↓"));
+    assert_eq!(order(&script), "harbour orchard kettle lowland", "those without a score come last either way");
+    script.keys("O");
+    assert_eq!(order(&script), "orchard harbour kettle lowland");
+    script.keys("tab");
+    assert_eq!(script.app().library.len(), 4, "all wait for a verdict");
+    script.keys("tab");
+    insta::assert_snapshot!("empty_queue", script.screen());
+    script.keys("enter a");
+    assert!(script.app().front.is_none(), "nothing is there to be opened or judged");
+}
+
+#[tokio::test]
+async fn an_empty_library_says_what_can_be_done() {
+    let opening = Opening { at: "nowhere", home: "nowhere-else", size: (100, 30), ..Opening::default() };
+    let mut script = Script::open(opening).await;
+    insta::assert_snapshot!("empty_library", script.screen());
+    script.keys("enter a x s f u U j k end o O tab");
+    assert!(!script.path("nowhere").exists(), "looking makes no folder");
+}
+
+#[tokio::test]
+async fn nothing_matching_says_how_to_go_back() {
+    let mut script = Script::at(100, 30).await;
+    script.keys("/");
+    script.write("qqqq");
+    script.until(|app| app.library.is_empty()).await;
+    script.keys("enter");
+    insta::assert_snapshot!(script.lines(&["Nothing matches", "takes it away"]), @r#"
+    │  Nothing matches "qqqq".                                                                         │
+    │  / changes the filter, q takes it away                                                           │
+    "#);
+}

@@ -1,0 +1,246 @@
+//! Judging: candidates taken and refused, verdicts with the way back, notes, tags, marks; sessions nobody can write.
+
+use retrace::app::bench::{ByHand, Candidate, Fate};
+use retrace::app::message::Press;
+use retrace::session::{Verdict, read};
+
+use super::script::{Opening, Script};
+
+/// Walks to the first candidate of this kind, from the first segment on.
+fn select(script: &mut Script, wanted: impl Fn(&Candidate) -> bool) {
+    script.keys("home");
+    for _ in 0..script.bench().segments().len() {
+        script.keys("K K K K K K K K");
+        for _ in 0..script.bench().candidates().len() {
+            if script.bench().candidate().is_some_and(|candidate| wanted(&candidate)) {
+                return;
+            }
+            script.keys("J");
+        }
+        script.keys("down");
+    }
+    panic!("there is no such candidate:\n{}", script.screen());
+}
+
+#[tokio::test]
+async fn taking_against_the_search_shows_both() {
+    let mut script = Script::at(150, 44).await;
+    script.open_session("harbour").await;
+    select(&mut script, |candidate| matches!(candidate.fate, Fate::Passed(_)) && candidate.delta.is_some());
+    let node = script.bench().candidate().unwrap().node;
+    script.act("y").await;
+    assert_eq!(script.bench().state.head(), Some(node));
+    assert_eq!(script.bench().moment().map(|moment| moment.node), Some(node), "the cursor goes along");
+    insta::assert_snapshot!("taken_by_hand", script.screen());
+    insta::assert_snapshot!(script.lines(&["◆ you took it"]), @"│                             ││kitchen window at home, and of you with your sleeves   ││    ├ a▸  +0.084  × not lower · ◆ you took it  leak 2w      │");
+    let candidate = script.bench().candidates().into_iter().find(|c| c.node == node).unwrap();
+    assert!(candidate.is_disputed() && matches!(candidate.fate, Fate::Passed(_)), "what the search said stays");
+    script.act("u").await;
+    assert_ne!(script.bench().state.head(), Some(node));
+    script.act("U").await;
+    assert_eq!(script.bench().state.head(), Some(node));
+}
+
+#[tokio::test]
+async fn refusing_what_the_search_took_goes_back_to_the_text_before() {
+    let mut script = Script::at(150, 44).await;
+    script.open_session("harbour").await;
+    let head = script.bench().state.head();
+    script.keys("0");
+    while !script.bench().candidate().is_some_and(|candidate| candidate.fate == Fate::Chosen) {
+        script.keys("l");
+    }
+    let (chosen, old) = script.bench().candidate().map(|c| (c.node, c.old)).unwrap();
+    script.act("n").await;
+    assert_ne!(script.bench().state.head(), head);
+    let refused = script.bench().state.annotations.overrides().next().unwrap().value.refused;
+    assert_eq!(refused, Some(chosen));
+    assert_eq!(script.bench().segments().iter().filter(|row| row.text == old).count(), 1);
+    let before = script.bench().state.head();
+    select(&mut script, |candidate| matches!(candidate.fate, Fate::Passed(_)));
+    let candidate = script.bench().candidate().unwrap();
+    script.act("n").await;
+    assert_eq!(script.bench().state.head(), before, "what does not stand is only noted");
+    let noted = script.bench().candidates().into_iter().find(|c| c.node == candidate.node).unwrap();
+    assert_eq!(noted.by_hand, Some(ByHand::Refused));
+}
+
+#[tokio::test]
+async fn a_verdict_brings_the_next_session_and_can_be_taken_back_from_there() {
+    let mut script = Script::at(120, 40).await;
+    script.open_session("harbour").await;
+    script.keys("a");
+    script.until(|app| app.notice.as_ref().is_some_and(|notice| notice.text.contains("decided"))).await;
+    script.settled().await;
+    assert!(script.status().starts_with("kettle"));
+    insta::assert_snapshot!(script.hints(), @"harbour: kept · u undoes · decided 1 of 4");
+    script.keys("l");
+    script.keys("u");
+    script.until(|app| app.bench().is_some_and(|b| b.state.id == "harbour" && b.state.redoable().is_some())).await;
+    script.settled().await;
+    assert!(script.status().starts_with("harbour"), "undoing shows what was undone");
+    assert_eq!(script.bench().state.annotations.verdict(), Verdict::None);
+    script.act("U").await;
+    assert_eq!(script.bench().state.annotations.verdict(), Verdict::Keep);
+    script.keys("q");
+    script.settled().await;
+    assert!(script.status().contains("decided 1 of 4"), "{}", script.status());
+}
+
+#[tokio::test]
+async fn the_undone_verdict_is_gone_from_the_library_too() {
+    let mut script = Script::at(120, 40).await;
+    script.open_session("harbour").await;
+    script.keys("a");
+    script.until(|app| app.library.tally().kept == 1).await;
+    script.settled().await;
+    script.act("u").await;
+    script.keys("q");
+    script.until(|app| app.library.tally().kept == 0).await;
+    assert!(script.status().contains("decided 0 of 4"));
+}
+
+#[tokio::test]
+async fn the_library_is_judged_row_by_row() {
+    let mut script = Script::at(120, 30).await;
+    for (key, decided) in [("a", 1), ("x", 2), ("s", 2)] {
+        script.keys(key);
+        let judged = |app: &retrace::app::App| app.library.tally();
+        script
+            .until(|app| judged(app).decided() + judged(app).later >= decided.max(if key == "s" { 3 } else { 0 }))
+            .await;
+        assert_eq!(script.app().library.tally().decided(), decided);
+    }
+    insta::assert_snapshot!("judged", script.screen());
+    script.keys("u");
+    script.until(|app| app.library.tally().later == 0).await;
+    assert!(script.status().contains("0 later"));
+    let folder = script.close().await;
+    let verdict = |name: &str| read(&folder.path().join(name)).unwrap().state.annotations.verdict();
+    assert_eq!(verdict("library/harbour.jsonl"), Verdict::Keep);
+    assert_eq!(verdict("library/kettle.jsonl"), Verdict::Drop);
+    assert_eq!(verdict("library/lowland.jsonl"), Verdict::None);
+}
+
+#[tokio::test]
+async fn the_last_verdict_leads_back_to_the_library() {
+    let mut script = Script::at(120, 40).await;
+    script.open_session("harbour").await;
+    for _ in 0..4 {
+        let before = script.app().library.tally().decided();
+        script.keys("x");
+        script.until(|app| app.library.tally().decided() > before).await;
+        script.settled().await;
+    }
+    assert!(script.app().front.is_none());
+    assert!(script.status().contains("decided 4 of 4"));
+    script.keys("R");
+    insta::assert_snapshot!("decisions", script.screen());
+    script.keys("down enter");
+    script.settled().await;
+    assert!(script.status().starts_with("lowland"));
+}
+
+#[tokio::test]
+async fn tags_ratings_marks_notes_and_flags_are_kept() {
+    let mut script = Script::at(150, 44).await;
+    script.open_session("harbour").await;
+    script.keys("#");
+    script.write("warm");
+    script.act("enter").await;
+    script.act("* 4").await;
+    script.keys("0");
+    script.act("m").await;
+    script.keys("w");
+    script.write("Ask her about the boat.");
+    script.act("ctrl-s").await;
+    insta::assert_snapshot!("annotated", script.screen());
+    insta::assert_snapshot!(script.status(), @"harbour  ppl 5.3  step 8/8 · seg 1  ★★★★  by scripted, nll, 78 tokens  letter, en  1 of 4                                               ended: steps");
+    insta::assert_snapshot!(script.lines(&["#warm", "note:"]), @"
+    │#warm                        ││                                                       ││                                                            │
+    │note: Ask her about the boat.││                                                       ││                                                            │
+    ");
+    script.keys("$ \"");
+    assert!(script.status().contains("draft"), "marks can be gone to");
+    script.keys("#");
+    script.write("warm");
+    script.act("enter").await;
+    assert!(script.bench().state.annotations.tags().is_empty());
+    script.act("u").await;
+    assert!(script.bench().state.annotations.tags().contains("warm"));
+    assert!(script.status().contains("draft"), "undoing a tag moves nobody");
+    script.act("* 0").await;
+    script.act("m").await;
+    let annotations = &script.bench().state.annotations;
+    assert!(annotations.rating() == 0 && annotations.marks().is_empty());
+    script.keys("f");
+    script.until(|app| app.notice.as_ref().is_some_and(|notice| notice.text.contains("flagged"))).await;
+    script.settled().await;
+    assert!(script.status().starts_with("kettle"), "a flag goes on as a verdict does");
+    script.keys("u");
+    script.until(|app| app.bench().is_some_and(|bench| bench.state.id == "harbour" && !bench.loading)).await;
+    script.until(|app| app.bench().is_some_and(|bench| bench.state.annotations.flags().is_empty())).await;
+}
+
+#[tokio::test]
+async fn no_key_judges_from_within_a_text() {
+    let mut script = Script::at(120, 40).await;
+    script.open_session("harbour").await;
+    let before = script.bench().state.last_seq;
+    for begin in ["/", "#", "g", "F", "w", "e", ":", "?", "S e"] {
+        script.keys(begin);
+        script.write("axsynfum");
+        let mut overlays = 0;
+        while !script.app().overlays.is_empty() {
+            overlays += 1;
+            assert!(overlays < 5, "{begin}: the overlays are closed one by one");
+            // A changed text asks: the second row throws it away.
+            let asks = script.shows("Throw the changes away");
+            script.keys(if asks { "down enter" } else { "esc" });
+        }
+    }
+    script.settled().await;
+    assert_eq!(script.bench().state.last_seq, before);
+    assert!(script.status().starts_with("harbour"));
+}
+
+#[tokio::test]
+async fn a_session_that_another_process_writes_is_read_only() {
+    let script = Script::at(120, 40).await;
+    let folder = script.close().await;
+    let session = retrace::session::Session::annotate(&folder.path().join("library/harbour.jsonl")).unwrap();
+    let mut script = Script::open_in(folder, Opening::default()).await;
+    script.open_session("harbour").await;
+    insta::assert_snapshot!(script.hints(), @"! ~/library/harbour.jsonl                   is read-only: another process is writing it; it is followed as it grows, a…");
+    assert!(script.status().ends_with("read-only"));
+    script.keys("* 4");
+    script.until(|app| app.notice.as_ref().is_some_and(|notice| notice.text.contains("record"))).await;
+    insta::assert_snapshot!(script.hints(), @"✗ record: ~/library/harbour.jsonl                   is read-only: another process is writing it; it is followed as it …");
+    drop(session);
+}
+
+#[tokio::test]
+async fn a_damaged_session_is_shown_as_far_as_it_is_sound() {
+    let folder = super::script::folder().await;
+    let path = folder.path().join("library/harbour.jsonl");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let damaged: Vec<String> = text
+        .lines()
+        .enumerate()
+        .map(|(at, line)| if at == 20 { line.replacen(':', ";", 3) } else { line.to_owned() })
+        .collect();
+    std::fs::write(&path, damaged.join("\n") + "\n").unwrap();
+    let mut script = Script::open_in(folder, Opening::default()).await;
+    script.open_session("harbour").await;
+    insta::assert_snapshot!(script.hints(), @"✗ line 21 is damaged; the session is read-only, and `retrace check` lists every damaged line");
+    assert!(script.shows("Dear Ana"));
+}
+
+#[tokio::test]
+async fn a_candidate_is_selected_with_the_mouse_and_taken() {
+    let mut script = Script::at(150, 44).await;
+    script.open_session("harbour").await;
+    script.click("├ a", Press::Click);
+    let all = script.bench().candidates();
+    assert_eq!(script.bench().candidate_index(&all), 0);
+}

@@ -1,0 +1,16 @@
+//! The workbench played by scripts: keys go in, screens come out; nothing is drawn on a terminal.
+
+mod back_ends;
+mod library;
+mod picture;
+mod script;
+
+mod editing;
+mod exporting;
+mod finding;
+mod judging;
+mod laws;
+mod looking;
+mod readme;
+mod searching;
+mod sizes;

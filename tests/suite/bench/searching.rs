@@ -1,0 +1,148 @@
+//! Searching: a search that is watched, paused, left and gone on with; its settings; candidates on request.
+
+use retrace::app::bench::Fate;
+use retrace::reer::search::StopReason;
+
+use super::script::{Opening, Script};
+
+/// The screen without what hangs on the clock: the time and the speed in the status line.
+fn timeless(screen: &str) -> String {
+    let (status, rest) = screen.split_once('\n').unwrap();
+    let is_time = |part: &&str| part.contains("tok/s") || part.contains(" left") || part.trim().starts_with("0:");
+    let parts: Vec<&str> = status.split(" · ").filter(|part| !is_time(part)).collect();
+    format!("{}\n{rest}", parts.join(" · ").split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+async fn gated(permits: usize) -> Script {
+    let mut script = Script::open(Opening { permits, size: (150, 44), ..Opening::default() }).await;
+    script.open_session("kettle").await;
+    script
+}
+
+#[tokio::test]
+async fn a_search_is_followed_until_a_person_touches_something() {
+    let mut script = gated(2).await;
+    script.keys("r");
+    script.until(|app| app.bench().is_some_and(|b| b.state.steps() == 1 && b.streams.candidates().count() > 0)).await;
+    insta::assert_snapshot!("searching", timeless(&script.screen()));
+    assert!(script.bench().follow);
+    script.keys("up");
+    assert!(!script.bench().follow, "a touch keeps the selection where it is");
+    let (segment, cursor) = (script.bench().segment(), script.bench().cursor());
+    script.scripted.permits.add_permits(1);
+    script.until(|app| app.bench().is_some_and(|bench| bench.state.steps() == 2)).await;
+    assert_eq!((script.bench().segment(), script.bench().cursor()), (segment, cursor));
+    script.keys("$");
+    assert!(script.bench().follow);
+    script.keys("space");
+    script.until(|app| app.bench().is_some_and(|bench| bench.state.stop.is_some())).await;
+    insta::assert_snapshot!(script.hints(), @"kettle: paused");
+    script.scripted.permits.add_permits(1000);
+    script.keys("r");
+    script.until(|app| app.bench().is_some_and(|b| b.state.stop.as_ref().is_some_and(|s| s.reason.is_final()))).await;
+    script.settled().await;
+    assert!(script.bench().is_at_end(), "what was followed before is followed again");
+}
+
+#[tokio::test]
+async fn a_search_that_is_left_goes_on_out_of_sight_and_quitting_asks() {
+    let mut script = gated(2).await;
+    script.keys("r");
+    script.until(|app| app.bench().is_some_and(|bench| bench.state.steps() == 1)).await;
+    script.keys("q");
+    assert!(script.status().contains("● 1 search runs"), "{}", script.status());
+    script.keys("q");
+    insta::assert_snapshot!(script.lines(&["A search is running", "Stay", "Quit"]), @"
+    │                                      ╭ ▸ A search is running ───────────────────────────────────────────────╮                                      │
+    │                                      │▸ Stay                                                                │                                      │
+    │                                      │  Quit; the search pauses and goes on when you start it again         │                                      │
+    ");
+    script.keys("enter");
+    assert!(script.app().overlays.is_empty() && script.app().searching() == 1);
+    script.scripted.permits.add_permits(1000);
+    script.until(|app| app.searching() == 0).await;
+    insta::assert_snapshot!(script.hints(), @"kettle: the search ended, all 8 steps are made");
+    script.open_session("kettle").await;
+    assert!(script.bench().state.stop.as_ref().is_some_and(|stop| stop.reason.is_final()));
+    script.keys("q q");
+    assert!(matches!(script.wanted.last(), Some(retrace::app::Effect::Quit)));
+}
+
+#[tokio::test]
+async fn a_search_closed_with_the_program_can_go_on() {
+    let mut script = gated(2).await;
+    script.keys("r");
+    script.until(|app| app.bench().is_some_and(|bench| bench.state.steps() == 1)).await;
+    script.keys("ctrl-c");
+    assert!(matches!(script.wanted.last(), Some(retrace::app::Effect::Quit)), "ctrl-c asks nothing");
+    script.scripted.permits.add_permits(1000);
+    let folder = script.close().await;
+    let state = retrace::session::read(&folder.path().join("library/kettle.jsonl")).unwrap().state;
+    assert_eq!(state.stop.unwrap().reason, StopReason::Person);
+}
+
+#[tokio::test]
+async fn a_search_is_started_with_settings_from_the_form() {
+    let mut script = gated(1000).await;
+    script.keys("S");
+    insta::assert_snapshot!("form", script.screen());
+    script.keys("j j j j right");
+    assert!(script.shows("‹ 6 ›"), "{}", script.screen());
+    script.keys("j e");
+    script.keys("ctrl-u");
+    script.write("many");
+    script.keys("enter");
+    assert!(script.shows("steps must be a whole number"));
+    script.keys("ctrl-u 3 enter");
+    insta::assert_snapshot!(script.lines(&["At most"]), @"│                   │  At most 19 generated texts and 20 scores; leave-one-out scores of each round come on top.                 │                   │");
+    script.keys("enter");
+    script.until(|app| app.bench().is_some_and(|bench| bench.state.stop.is_some())).await;
+    script.settled().await;
+    assert_eq!((script.bench().state.steps(), script.bench().search().unwrap().config().candidates), (3, 6));
+    script.keys("r");
+    insta::assert_snapshot!("more_steps", script.screen());
+    script.keys("enter");
+    script.until(|app| app.bench().is_some_and(|bench| bench.state.steps() > 3 && bench.state.stop.is_some())).await;
+}
+
+#[tokio::test]
+async fn more_candidates_come_on_request_and_as_asked() {
+    let mut script = Script::at(150, 44).await;
+    script.open_session("harbour").await;
+    let before = script.bench().candidates().len();
+    script.keys("g");
+    script.write("say less");
+    script.act("enter").await;
+    script.until(|app| app.bench().is_some_and(|b| b.candidates().iter().all(|c| c.fate != Fate::Scoring))).await;
+    let all = script.bench().candidates();
+    assert!(all.len() > before);
+    assert!(all.iter().any(|candidate| candidate.step.is_none() && candidate.new.contains("I was asked: say less")));
+    insta::assert_snapshot!("asked_for", script.screen());
+}
+
+#[tokio::test]
+async fn the_search_goes_on_from_any_version() {
+    let mut script = Script::at(150, 44).await;
+    script.open_session("harbour").await;
+    script.keys("0");
+    let first = script.bench().node().unwrap();
+    let steps = script.bench().state.steps();
+    script.keys("A");
+    script.until(|app| app.bench().is_some_and(|bench| bench.state.head() == Some(first))).await;
+    script.settled().await;
+    insta::assert_snapshot!(script.hints(), @"all steps are made: give it more");
+    assert!(script.shows("⑂ branch-1"));
+    assert_eq!(script.bench().state.steps(), steps);
+}
+
+#[tokio::test]
+async fn a_search_that_cannot_begin_says_why_and_what_to_do() {
+    let mut script = gated(1000).await;
+    script.keys("S j e ctrl-u");
+    script.write("recorded:nowhere.jsonl");
+    script.keys("enter enter");
+    script.until(|app| app.notice.as_ref().is_some_and(|notice| notice.text.contains("nowhere"))).await;
+    script.settled().await;
+    insta::assert_snapshot!(script.hints(), @"✗ search: nowhere.jsonl: No such file or directory (os error 2)");
+    assert!(script.bench().timeline.is_empty());
+}
