@@ -187,9 +187,9 @@ mod tests {
         assert_eq!(out.text, "open on [-the-]{+his+} lamp.");
         assert_eq!(out.spans, [(8..15, Role::Removed), (15..22, Role::Added)]);
         let out = compare("写一封信给姐姐。", "写一封长信给妹妹。", Marks::of(Bands::Colour), None);
-        assert_eq!(out.text, "写一封长信给姐姐妹妹。");
+        assert_eq!(out.text, "写一封信给姐姐长信给妹妹。");
         let said: Vec<_> = out.spans.iter().map(|(span, role)| (&out.text[span.clone()], *role)).collect();
-        assert_eq!(said, [("长", Role::Added), ("姐姐", Role::Removed), ("妹妹", Role::Added)]);
+        assert_eq!(said, [("信给姐姐", Role::Removed), ("长信给妹妹", Role::Added)]);
     }
 
     #[test]
