@@ -4,7 +4,7 @@ use std::io;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use crossterm::style::force_color_output;
-use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
+use crossterm::terminal::{BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate};
 use crossterm::{Command, queue};
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Size;
@@ -63,10 +63,9 @@ impl Screen {
         force_color_output(true);
         let frame = Collected::default();
         let entered = set(modes, false).and_then(|()| {
-            let mut terminal = Terminal::new(CrosstermBackend::new(frame.clone()))?;
             // Some terminals show what a program that was killed left on their other screen.
-            terminal.clear()?;
-            Ok(terminal)
+            Screen::execute(Clear(ClearType::All))?;
+            Terminal::new(CrosstermBackend::new(frame.clone()))
         });
         match entered {
             Ok(terminal) => Ok(Screen { terminal, frame, modes, keyboard: None }),
