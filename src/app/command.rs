@@ -175,7 +175,8 @@ commands! {
     Help "help" [Anywhere] ["?" "f1"] "Every key that works here";
     Repeat "repeat" [Bench] ["."] "Do the last command again";
     Redraw "redraw" [Anywhere] ["ctrl-l"] "Draw the screen anew";
-    Close "close" [Anywhere Export Form] ["q" "esc"] "Close what is on top; from the last screen, quit";
+    Close "close" [Anywhere Export Form] ["q"] "Close what is on top; from the last screen, quit";
+    Dismiss "dismiss" [Anywhere Export Form] ["esc"] "Close an overlay; end a search in a pane, a comparison, a zoom, a filter";
     Quit "quit" [Anywhere Field Editor List Form Export] ["ctrl-c"] "Quit; everything is saved";
     Suspend "suspend" [Anywhere] ["ctrl-z"] "Stop the program until the shell brings it back";
 

@@ -35,7 +35,7 @@ pub enum Effect {
     /// Find the rows that a filter leaves, best first.
     Filter {
         wanted: String,
-        rows: Arc<Vec<String>>,
+        rows: Arc<Vec<(String, String)>>,
     },
     /// Call back with [`Message::Tick`](super::Message::Tick).
     Tick(Tick, Duration),

@@ -122,3 +122,15 @@ fn near(path: &Path) -> String {
         _ => "; `retrace --help` lists the commands".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_is_no_path_may_be_a_mistyped_command() {
+        let said = |word: &str| open(Some(Path::new(word))).unwrap_err().0;
+        assert_eq!(said("confg"), "confg: there is no such file or folder; did you mean `retrace config`?");
+        assert_eq!(said("zz.jsonl"), "zz.jsonl: there is no such file or folder; `retrace --help` lists the commands");
+    }
+}

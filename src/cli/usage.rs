@@ -56,10 +56,6 @@ mod tests {
     fn a_mistake_is_one_line_with_a_remedy() {
         let cases = [
             (
-                "retrace confg",
-                "unrecognized subcommand 'confg'; tip: a similar subcommand exists: 'config'; see `retrace --help`",
-            ),
-            (
                 "retrace config show --jso",
                 "unexpected argument '--jso' found; tip: a similar argument exists: '--json'; see `retrace config show --help`",
             ),

@@ -194,7 +194,8 @@ mod tests {
             )]
         );
         assert_eq!(probe.runs("of the window").len(), 1, "the longest run is told even when it is short");
-        assert_eq!(LeakProbe::new(Y, Y).runs(z), []);
+        let forgiven = LeakProbe::new(Y, Y).runs(z);
+        assert!(forgiven.iter().all(|(y, _)| words(&Y[y.clone()]).len() < 8), "what stands in x does not count");
     }
 
     proptest! {

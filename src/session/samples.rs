@@ -63,10 +63,14 @@ impl Sample {
     }
 }
 
-/// Writes a session's bytes to `path`: whole or not at all, and never over another file.
+/// Writes a session's bytes to `path`, in a folder that is made where it is not there: whole or not at all, and never
+/// over another file.
 ///
 /// # Errors
 /// [`SessionError::Exists`] when the path is taken; else an IO error.
 pub fn copy(bytes: &[u8], path: &Path) -> Result<(), SessionError> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(SessionError::io(folder, "make the folder"))?;
+    }
     journal::place_bytes(bytes, path)
 }

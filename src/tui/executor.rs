@@ -14,7 +14,7 @@ use crate::app::effect::{Effect, Previewed};
 use crate::app::library::{Place, Source};
 use crate::app::memory::Memory;
 use crate::app::message::Message;
-use crate::app::overlay::rank;
+use crate::app::overlay::{Findable, rank};
 use crate::engine::BackEnds;
 use crate::session::export::{self, Options};
 use crate::session::{Author, State};
@@ -69,7 +69,8 @@ impl Executor {
             Effect::CloseDesk(id) => self.desks.close(id),
             Effect::List => self.list(),
             Effect::Filter { wanted, rows } => self.answer(move || {
-                let rows = rank(&wanted, rows.iter()).into_iter().map(|row| row as u32).collect();
+                let among = rows.iter().map(|(name, rest)| Findable { name, rest });
+                let rows = rank(&wanted, among).into_iter().map(|row| row as u32).collect();
                 Message::Filtered { wanted, rows }
             }),
             Effect::Tick(tick, after) => {
@@ -82,8 +83,10 @@ impl Executor {
             Effect::Copy(text) => {
                 let (messages, clipboard) = (self.messages.clone(), self.clipboard.clone());
                 tokio::spawn(async move {
+                    let characters = text.chars().count();
                     let copied = clipboard.copy(text).await;
-                    tell(&messages, Message::Copied(copied.map(|how| how.to_string()).map_err(|why| why.to_string())));
+                    let copied = copied.map(|how| format!("{characters} characters {how}"));
+                    tell(&messages, Message::Copied(copied.map_err(|why| why.to_string())));
                 });
             }
             Effect::Remember(memory) => self.remember(memory),

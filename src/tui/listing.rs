@@ -1,6 +1,6 @@
 //! Reads what the library lists: a folder of sessions with the samples, the rows of a file of pairs, or one session.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use crate::app::library::{Listing, Place, Row, Source};
@@ -107,10 +107,18 @@ impl Reader {
         let library = self.library.as_ref();
         let mut rows: Vec<Row> = Vec::new();
         if self.own.as_deref() == Some(root) {
-            let copied = |row: &&Row| library.is_none_or(|library| library.find(&row.summary.hash).is_empty());
-            rows.extend(self.samples.iter().filter(copied).cloned());
+            for sample in &self.samples {
+                // A copy stands where its sample stood.
+                let copies = library.map(|library| library.find(&sample.summary.hash)).unwrap_or_default();
+                match copies.is_empty() {
+                    true => rows.push(sample.clone()),
+                    false => rows.extend(copies.into_iter().map(of_file)),
+                }
+            }
         }
-        rows.extend(library.into_iter().flat_map(Library::entries).map(of_file));
+        let listed: HashSet<String> = rows.iter().map(|row| row.key.clone()).collect();
+        let files = library.into_iter().flat_map(Library::entries).map(of_file);
+        rows.extend(files.filter(|row| !listed.contains(&row.key)));
         let strangers = library.into_iter().flat_map(Library::strangers);
         let strangers = strangers.map(|stranger| (stranger.path.display().to_string(), stranger.why)).collect();
         Ok(Listing { place: self.place.clone(), rows, strangers })

@@ -52,9 +52,18 @@ pub struct Candidate {
     pub by_hand: Option<ByHand>,
 }
 
-/// The candidates of `segment` as they stood when `node` was current: those of the last step up to `step` that
+/// How much of a session is seen at a moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen {
+    /// The last step whose candidates are seen; none: all of them, those of an open step too.
+    pub step: Option<u32>,
+    /// The last event that counts.
+    pub seq: u64,
+}
+
+/// The candidates of `segment` as they stood when `node` was current: those of the last step seen that
 /// visited it on the way to `node`, and what a person asked for there.
-pub fn candidates(state: &State, node: NodeId, segment: SegmentId, step: Option<u32>) -> Vec<Candidate> {
+pub fn candidates(state: &State, node: NodeId, segment: SegmentId, seen: Seen) -> Vec<Candidate> {
     let Some(search) = &state.search else { return Vec::new() };
     let lineage = search.tree().lineage(node);
     let near = |version: &Version| {
@@ -62,14 +71,14 @@ pub fn candidates(state: &State, node: NodeId, segment: SegmentId, step: Option<
             && version.node.segment == Some(segment)
             && version.node.parent.is_some_and(|parent| lineage.contains(&parent))
     };
-    let visited = |version: &Version| version.node.step.filter(|of| step.is_none_or(|step| *of <= step));
+    let visited = |version: &Version| version.node.step.filter(|of| seen.step.is_none_or(|step| *of <= step));
     let all: Vec<&Version> = search.tree().iter().map(|(_, version)| version).filter(|v| near(v)).collect();
     let last = all.iter().filter_map(|version| visited(version)).max();
     // Candidates asked for by hand belong to the text that stands now, those of a step to that step.
     let text = search.tree().trajectory(node).and_then(|z| Some(&z.segments[z.position(segment)?].text));
     let asked = |version: &Version| version.node.step.is_none() && old_text(search, version) == text;
     let shown = all.into_iter().filter(|v| asked(v) || (v.node.step.is_some() && v.node.step == last));
-    let mut found: Vec<Candidate> = shown.filter_map(|version| candidate(state, search, version)).collect();
+    let mut found: Vec<Candidate> = shown.filter_map(|version| candidate(state, search, version, seen.seq)).collect();
     found.sort_by_key(|candidate| (candidate.step.is_none(), candidate.node));
     found
 }
@@ -79,7 +88,7 @@ fn old_text<'a>(search: &'a Search, version: &Version) -> Option<&'a String> {
     Some(&z.segments[z.position(version.node.segment?)?].text)
 }
 
-fn candidate(state: &State, search: &Search, version: &Version) -> Option<Candidate> {
+fn candidate(state: &State, search: &Search, version: &Version, until: u64) -> Option<Candidate> {
     let parent = version.node.parent?;
     let old = old_text(search, version)?.clone();
     let new = version.node.text.clone().unwrap_or_default();
@@ -97,7 +106,7 @@ fn candidate(state: &State, search: &Search, version: &Version) -> Option<Candid
         length_delta: new.chars().count() as i64 - old.chars().count() as i64,
         analysis: version.node.analysis.clone(),
         error: version.error.clone(),
-        by_hand: by_hand(state, version.node.id),
+        by_hand: by_hand(state, version.node.id, until),
         old,
         new,
     })
@@ -116,9 +125,9 @@ fn fate(version: &Version, decision: Option<&Decision>) -> Fate {
     }
 }
 
-/// The last thing a person said of a candidate.
-fn by_hand(state: &State, node: NodeId) -> Option<ByHand> {
-    let said = state.annotations.overrides().filter_map(|choice| {
+/// The last thing a person had said of a candidate by the event `until`.
+fn by_hand(state: &State, node: NodeId, until: u64) -> Option<ByHand> {
+    let said = state.annotations.overrides().filter(|choice| choice.seq <= until).filter_map(|choice| {
         if choice.value.refused == Some(node) {
             return Some(ByHand::Refused);
         }

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use candidate::Seen;
 pub use candidate::{ByHand, Candidate, Fate, reason_in_words, refusal_in_words};
 pub use edit::Writing;
 pub use find::{Find, Match};
@@ -157,6 +158,12 @@ impl Bench {
         self.moment().map(|moment| moment.node)
     }
 
+    /// The named branch that the moment under the cursor is on.
+    pub fn branch(&self) -> Option<&str> {
+        let moments = self.timeline.line(self.cursor).into_iter().rev().filter_map(|index| self.timeline.get(index));
+        moments.filter_map(|moment| moment.branch.as_deref()).next()
+    }
+
     /// The version that others are compared with: the held one, else the one marked last.
     pub fn compared_node(&self) -> Option<NodeId> {
         let held = self.held.and_then(|index| self.timeline.get(index)).map(|moment| moment.node);
@@ -181,7 +188,7 @@ impl Bench {
     /// The candidates of the selected segment at the cursor.
     pub fn candidates(&self) -> Vec<Candidate> {
         let (Some(node), Some(segment)) = (self.node(), self.segment()) else { return Vec::new() };
-        candidate::candidates(&self.state, node, segment, self.step_seen())
+        candidate::candidates(&self.state, node, segment, self.seen())
     }
 
     /// Which of these candidates is selected: the person's choice, else the one that was taken, else the lowest.
@@ -206,13 +213,15 @@ impl Bench {
         (!all.is_empty()).then(|| all.swap_remove(index))
     }
 
-    /// The last step whose candidates are seen at the cursor; at the end of the timeline also the open one's.
-    fn step_seen(&self) -> Option<u32> {
+    /// What of the session is seen at the cursor; at the end of the timeline, all of it.
+    fn seen(&self) -> Seen {
         if self.is_at_end() {
-            return None;
+            return Seen { step: None, seq: u64::MAX };
         }
-        let seen = self.timeline.moments().iter().take(self.cursor + 1).filter_map(Moment::step);
-        Some(seen.max().unwrap_or(0))
+        let steps = self.timeline.moments().iter().take(self.cursor + 1).filter_map(Moment::step);
+        // What follows a moment at once, such as a refusal that changes nothing, still belongs to it.
+        let next = self.timeline.get(self.cursor + 1).map_or(u64::MAX, |next| next.seq - 1);
+        Seen { step: Some(steps.max().unwrap_or(0)), seq: next }
     }
 
     /// True when the cursor is at the last moment.

@@ -32,6 +32,8 @@ pub struct Moment {
     /// Index of the moment this one builds on: where its version's parent, or the version itself, was current.
     pub parent: Option<usize>,
     pub by: Author,
+    /// The branch that begins at it, or goes on.
+    pub branch: Option<String>,
     /// As the event's `t`.
     pub t: String,
     /// Milliseconds since the moment before, time between runs left out.
@@ -65,6 +67,10 @@ impl Timeline {
             node,
             parent,
             by: event.by.clone(),
+            branch: match &event.payload {
+                Payload::Head(head) => head.branch.clone(),
+                _ => None,
+            },
             t: event.t.clone(),
             after_ms: std::mem::take(&mut self.since),
         });
@@ -145,7 +151,10 @@ impl Moment {
             Happened::Step { step, .. } => format!("step {step}"),
             Happened::Edit(_) => "your edit".to_owned(),
             Happened::Override => "your choice".to_owned(),
-            Happened::Moved => "another version".to_owned(),
+            Happened::Moved => match &self.branch {
+                Some(branch) => format!("branch {branch:?}"),
+                None => format!("back to v{}", self.node.0),
+            },
             Happened::Undone => "undone".to_owned(),
         }
     }

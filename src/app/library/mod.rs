@@ -34,7 +34,7 @@ pub struct Library {
     /// Key of the selected row.
     selected: Option<String>,
     /// What a filter looks through, a text a row; made anew with the listing.
-    pub haystack: Arc<Vec<String>>,
+    pub haystack: Arc<Vec<(String, String)>>,
 }
 
 /// How far the judging has come.

@@ -45,10 +45,10 @@ pub struct Row {
 }
 
 impl Row {
-    /// What a filter looks through.
-    pub fn haystack(&self) -> String {
+    /// What a filter looks through: the name, and query and tags.
+    pub fn haystack(&self) -> (String, String) {
         let tags: Vec<&str> = self.summary.tags.iter().map(String::as_str).collect();
-        format!("{} {} {}", self.summary.id, self.summary.title, tags.join(" "))
+        (self.summary.id.clone(), format!("{} {}", self.summary.title, tags.join(" ")))
     }
 
     /// Perplexity of the outcome.

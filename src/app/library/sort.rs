@@ -113,7 +113,7 @@ impl Column {
             Column::Steps => turned(a.summary.steps.cmp(&b.summary.steps)),
             Column::Score => by_number(Row::perplexity),
             Column::Gain => by_number(Row::gain_percent),
-            Column::Leak => by_number(|row| row.summary.leak.map(|leak| leak.span_share)),
+            Column::Leak => by_number(|row| row.summary.leak.map(|leak| f64::from(leak.span_words))),
             Column::Changed => turned(a.mtime.cmp(&b.mtime)),
         }
     }

@@ -7,7 +7,7 @@ mod prompt;
 
 pub use export::ExportView;
 pub use form::{Form, Knob};
-pub use picker::{Act, Item, Picker, Picking, rank};
+pub use picker::{Act, Findable, Item, Picker, Picking, rank};
 pub use prompt::{Prompt, Wanting};
 
 use super::bench::Writing;

@@ -1,6 +1,6 @@
 //! A list to choose from, narrowed by typing: the palette, the help, pickers, questions.
 
-use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
+use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 
 use crate::app::command::Command;
@@ -98,8 +98,8 @@ impl Picker {
     }
 
     fn narrow(&mut self) {
-        let labels = self.items.iter().map(|item| format!("{} {}", item.label, item.detail));
-        self.shown = rank(self.line.text(), labels);
+        let items = self.items.iter().map(|item| Findable { name: &item.label, rest: &item.detail });
+        self.shown = rank(self.line.text(), items);
         // A number goes to that step.
         if self.picking == Picking::Command {
             self.items.retain(|item| !matches!(item.act, Act::Step(_)));
@@ -134,25 +134,34 @@ impl Picker {
     }
 }
 
-/// Indices of the texts in which the letters of `wanted` are found in order, the best match first; all of them, in
-/// order, when nothing is wanted.
-pub fn rank(wanted: &str, texts: impl IntoIterator<Item = impl AsRef<str>>) -> Vec<usize> {
+/// Something to be found: its name, and what else is said of it.
+pub struct Findable<'a> {
+    pub name: &'a str,
+    pub rest: &'a str,
+}
+
+/// Indices of what `wanted` finds, the best match first; all of them, in order, when nothing is wanted. A name is found
+/// by letters of it in their order; the rest only by words as they stand there, or nearly everything would be found.
+pub fn rank<'a>(wanted: &str, among: impl IntoIterator<Item = Findable<'a>>) -> Vec<usize> {
+    let among = among.into_iter().enumerate();
     if wanted.trim().is_empty() {
-        return texts.into_iter().enumerate().map(|(index, _)| index).collect();
+        return among.map(|(index, _)| index).collect();
     }
-    let pattern = Pattern::parse(wanted, CaseMatching::Smart, Normalization::Smart);
+    let pattern = |kind| Pattern::new(wanted, CaseMatching::Smart, Normalization::Smart, kind);
+    let (letters, words) = (pattern(AtomKind::Fuzzy), pattern(AtomKind::Substring));
     let mut matcher = Matcher::new(Config::DEFAULT);
-    let mut letters = Vec::new();
-    let mut found: Vec<(u32, usize)> = texts
-        .into_iter()
-        .enumerate()
-        .filter_map(|(index, text)| {
-            let score = pattern.score(Utf32Str::new(text.as_ref(), &mut letters), &mut matcher)?;
-            Some((score, index))
+    let mut buffer = Vec::new();
+    let mut score = |pattern: &Pattern, text: &str| pattern.score(Utf32Str::new(text, &mut buffer), &mut matcher);
+    let mut found: Vec<(bool, u32, usize)> = among
+        .filter_map(|(index, Findable { name, rest })| {
+            let whole = score(&words, name);
+            let by_name = whole.or_else(|| score(&letters, name));
+            let by_rest = || score(&words, rest);
+            Some((whole.is_some(), by_name.or_else(by_rest)?, index))
         })
         .collect();
-    found.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
-    found.into_iter().map(|(_, index)| index).collect()
+    found.sort_by(|a, b| b.0.cmp(&a.0).then(b.1.cmp(&a.1)).then(a.2.cmp(&b.2)));
+    found.into_iter().map(|(_, _, index)| index).collect()
 }
 
 #[cfg(test)]
@@ -160,13 +169,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn letters_in_order_are_found_and_ranked() {
-        let texts = ["lighthouse-letter", "on-whistling", "light", "回南天"];
-        assert_eq!(rank("", texts), [0, 1, 2, 3]);
-        assert_eq!(rank("ligh", texts), [2, 0]);
-        assert_eq!(rank("whst", texts), [1]);
-        assert_eq!(rank("南", texts), [3]);
-        assert_eq!(rank("zz", texts), [0; 0]);
+    fn names_are_found_by_letters_and_the_rest_by_words() {
+        let texts = [
+            ("lighthouse-letter", "Write a letter"),
+            ("on-whistling", "why nobody whistles"),
+            ("回南天", "写一篇散文"),
+        ];
+        let found = |wanted| rank(wanted, texts.iter().map(|(name, rest)| Findable { name, rest }));
+        assert_eq!(found(""), [0, 1, 2]);
+        assert_eq!(found("lgtl"), [0]);
+        assert_eq!(found("whst"), [1]);
+        assert_eq!(found("nobody"), [1]);
+        assert_eq!(found("散文"), [2]);
+        assert_eq!(found("rite"), [0], "a word of the query");
+        assert_eq!(found("nbd"), [0; 0], "letters of the query are not enough");
     }
 
     #[test]

@@ -101,6 +101,7 @@ impl App {
             Command::Repeat => self.last_command.map(|command| self.act(command)).unwrap_or_default(),
             Command::Redraw => vec![Effect::Redraw],
             Command::Close => self.close(),
+            Command::Dismiss => self.dismiss(),
             Command::Quit => self.quit(),
             Command::Suspend => vec![Effect::Suspend],
             Command::Choose => self.choose(),

@@ -19,7 +19,18 @@ impl App {
         vec![Effect::Order(bench.desk, Box::new(Order::Measure(missing)))]
     }
 
+    /// Candidates are judged where they are seen: from another text, the trajectory is shown first.
+    fn look_at_candidates(&mut self) -> Option<Vec<Effect>> {
+        use crate::app::bench::Pane;
+        let bench = self.bench_mut().filter(|bench| matches!(bench.focus, Pane::Query | Pane::Reference))?;
+        bench.focus = Pane::Trajectory;
+        Some(self.tell("here are the candidates; the same key again judges the selected one"))
+    }
+
     pub(super) fn take(&mut self) -> Vec<Effect> {
+        if let Some(effects) = self.look_at_candidates() {
+            return effects;
+        }
         let Some(candidate) = self.bench().and_then(|bench| bench.candidate()) else {
             return self.tell("this segment has no candidates here; the next step or `more candidates` brings some");
         };
@@ -27,6 +38,9 @@ impl App {
     }
 
     pub(super) fn refuse(&mut self) -> Vec<Effect> {
+        if let Some(effects) = self.look_at_candidates() {
+            return effects;
+        }
         let Some(candidate) = self.bench().and_then(|bench| bench.candidate()) else {
             return self.tell("this segment has no candidates here to refuse");
         };

@@ -72,6 +72,10 @@ impl App {
             self.done.push(self.key_of_desk(desk));
             self.undone.clear();
         }
+        if let Some(said) = self.chosen(desk, events) {
+            let undo = self.key_of(Command::Undo).map(|key| format!(" · {key} undoes")).unwrap_or_default();
+            effects.extend(self.tell(format!("{said}{undo}")));
+        }
         for event in events.iter().filter(|event| event.by.is_person()) {
             if let Payload::Flag(flag) = &event.payload {
                 effects.extend(self.flagged(desk, flag.on));
@@ -123,6 +127,28 @@ impl App {
         ));
         effects.extend(self.remember());
         effects
+    }
+
+    /// What a person's choice of a version changed, in words. The bench has not learned the events yet.
+    fn chosen(&self, desk: DeskId, events: &[Event]) -> Option<String> {
+        let head = self.benches.get(&desk)?.state.head();
+        let made = events.iter().find_map(|event| match &event.payload {
+            Payload::Node(node) if event.by.is_person() => Some(node.id),
+            _ => None,
+        });
+        events.iter().filter(|event| event.by.is_person()).find_map(|event| match &event.payload {
+            Payload::Override(choice) => Some(match (choice.refused, Some(choice.node) == head) {
+                _ if made == Some(choice.node) => format!("your version v{} is saved and being scored", choice.node.0),
+                (Some(_), true) => "refused; the version stays as it is".to_owned(),
+                (Some(_), false) => {
+                    format!("refused: v{} is current again, what came after is a branch", choice.node.0)
+                }
+                (None, true) => "taken, as the search did".to_owned(),
+                (None, false) => format!("taken: v{} is current", choice.node.0),
+            }),
+            Payload::Mark(mark) => Some(if mark.on { "marked" } else { "the mark is gone" }.to_owned()),
+            _ => None,
+        })
     }
 
     fn flagged(&mut self, desk: DeskId, on: bool) -> Vec<Effect> {

@@ -39,7 +39,7 @@ impl App {
                     // Whatever was begun, quitting quits, and what closes things ends the beginning.
                     _ => match self.keymap.look(&self.contexts(), &[key]) {
                         Looked::Command(Command::Quit) => self.run(Command::Quit),
-                        Looked::Command(Command::Close) => Vec::new(),
+                        Looked::Command(Command::Dismiss) => Vec::new(),
                         _ => {
                             let keys: Vec<String> = pressed.iter().map(Key::to_string).collect();
                             self.tell(format!("{} does nothing here", keys.join(" ")))

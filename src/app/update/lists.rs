@@ -54,7 +54,8 @@ impl App {
             next.is_none_or(|next| next.parent != Some(*index) && next.node != moment.node)
         });
         let mut items: Vec<Item> = Vec::new();
-        for (_, moment) in tips {
+        let last = |index: &usize, node| !bench.timeline.moments()[index + 1..].iter().any(|later| later.node == node);
+        for (_, moment) in tips.filter(|(index, moment)| last(index, moment.node)) {
             let label = moment.name();
             let current = if Some(moment.node) == head { "current" } else { "" };
             let detail = format!("version {} · {}", moment.node.0, score(moment.node).unwrap_or_default());

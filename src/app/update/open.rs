@@ -1,6 +1,7 @@
 //! Opening sessions and leaving them. One that searches goes on out of sight.
 
 use crate::app::bench::Bench;
+use crate::app::command::Command;
 use crate::app::effect::DeskId;
 use crate::app::library::Row;
 use crate::app::overlay::{Act, Item, Overlay, Picker, Picking};
@@ -107,22 +108,11 @@ impl App {
 
     /// Closes what is on top: an overlay, a search inside a pane, a zoomed pane, the session; then the program.
     pub(super) fn close(&mut self) -> Vec<Effect> {
-        if !self.overlays.is_empty() {
-            return self.close_overlay();
+        if let Some(effects) = self.close_smaller() {
+            return effects;
         }
-        if let Some(bench) = self.bench_mut() {
-            if bench.find.take().is_some() {
-                return Vec::new();
-            }
-            if bench.held.take().is_some() || std::mem::take(&mut bench.zoom) {
-                return self.measure();
-            }
+        if self.front.is_some() {
             return self.close_session();
-        }
-        if !self.library.filter.text().is_empty() {
-            self.library.filter = Default::default();
-            self.library.arrange();
-            return Vec::new();
         }
         if self.searching() == 0 {
             return self.quit();
@@ -135,6 +125,30 @@ impl App {
         ];
         self.overlays.push(Overlay::List(Picker::new(Picking::Quit, items)));
         Vec::new()
+    }
+
+    /// Closes what is on top, and never a screen.
+    pub(super) fn dismiss(&mut self) -> Vec<Effect> {
+        if let Some(effects) = self.close_smaller() {
+            return effects;
+        }
+        let key = self.key_of(Command::Close).unwrap_or_default();
+        self.tell(if self.front.is_some() { format!("{key} goes back to the library") } else { format!("{key} quits") })
+    }
+
+    /// Closes the uppermost thing that is less than a screen; `None` when there is none.
+    fn close_smaller(&mut self) -> Option<Vec<Effect>> {
+        if !self.overlays.is_empty() {
+            return Some(self.close_overlay());
+        }
+        if let Some(bench) = self.bench_mut() {
+            let closed = bench.find.take().is_some() || bench.held.take().is_some() || std::mem::take(&mut bench.zoom);
+            return closed.then(|| self.measure());
+        }
+        if self.library.filter.text().is_empty() {
+            return None;
+        }
+        Some(self.filter(String::new()))
     }
 
     /// Opens the session beside this one in the library's order.

@@ -96,21 +96,33 @@ impl App {
         self.show(pane, found)
     }
 
+    /// The search is typed: from now on its keys go from match to match, also when there is none.
     fn found(&mut self, pane: Pane, wanted: &str) -> Vec<Effect> {
-        let matches = self.bench().map_or(0, |bench| bench.matches().len());
-        if wanted.is_empty() || matches == 0 {
-            self.on_bench(|bench| bench.find = None);
-            return if wanted.is_empty() { Vec::new() } else { self.tell(format!("{wanted:?} is not in this pane")) };
+        if wanted.is_empty() {
+            return self.on_bench(|bench| bench.find = None);
         }
         self.on_bench(|bench| bench.focus = pane);
-        Vec::new()
+        self.tell_match()
+    }
+
+    fn tell_match(&mut self) -> Vec<Effect> {
+        let Some(bench) = self.bench() else { return Vec::new() };
+        let Some(find) = &bench.find else { return Vec::new() };
+        let end = self.key_of(crate::app::command::Command::Dismiss).unwrap_or_default();
+        let said = match bench.matches().len() {
+            0 => format!("{:?} is not in this pane; {end} ends the search", find.wanted),
+            count => format!("{:?}: {} of {count}; {end} ends the search", find.wanted, find.current + 1),
+        };
+        self.tell(said)
     }
 
     pub(super) fn find_further(&mut self, forward: bool) -> Vec<Effect> {
         let Some(bench) = self.bench_mut() else { return Vec::new() };
         let pane = bench.find.as_ref().map_or(bench.focus, |find| find.pane);
         let found = bench.go_to_match(forward);
-        self.show(pane, found)
+        let mut effects = self.show(pane, found);
+        effects.extend(self.tell_match());
+        effects
     }
 
     fn show(&mut self, pane: Pane, found: Option<Match>) -> Vec<Effect> {

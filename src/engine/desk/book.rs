@@ -128,7 +128,6 @@ impl Book {
         match &self.origin {
             Origin::File(path) => Ok(Placed::File(path.clone())),
             Origin::Sample { name, bytes, library } => {
-                Library::create(library)?;
                 let path = library.join(format!("{name}.jsonl"));
                 match samples::copy(bytes, &path) {
                     Ok(()) => Ok(Placed::File(path)),

@@ -30,7 +30,7 @@ fn wanted(app: &App) -> Vec<(Command, &'static str)> {
                 (Command::Down, "next"),
                 (Command::NextValue, "change"),
                 (Command::ChangeValue, "type"),
-                (Command::Close, "never mind"),
+                (Command::Dismiss, "never mind"),
             ];
         }
         Some(Overlay::Export(_)) => {
@@ -40,7 +40,7 @@ fn wanted(app: &App) -> Vec<(Command, &'static str)> {
                 (Command::ExportQueue, "queue"),
                 (Command::ExportFolder, "folder"),
                 (Command::ExportScrollDown, "scroll"),
-                (Command::Close, "close"),
+                (Command::Dismiss, "close"),
             ];
         }
         None => {}
@@ -61,7 +61,11 @@ fn wanted(app: &App) -> Vec<(Command, &'static str)> {
         ];
     };
     if bench.find.is_some() {
-        return vec![(Command::FindNext, "next match"), (Command::FindPrevious, "previous"), (Command::Close, "done")];
+        return vec![
+            (Command::FindNext, "next match"),
+            (Command::FindPrevious, "previous"),
+            (Command::Dismiss, "done"),
+        ];
     }
     if bench.timeline.is_empty() && !bench.is_searching() {
         return vec![

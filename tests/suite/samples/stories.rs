@@ -267,7 +267,7 @@ pub async fn huinantian(folder: &Path) {
     mara.pass(12);
     mara.take(2, 'd').await;
     mara.pass(17);
-    mara.note(Some(mara.head()), "盐没有先埋下，后面“三斤”和“明日晴”就要多花力气。").await;
+    mara.note(Some(mara.head()), "盐没有先埋下，后面那句“三斤”就没有来处了。").await;
     mara.pass(7);
     mara.go_to(kept, None).await;
     mara.pass(3);
