@@ -103,7 +103,7 @@ fn wanted(app: &App) -> Vec<(Command, &'static str)> {
 
 /// The line of hints; while something is told, that.
 pub fn draw(buf: &mut Buffer, area: Rect, app: &App, theme: &Theme) {
-    paint::clear(buf, area, theme.style(Role::Text));
+    paint::clear(buf, area, theme.ground());
     if let Some(notice) = &app.notice {
         let role = match notice.tone {
             Tone::Plain => Role::Accent,
@@ -165,7 +165,7 @@ fn shown(key: &str) -> Option<String> {
 /// The tour's line.
 pub fn tour(buf: &mut Buffer, area: Rect, app: &App, theme: &Theme) {
     let Some((step, words)) = app.tour().filter(|_| !area.is_empty()) else { return };
-    paint::clear(buf, area, theme.style(Role::Text));
+    paint::clear(buf, area, theme.ground());
     let (text, key, dim) = (theme.style(Role::Text), theme.style(Role::Key), theme.style(Role::Dim));
     // A step may ask for keys of the other screen.
     let keys_of = |command: Command| app.keymap.keys_of(command.entry().contexts, command);

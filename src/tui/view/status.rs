@@ -25,8 +25,19 @@ pub fn draw(buf: &mut Buffer, area: Rect, app: &App, theme: &Theme) {
     let cells = |parts: &[Part]| parts.iter().map(|(text, _)| width(&Safe::new(text))).sum::<usize>() as u16;
     let right_cells = cells(&right).min(area.width);
     let room = area.width.saturating_sub(right_cells + 2);
-    put(buf, (area.x, area.y), room, theme, &left);
+    put(buf, (area.x, area.y), room, theme, fitting(&left, room));
     put(buf, (area.right() - right_cells, area.y), right_cells, theme, &right);
+}
+
+/// The parts that there is room for: a number that is cut off would be another number. The first stands in any case.
+fn fitting(parts: &[Part], room: u16) -> &[Part] {
+    let mut used = 0;
+    let fits = |(text, _): &Part| {
+        used += width(&Safe::new(text));
+        used <= usize::from(room)
+    };
+    let count = parts.iter().map(fits).take_while(|fits| *fits).count();
+    &parts[..count.max(1).min(parts.len())]
 }
 
 fn put(buf: &mut Buffer, at: (u16, u16), room: u16, theme: &Theme, parts: &[Part]) {

@@ -19,7 +19,8 @@ const INK: &str = "#d7dae0";
 pub fn svg(buf: &Buffer, title: &str) -> String {
     let (columns, rows) = (f32::from(buf.area.width), f32::from(buf.area.height));
     let (width, height) = (columns * CELL.0 + 2.0 * MARGIN, rows * CELL.1 + 2.0 * MARGIN);
-    let paper = buf[(0, 0)].bg;
+    // The last row is the screen's own ground.
+    let paper = buf[(0, buf.area.height - 1)].bg;
     let paper = colour(Some(paper)).unwrap_or_else(|| PAPER.to_owned());
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.1} {height:.1}\" width=\"{width:.0}\" \

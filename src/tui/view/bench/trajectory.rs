@@ -68,7 +68,7 @@ impl View {
         let version = bench.node().map(|node| format!(" · v{} · {} segments", node.0, segments.len()));
         let title = format!("Trajectory{}", version.unwrap_or_default());
         let following = if bench.follow && bench.is_searching() { "following " } else { "" };
-        let branch = bench.branch().map(|branch| format!("⑂ {branch}")).unwrap_or_default();
+        let branch = bench.branch().map(|branch| format!("branch {branch}")).unwrap_or_default();
         let branch = format!("{following}{branch}");
         let inner = border(buf, area, look.theme, (Pane::Trajectory, bench), tabs, (&title, &branch));
         if inner.is_empty() {
