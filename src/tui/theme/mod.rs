@@ -1,6 +1,6 @@
 //! Themes: a style for each meaning, in as many colours as the terminal has. The only place with colours.
 //!
-//! The screen is filled with [`Role::Text`] first, since some themes have a ground of their own; every other style is
+//! The screen is filled with [`Theme::ground`] first, since some themes have a ground of their own; every other style is
 //! laid over what is there.
 
 mod depth;
@@ -97,8 +97,16 @@ impl Theme {
         bundled.chain(own).collect()
     }
 
+    /// What the screen is filled with.
+    pub fn ground(&self) -> Style {
+        self.styles[Role::Text as usize]
+    }
+
+    /// A role's style, to be laid over what is there: the screen's own ground is no part of it, so that words have the
+    /// ground of the list or the line they stand in.
     pub fn style(&self, role: Role) -> Style {
-        self.styles[role as usize]
+        let style = self.styles[role as usize];
+        if style.bg == self.ground().bg { Style { bg: None, ..style } } else { style }
     }
 
     pub fn name(&self) -> &str {

@@ -61,7 +61,7 @@ fn what_differs_in_meaning_looks_different() {
 
 /// The style of a role over that of texts.
 fn shown(theme: &Theme, role: Role) -> Style {
-    theme.style(Role::Text).patch(theme.style(role))
+    theme.ground().patch(theme.style(role))
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn everything_can_be_read() {
 fn stronger_tints_stand_out_more_from_the_ground() {
     for name in ["dark", "light", "colour-blind", "high-contrast"] {
         let theme = Theme::load(name, Depth::True, None).unwrap();
-        let ground = theme.style(Role::Text).bg.unwrap();
+        let ground = theme.ground().bg.unwrap();
         for levels in [
             [Role::Cheaper1, Role::Cheaper2, Role::Cheaper3],
             [Role::Dearer1, Role::Dearer2, Role::Dearer3],
@@ -186,7 +186,8 @@ fn the_styles_of_all_themes() {
             .map(|depth| Theme::load(name, depth, None).unwrap());
         let mut table = String::new();
         for role in Role::ALL {
-            let [many, in_256, in_16, none] = themes.each_ref().map(|theme| letters(theme.style(*role)));
+            let style = |theme: &Theme| if *role == Role::Text { theme.ground() } else { theme.style(*role) };
+            let [many, in_256, in_16, none] = themes.each_ref().map(|theme| letters(style(theme)));
             writeln!(table, "{:<15} {many:<20} {in_256:<12} {in_16:<22} {none}", role.name()).unwrap();
         }
         insta::assert_snapshot!(format!("theme_{name}"), table);

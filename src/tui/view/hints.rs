@@ -118,14 +118,14 @@ pub fn notice(buf: &mut Buffer, area: Rect, app: &App, theme: &Theme) {
     let mut sheet = text::Sheet::new(&format!("{sign}{}", notice.text), area.width.saturating_sub(2).max(1));
     let rows = (sheet.rows() as u16).clamp(1, area.y.clamp(1, 4));
     let place = Rect { y: area.bottom() - rows, height: rows, ..area };
-    paint::clear(buf, place, theme.style(Role::Text));
+    paint::clear(buf, place, theme.ground());
     let look = text::Look { base: role, ..text::Look::plain(theme) };
     text::draw(buf, Rect { x: place.x + 1, width: place.width.saturating_sub(2), ..place }, &mut sheet, 0, look);
 }
 
 /// The line of hints.
 pub fn draw(buf: &mut Buffer, area: Rect, app: &App, theme: &Theme) {
-    paint::clear(buf, area, theme.style(Role::Text));
+    paint::clear(buf, area, theme.ground());
     let keyed: Vec<(String, &str)> =
         wanted(app).into_iter().filter_map(|(command, word)| Some((pair(app, command)?, word))).collect();
     let hints: Vec<(&str, &str)> = keyed.iter().map(|(key, word)| (key.as_str(), *word)).collect();
@@ -168,7 +168,7 @@ fn shown(key: &str) -> Option<String> {
 /// The tour's line.
 pub fn tour(buf: &mut Buffer, area: Rect, app: &App, theme: &Theme) {
     let Some((step, words)) = app.tour().filter(|_| !area.is_empty()) else { return };
-    paint::clear(buf, area, theme.style(Role::Text));
+    paint::clear(buf, area, theme.ground());
     let (text, key, dim) = (theme.style(Role::Text), theme.style(Role::Key), theme.style(Role::Dim));
     // A step may ask for keys of the other screen.
     let keys_of = |command: Command| app.keymap.keys_of(command.entry().contexts, command);

@@ -8,7 +8,7 @@ use super::super::widgets::{list, paint, pane, scrollbar, table, text};
 use super::{Drawn, Look, View, status};
 use crate::app::App;
 use crate::app::command::Command;
-use crate::app::library::{QueueFilter, Row, Source};
+use crate::app::library::{Column, QueueFilter, Row, Source};
 use crate::app::message::Target;
 use crate::session::Status;
 use crate::text::Align;
@@ -20,7 +20,8 @@ impl View {
     pub(super) fn draw_library(&mut self, buf: &mut Buffer, body: Rect, app: &App, look: Look<'_>) -> Drawn {
         let preview = if body.height >= 24 { PREVIEW } else { 0 };
         let area = Rect { height: body.height - preview, ..body };
-        let order = format!("by {}{}", app.library.column.name(), if app.library.descending { " ↓" } else { " ↑" });
+        let by = if app.library.column == Column::Listed { "" } else { "by " };
+        let order = format!("{by}{}{}", app.library.column.name(), if app.library.descending { " ↓" } else { " ↑" });
         let title = pane::Pane { title: "Library", right: &order, focused: true };
         let inner = pane::draw(buf, area, look.theme, title);
         if inner.height < 3 {

@@ -83,7 +83,7 @@ impl View {
     pub fn draw(&mut self, buf: &mut Buffer, app: &App, look: Look<'_>) -> Drawn {
         let area = buf.area;
         self.targets.clear();
-        paint::clear(buf, area, look.theme.style(Role::Text));
+        paint::clear(buf, area, look.theme.ground());
         if area.width < LEAST.0 || area.height < LEAST.1 {
             too_small(buf, look.theme);
             return Drawn::default();

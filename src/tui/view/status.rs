@@ -25,8 +25,19 @@ pub fn draw(buf: &mut Buffer, area: Rect, app: &App, theme: &Theme) {
     let cells = |parts: &[Part]| parts.iter().map(|(text, _)| width(&Safe::new(text))).sum::<usize>() as u16;
     let right_cells = cells(&right).min(area.width);
     let room = area.width.saturating_sub(right_cells + 2);
-    put(buf, (area.x, area.y), room, theme, &left);
+    put(buf, (area.x, area.y), room, theme, fitting(&left, room));
     put(buf, (area.right() - right_cells, area.y), right_cells, theme, &right);
+}
+
+/// The parts that there is room for: a number that is cut off would be another number. The first stands in any case.
+fn fitting(parts: &[Part], room: u16) -> &[Part] {
+    let mut used = 0;
+    let fits = |(text, _): &Part| {
+        used += width(&Safe::new(text));
+        used <= usize::from(room)
+    };
+    let count = parts.iter().map(fits).take_while(|fits| *fits).count();
+    &parts[..count.max(1).min(parts.len())]
 }
 
 fn put(buf: &mut Buffer, at: (u16, u16), room: u16, theme: &Theme, parts: &[Part]) {
@@ -142,18 +153,18 @@ fn running(app: &App, bench: &Bench, room: usize) -> Vec<Part> {
         said.push(clock(app.now.saturating_sub(since).as_secs()));
         said.extend([remaining(bench), speed(bench), budget(bench)].into_iter().filter(|text| !text.is_empty()));
     }
-    vec![(format!("{} ", fitting(said, room)), Role::Running)]
+    vec![(format!("{} ", joined(said, room)), Role::Running)]
 }
 
 /// As many of these as there is room for, the first at least.
-fn fitting(said: Vec<String>, room: usize) -> String {
+fn joined(said: Vec<String>, room: usize) -> String {
     let mut text = String::new();
     for (at, part) in said.into_iter().enumerate() {
-        let joined = if at == 0 { part } else { format!("{text} · {part}") };
-        if at > 0 && width(&joined) > room {
+        let longer = if at == 0 { part } else { format!("{text} · {part}") };
+        if at > 0 && width(&longer) > room {
             break;
         }
-        text = joined;
+        text = longer;
     }
     text
 }

@@ -169,14 +169,14 @@ async fn a_version_can_be_forked_and_gone_back_to() {
     script.keys("ctrl-u");
     script.write("quieter");
     script.act("enter").await;
-    insta::assert_snapshot!(script.lines(&["⑂"]), @"╭ Query ──────────────────────╮╭ Reference ────────────────────────────────────────────╮╭ ▸ Trajectory · v3 · 4 segments ──────────────── ⑂ quieter ─╮");
+    insta::assert_snapshot!(script.lines(&["branch quieter"]), @"╭ Query ──────────────────────╮╭ Reference ────────────────────────────────────────────╮╭ ▸ Trajectory · v3 · 4 segments ──────────────── ⑂ quieter ─╮");
     insta::assert_snapshot!(script.hints(), @"quieter begins here; the search goes on from it");
     script.keys("b");
     insta::assert_snapshot!("branches", script.screen());
     script.keys("enter");
     insta::assert_snapshot!(script.hints(), @"A lets the search go on from here");
     script.act("u").await;
-    assert!(!script.shows("⑂ quieter"));
+    assert!(!script.shows("branch quieter"));
 }
 
 #[tokio::test]

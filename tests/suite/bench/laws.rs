@@ -19,7 +19,7 @@ use retrace::app::{App, Effect, Start};
 use retrace::engine::desk::{Activity, News, Order, Origin, Stream, Work};
 use retrace::reer::SegmentId;
 use retrace::reer::search::NodeId;
-use retrace::session::{Author, Event, Health, Payload, State, Undo, read};
+use retrace::session::{Author, Event, Health, Payload, State, SystemClock, Undo, read, unwritten};
 
 use super::back_ends::setup;
 use super::library;
@@ -151,10 +151,18 @@ impl World {
             match effect {
                 Effect::List => self.told.push_back(Message::Listed(Ok(Box::new(self.listing())))),
                 Effect::OpenDesk(desk, origin) => {
-                    let Origin::File(path) = &origin else { continue };
-                    let events = self.files[path].clone();
+                    let path = match origin {
+                        Origin::File(path) => path,
+                        Origin::New { example, .. } => {
+                            let path = PathBuf::from(&example.hash);
+                            self.files.insert(path.clone(), unwritten(&example, &SystemClock::default()));
+                            path
+                        }
+                        Origin::Sample { name, .. } => panic!("{name} is not in the library"),
+                    };
+                    let events = self.files[&path].clone();
                     assert!(self.open.insert(desk, path.clone()).is_none(), "{desk:?} is opened twice");
-                    let path = Some(path.clone());
+                    let path = Some(path);
                     let news = News::Opened { path, events, health: Health::default(), writable: Ok(()) };
                     self.told.push_back(Message::Desk(desk, news));
                 }
@@ -299,7 +307,7 @@ fn news(which: usize) -> News {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_is_pressed_and_told_the_state_stays_whole(story in prop::collection::vec(happening(), 1..80)) {

@@ -11,6 +11,8 @@ mod finding;
 mod judging;
 mod laws;
 mod looking;
+mod pictures;
 mod readme;
 mod searching;
 mod sizes;
+mod svg;

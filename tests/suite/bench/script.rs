@@ -14,6 +14,7 @@ use retrace::app::library::Place;
 use retrace::app::memory::{Memory, Tour};
 use retrace::app::message::{Message, Press};
 use retrace::app::{App, Effect, Start};
+use retrace::engine::BackEnds;
 use retrace::engine::desk::Work;
 use retrace::session::Author;
 use retrace::tui::theme::{Depth, Theme};
@@ -38,13 +39,26 @@ pub struct Opening {
     pub at: &'static str,
     /// Where new sessions go, by its path in the script's folder.
     pub home: &'static str,
+    /// What is opened is the user's own library, in which the samples are.
+    pub own: bool,
+    /// Back ends in place of the scripted ones.
+    pub back_ends: Option<Arc<BackEnds>>,
 }
 
 impl Default for Opening {
     fn default() -> Opening {
         let memory = Memory { tour: Tour::Over, theme: Some("dark".to_owned()), ..Memory::default() };
         let permits = library::Semaphore::MAX;
-        Opening { size: (120, 40), depth: Depth::True, memory, permits, at: "library", home: "home" }
+        Opening {
+            size: (120, 40),
+            depth: Depth::True,
+            memory,
+            permits,
+            at: "library",
+            home: "home",
+            own: false,
+            back_ends: None,
+        }
     }
 }
 
@@ -78,7 +92,7 @@ impl Script {
         let memory = Memory { export_to: Some(root.join("rows").display().to_string()), ..opening.memory };
         let start = Start {
             keymap: Keymap::default(),
-            defaults: setup(),
+            defaults: opening.back_ends.as_ref().map_or_else(setup, |back_ends| back_ends.defaults().clone()),
             home: home.clone(),
             themes: Theme::names(None),
             notice: None,
@@ -88,7 +102,9 @@ impl Script {
         let scripted = Scripted::new(opening.permits);
         let author = Author::User("ada".to_owned());
         let state = Some(root.join("state"));
-        let means = Means { back_ends: scripted.back_ends(), author, place, home, own: None, state };
+        let back_ends = opening.back_ends.unwrap_or_else(|| scripted.back_ends());
+        let own = opening.own.then(|| root.join(opening.at));
+        let means = Means { back_ends, author, place, home, own, state };
         let (stage, messages, wanted) = Stage::new(start, View::new(None), means, (opening.depth, None)).unwrap();
         let mut script = Script { folder, stage, messages, size: opening.size, scripted, wanted };
         script.until(|app| app.library.listing.is_some() || app.library.error.is_some()).await;
