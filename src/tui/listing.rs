@@ -74,7 +74,10 @@ impl Reader {
 
     /// Where a session of a new pair goes.
     pub fn sessions_of_new_pairs(&self) -> &Path {
-        &self.home
+        match &self.place {
+            Place::Folder(path) => path,
+            Place::Pairs(_) | Place::Session(_) => &self.home,
+        }
     }
 
     /// Where the sessions are that are listed: those of a file of pairs are in the user's folder.

@@ -102,9 +102,14 @@ impl App {
             let branch = bench.next_branch();
             let fork = crate::session::Fork { node, name: branch.clone() };
             let payloads = vec![Payload::Fork(fork), Payload::Head(Head { node, branch: Some(branch) })];
+            self.on_bench(Bench::go_along);
             effects.extend(self.give(Order::Record(payloads)));
         } else if bench.ended_for_good() {
             return self.run_search();
+        }
+        if self.bench().is_some_and(Bench::is_searching) {
+            effects.extend(self.tell("the search goes on from here"));
+            return effects;
         }
         if self.bench().is_some_and(Bench::wants_steps) {
             effects.extend(self.ask_for_steps());

@@ -22,8 +22,8 @@ impl View {
         look: Look<'_>,
     ) {
         let unscored = || {
-            let drafts = bench.search()?.tree().iter().filter_map(|(_, version)| version.trajectory.as_ref());
-            drafts.last().map(crate::reer::Trajectory::text)
+            let mut drafts = bench.search()?.tree().iter().filter_map(|(_, version)| version.trajectory.as_ref());
+            drafts.next_back().map(crate::reer::Trajectory::text)
         };
         if let Some(draft) = bench.streams.draft().map(str::to_owned).or_else(unscored) {
             let area = Rect { width: inner.width - 1, ..inner };
