@@ -126,7 +126,7 @@ commands! {
     Keep "keep" [Bench Library] ["a"] "Keep the example, and go to the next undecided";
     Drop "drop" [Bench Library] ["x"] "Drop the example, and go to the next undecided";
     Later "later" [Bench Library] ["s"] "Put the example off, and go to the next undecided";
-    Flag "flag" [Bench Library] ["f"] "Flag the example to look at again, and go to the next undecided; or lower the flag";
+    Flag "flag" [Bench Library] ["f"] "Flag it to look at again, and go to the next undecided; or lower the flag";
     Rate1 "rate-1" [Bench] ["* 1"] "Rate it 1 of 5";
     Rate2 "rate-2" [Bench] ["* 2"] "Rate it 2 of 5";
     Rate3 "rate-3" [Bench] ["* 3"] "Rate it 3 of 5";
@@ -185,6 +185,8 @@ commands! {
     ListDown "list-down" [List] ["down" "ctrl-j" "tab"] "The row below";
     ListPageUp "list-page-up" [List] ["pageup"] "A page up";
     ListPageDown "list-page-down" [List] ["pagedown"] "A page down";
+    ListTop "list-top" [List] ["home"] "The first row";
+    ListBottom "list-bottom" [List] ["end"] "The last row";
     ListClose "list-close" [List Field] ["esc"] "Close it";
     Accept "accept" [Field] ["enter"] "Done";
     NextValue "next-value" [Form Export] ["right" "l" "space"] "The next value";

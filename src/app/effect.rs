@@ -9,8 +9,8 @@ use super::library::Source;
 use super::memory::Memory;
 use super::text_edit::TextEdit;
 use crate::engine::desk::{Order, Origin};
-use crate::session::State;
 use crate::session::export::{Format, Queue};
+use crate::session::{ExampleRecord, State};
 
 /// Names one open desk; never reused in a run of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,6 +28,8 @@ pub enum Effect {
     OpenDesk(DeskId, Origin),
     Order(DeskId, Box<Order>),
     CloseDesk(DeskId),
+    /// Write a new session of this pair: answer with [`Message::Begun`](super::Message::Begun).
+    Begin(Box<ExampleRecord>),
     /// List the library, or list it again.
     List,
     /// List another place from now on.

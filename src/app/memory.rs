@@ -14,6 +14,9 @@ use crate::session::Verdict;
 /// Positions of this many sessions are kept.
 const MOST_PLACES: usize = 500;
 
+/// So many actions can be undone in the order in which they were done, across sessions and runs.
+const MOST_DONE: usize = 200;
+
 /// How many decisions are listed.
 pub const DECISIONS: usize = 10;
 
@@ -42,6 +45,8 @@ pub struct Memory {
     /// The last verdicts, the newest first.
     pub decisions: VecDeque<Decided>,
     pub export_to: Option<String>,
+    /// Keys of the sessions in which a person did something last, the last one last.
+    pub done: Vec<String>,
 }
 
 /// Where the tour is.
@@ -107,10 +112,19 @@ impl Memory {
             self.order.retain(|known| known != old);
             self.keep_place(new, place);
         }
+        self.done.iter_mut().filter(|key| *key == old).for_each(|key| new.clone_into(key));
         self.decisions
             .iter_mut()
             .filter(|decided| decided.key == old)
             .for_each(|decided| new.clone_into(&mut decided.key));
+    }
+
+    /// Keeps in which session a person did something that can be undone.
+    pub fn did(&mut self, key: String) {
+        self.done.push(key);
+        if self.done.len() > MOST_DONE {
+            self.done.remove(0);
+        }
     }
 
     /// Keeps a verdict among the last ones.

@@ -1,5 +1,6 @@
 //! What the workbench is told.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::bench::Pane;
@@ -43,6 +44,8 @@ pub enum Message {
         row: Result<String, String>,
     },
     Exported(Result<String, String>),
+    /// A new session was written there.
+    Begun(Result<PathBuf, String>),
     /// Something beside the person's work went wrong.
     Warned(String),
     /// The system asks the program to end.

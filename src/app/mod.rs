@@ -79,9 +79,7 @@ pub struct App {
     home: PathBuf,
     /// Desks of no bench that still have something to write: key and title of their sessions.
     errands: BTreeMap<DeskId, (String, String)>,
-    /// Keys of the sessions in which a person did something that can be undone, in this run, the last one last.
-    done: Vec<String>,
-    /// The same for what was undone.
+    /// Keys of the sessions in which something was undone, the last one last; what was done is in the memory.
     undone: Vec<String>,
     last_command: Option<Command>,
     next_desk: u32,
@@ -112,7 +110,6 @@ impl App {
             defaults: start.defaults,
             home: start.home,
             errands: BTreeMap::new(),
-            done: Vec::new(),
             undone: Vec::new(),
             last_command: None,
             next_desk: 1,
@@ -173,6 +170,11 @@ impl App {
             }
             _ => self.memory.theme.as_deref().unwrap_or("terminal"),
         }
+    }
+
+    /// Whether a search runs on the session of this key.
+    pub fn runs(&self, key: &str) -> bool {
+        self.benches.values().any(|bench| bench.key == key && bench.is_searching())
     }
 
     /// Searches that run, those out of sight too.

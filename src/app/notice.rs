@@ -8,6 +8,9 @@ use super::{App, Effect};
 /// How long a notice stays.
 const STAYS: Duration = Duration::from_secs(6);
 
+/// What stood so long was seen.
+const SEEN: Duration = Duration::from_secs(1);
+
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
@@ -21,7 +24,8 @@ pub enum Tone {
 pub struct Notice {
     pub text: String,
     pub tone: Tone,
-    /// When it goes.
+    /// When it came, and when it goes.
+    pub since: Duration,
     pub until: Duration,
 }
 
@@ -41,13 +45,14 @@ impl App {
     fn notify(&mut self, text: String, tone: Tone) -> Vec<Effect> {
         // Longer sentences take longer to read.
         let stays = STAYS + Duration::from_millis(40 * text.len() as u64);
-        self.notice = Some(Notice { text, tone, until: self.now + stays });
+        self.notice = Some(Notice { text, tone, since: self.now, until: self.now + stays });
         vec![Effect::Tick(Tick::Notice, stays)]
     }
 
-    /// Who goes on has read what was told; what went wrong stays its time.
+    /// Who goes on has read what was told; what went wrong stays long enough to be seen.
     pub(super) fn read_notice(&mut self) {
-        self.notice.take_if(|notice| notice.tone == Tone::Plain);
+        let now = self.now;
+        self.notice.take_if(|notice| notice.tone == Tone::Plain || now.saturating_sub(notice.since) > SEEN);
     }
 
     pub(super) fn forget_notice(&mut self) {

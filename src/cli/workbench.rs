@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Fault, Outcome};
+use super::{Fault, Outcome, note};
 use crate::app::library::Place;
 use crate::engine::{BackEnds, Setup};
 use crate::session::Author;
@@ -38,7 +38,10 @@ pub fn run(path: Option<&Path>) -> Result<Outcome, Fault> {
         state: settings::state_folder(),
     };
     let ended = tui::run(opening)?;
-    Ok(if ended.is_some() { Outcome::Interrupted } else { Outcome::Done })
+    if let Some(path) = &ended.kept {
+        note(format_args!("retrace: the text you were writing was not saved; it is kept in {}", path.display()));
+    }
+    Ok(if ended.signal.is_some() { Outcome::Interrupted } else { Outcome::Done })
 }
 
 /// Who is at the bench, as the events name them.

@@ -29,6 +29,15 @@ pub(super) struct Journal {
     poisoned: bool,
 }
 
+/// The lock is given back by hand: a process that was forked a moment ago and has not begun its program yet would
+/// hold it on.
+impl Drop for Journal {
+    fn drop(&mut self) {
+        // Closing the file gives it back too, so that nothing is to be done about a failure.
+        let _ = self.file.unlock();
+    }
+}
+
 /// What opening or repairing a journal found.
 pub(super) struct Found {
     pub events: Vec<Event>,
@@ -241,7 +250,8 @@ fn written(event: &Event) -> Result<(Vec<u8>, Event), SessionError> {
 /// [`SessionError::ReadOnly`] says why not; an IO error.
 pub fn writable(path: &Path) -> Result<(), SessionError> {
     let file = open_to_append(path)?;
-    lock(&file, path)
+    lock(&file, path)?;
+    file.unlock().map_err(SessionError::io(path, "give its lock back"))
 }
 
 fn open_to_append(path: &Path) -> Result<File, SessionError> {

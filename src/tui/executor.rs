@@ -1,6 +1,6 @@
 //! Carries out effects and sends the answers back as messages. What touches the screen is the loop's own business.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::app::message::Message;
 use crate::app::overlay::{Findable, rank};
 use crate::engine::BackEnds;
 use crate::session::export::{self, Options};
-use crate::session::{Author, State};
+use crate::session::{Author, ExampleRecord, Library, State};
 
 /// Writing down where a person is waits so long for more of it.
 const GATHER: Duration = Duration::from_millis(400);
@@ -94,6 +94,10 @@ impl Executor {
                 let row = state(of).and_then(|state| export::preview(&state, format));
                 Message::Previewed { format, row }
             }),
+            Effect::Begin(example) => {
+                let home = self.home();
+                self.answer(move || Message::Begun(begin(&home, *example)));
+            }
             Effect::Visit(path) => self.visit(path),
             Effect::Export { formats, queue, to } => self.export(Options { formats, queue, force: true }, to),
             Effect::Quit
@@ -115,6 +119,11 @@ impl Executor {
     fn answer(&self, ask: impl FnOnce() -> Message + Send + 'static) {
         let messages = self.messages.clone();
         tokio::task::spawn_blocking(move || tell(&messages, ask()));
+    }
+
+    /// Where new sessions go.
+    fn home(&self) -> PathBuf {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner).sessions_of_new_pairs().to_owned()
     }
 
     fn list(&self) {
@@ -194,12 +203,25 @@ impl Executor {
     }
 }
 
+/// Writes a session of a pair; the one that is there already will do.
+fn begin(home: &Path, example: ExampleRecord) -> Result<PathBuf, String> {
+    let hash = example.hash.clone();
+    let mut library = Library::create(home).map_err(|error| error.to_string())?;
+    if let Some(entry) = library.find(&hash).into_iter().next() {
+        return Ok(entry.path);
+    }
+    let session = library.add(example).map_err(|error| error.to_string())?;
+    let path = session.path().to_owned();
+    session.close().map_err(|error| error.to_string())?;
+    Ok(path)
+}
+
 /// The session whose row is wanted.
 fn state(of: Previewed) -> Result<State, String> {
     let read = match of {
         Previewed::Open(state) => return Ok(*state),
         Previewed::Listed(Source::File(path)) => crate::session::read(&path),
-        Previewed::Listed(Source::Sample { name, bytes }) => crate::session::fold(std::path::Path::new(&name), bytes),
+        Previewed::Listed(Source::Sample { name, bytes }) => crate::session::fold(Path::new(&name), bytes),
         Previewed::Listed(Source::Pair(_)) => return Err("no search was made".to_owned()),
     };
     read.map(|reading| reading.state).map_err(|error| error.to_string())

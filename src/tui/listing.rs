@@ -19,8 +19,15 @@ pub fn place(path: &Path) -> Result<Place, String> {
     if crate::session::is_session(path).map_err(|error| format!("{}: {error}", path.display()))? {
         return Ok(Place::Session(path.to_owned()));
     }
-    pairs::read(path, &Fields::default()).map_err(|error| error.to_string())?;
-    Ok(Place::Pairs(path.to_owned()))
+    let mut first = None;
+    for row in pairs::read(path, &Fields::default()).map_err(|error| error.to_string())? {
+        match row {
+            Ok(_) => return Ok(Place::Pairs(path.to_owned())),
+            Err(skipped) => first = first.or(Some(skipped)),
+        }
+    }
+    let first = first.map(|skipped| format!(" (line {}: {})", skipped.line, skipped.reason)).unwrap_or_default();
+    Err(format!("{}: holds no session and no usable pair{first}", path.display()))
 }
 
 /// The usable rows of a file of pairs, and the others with the reasons.
@@ -63,6 +70,11 @@ impl Reader {
         });
         *self = there;
         Ok(listing)
+    }
+
+    /// Where a session of a new pair goes.
+    pub fn sessions_of_new_pairs(&self) -> &Path {
+        &self.home
     }
 
     /// Where the sessions are that are listed: those of a file of pairs are in the user's folder.

@@ -15,4 +15,4 @@ mod workbench;
 pub use executor::Means;
 pub use listing::place;
 pub use stage::Stage;
-pub use workbench::{Opening, WorkbenchError, run};
+pub use workbench::{Ended, Opening, WorkbenchError, run};

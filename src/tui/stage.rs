@@ -118,6 +118,11 @@ impl Stage {
         }
     }
 
+    /// A text that is being written and was not saved.
+    pub fn unsaved(&self) -> Option<String> {
+        self.view.editor.as_ref().filter(|editor| editor.is_changed()).map(Editor::text)
+    }
+
     /// Closes every session and writes what is to be remembered.
     pub async fn finish(self) {
         self.executor.finish().await;

@@ -56,11 +56,20 @@ pub enum WorkbenchError {
     Io(#[from] std::io::Error),
 }
 
-/// Runs the workbench until the person quits or the system ends it. True when a signal ended it.
+/// How the workbench ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// The signal that ended it; none when the person quit.
+    pub signal: Option<Signal>,
+    /// Where a text is kept that was being written.
+    pub kept: Option<PathBuf>,
+}
+
+/// Runs the workbench until the person quits or the system ends it.
 ///
 /// # Errors
 /// There is no terminal, or what it takes to begin is wrong.
-pub fn run(opening: Opening) -> Result<Option<Signal>, WorkbenchError> {
+pub fn run(opening: Opening) -> Result<Ended, WorkbenchError> {
     terminal::check()?;
     let keymap = outside::keys(opening.settings.as_deref()).map_err(WorkbenchError::Keys)?;
     let memory = remembered::read(opening.state.as_deref());
@@ -83,9 +92,10 @@ pub fn run(opening: Opening) -> Result<Option<Signal>, WorkbenchError> {
         let (requester, frames) = frames();
         let again = requester.clone();
         let view = View::new(Some(Highlighter::new(move || again.request())));
-        let means = Means { back_ends: back_ends.clone(), author, place, home, own, state };
+        let means = Means { back_ends: back_ends.clone(), author, place, home, own, state: state.clone() };
         let (stage, messages, effects) = Stage::new(begin, view, means, (depth, themes))?;
-        let mut workbench = Workbench { stage, settings, screen, requester, clicked: None, quit: None, inputs: None };
+        let mut workbench =
+            Workbench { stage, settings, state, screen, requester, clicked: None, quit: None, inputs: None };
         workbench.draw()?;
         back_ends.warm();
         workbench.inputs = Some(Inputs::open(&mut workbench.screen)?);
@@ -97,6 +107,7 @@ pub fn run(opening: Opening) -> Result<Option<Signal>, WorkbenchError> {
 struct Workbench {
     stage: Stage,
     settings: Option<PathBuf>,
+    state: Option<PathBuf>,
     screen: Screen,
     requester: Requester,
     /// The last click, for double ones.
@@ -112,7 +123,7 @@ impl Workbench {
         mut signals: Signals,
         mut messages: UnboundedReceiver<Message>,
         mut frames: Frames,
-    ) -> Result<Option<Signal>, WorkbenchError> {
+    ) -> Result<Ended, WorkbenchError> {
         while self.quit.is_none() {
             tokio::select! {
                 biased;
@@ -132,11 +143,12 @@ impl Workbench {
                 () = frames.next() => self.draw()?,
             }
         }
-        let Workbench { stage, screen, quit, inputs, .. } = self;
+        let Workbench { stage, screen, quit, inputs, state, .. } = self;
+        let kept = stage.unsaved().zip(state).and_then(|(text, folder)| outside::keep(&folder, &text));
         stage.finish().await;
         drop(inputs);
         drop(screen);
-        Ok(quit.flatten())
+        Ok(Ended { signal: quit.flatten(), kept })
     }
 
     fn draw(&mut self) -> Result<(), WorkbenchError> {

@@ -74,9 +74,13 @@ pub fn candidates(state: &State, node: NodeId, segment: SegmentId, seen: Seen) -
     let visited = |version: &Version| version.node.step.filter(|of| seen.step.is_none_or(|step| *of <= step));
     let all: Vec<&Version> = search.tree().iter().map(|(_, version)| version).filter(|v| near(v)).collect();
     let last = all.iter().filter_map(|version| visited(version)).max();
-    // Candidates asked for by hand belong to the text that stands now, those of a step to that step.
+    // Candidates asked for by hand belong to the text that stands now, or to the one it took the place of.
     let text = search.tree().trajectory(node).and_then(|z| Some(&z.segments[z.position(segment)?].text));
-    let asked = |version: &Version| version.node.step.is_none() && old_text(search, version) == text;
+    let touched =
+        lineage.iter().rev().filter_map(|id| search.tree().get(*id)).find(|v| v.node.segment == Some(segment));
+    let beside = |version: &Version| touched.is_some_and(|last| last.node.parent == version.node.parent);
+    let asked =
+        |version: &Version| version.node.step.is_none() && (old_text(search, version) == text || beside(version));
     let shown = all.into_iter().filter(|v| asked(v) || (v.node.step.is_some() && v.node.step == last));
     let mut found: Vec<Candidate> = shown.filter_map(|version| candidate(state, search, version, seen.seq)).collect();
     found.sort_by_key(|candidate| (candidate.step.is_none(), candidate.node));

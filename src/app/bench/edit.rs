@@ -93,7 +93,11 @@ impl Bench {
         let segment = self.segment().ok_or("no segment is selected")?;
         let mut segments = self.listed(node);
         let place = segments.iter_mut().find(|(id, _)| *id == Some(segment));
-        place.ok_or("this version no longer has the segment")?.1 = text.to_owned();
+        let place = place.ok_or("this version no longer has the segment")?;
+        if place.1 == text {
+            return Err("this text stands there already".to_owned());
+        }
+        text.clone_into(&mut place.1);
         Ok(Order::Make { parent: node, why: Why::Edit, segment: Some(segment), segments, step: candidate.step })
     }
 

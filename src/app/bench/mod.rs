@@ -31,7 +31,7 @@ pub use travel::{Play, SPEEDS};
 pub use verdict::{FLAG, flag, verdict};
 
 use super::effect::DeskId;
-use crate::engine::desk::{Activity, Origin};
+use crate::engine::desk::{Activity, Origin, Work};
 use crate::reer::SegmentId;
 use crate::reer::search::{NodeId, ScoreOf, Search};
 use crate::session::{Health, State};
@@ -78,6 +78,8 @@ pub struct Bench {
     /// The cursor goes along with the search.
     pub follow: bool,
     segment: Option<SegmentId>,
+    /// The person selected something: the search no longer moves the selection.
+    pub steady: bool,
     /// Which candidate of the segment is selected; none by the person: the one that matters most.
     candidate: Option<usize>,
     pub focus: Pane,
@@ -120,6 +122,7 @@ impl Bench {
             cursor: 0,
             follow: true,
             segment: None,
+            steady: false,
             candidate: None,
             focus: Pane::Trajectory,
             zoom: false,
@@ -227,6 +230,11 @@ impl Bench {
     /// True when the cursor is at the last moment.
     pub fn is_at_end(&self) -> bool {
         self.cursor + 1 >= self.timeline.len()
+    }
+
+    /// A search runs, or something a person did is still being scored.
+    pub fn is_busy(&self) -> bool {
+        self.is_searching() || !matches!(self.activity.work, Work::Idle | Work::Measuring)
     }
 
     pub fn is_searching(&self) -> bool {

@@ -17,8 +17,10 @@ pub enum Happened {
     Override,
     /// A person went to another version.
     Moved,
-    /// A person's action was undone or brought back.
+    /// A person's action was undone.
     Undone,
+    /// What was undone was brought back.
+    Redone,
 }
 
 /// One column of the chart.
@@ -91,7 +93,8 @@ impl Timeline {
                 _ => Happened::Override,
             },
             Payload::Head(_) => Happened::Moved,
-            Payload::Undo(_) | Payload::Redo(_) => Happened::Undone,
+            Payload::Undo(_) => Happened::Undone,
+            Payload::Redo(_) => Happened::Redone,
             _ => Happened::Draft,
         };
         Some((happened, moved))
@@ -152,10 +155,11 @@ impl Moment {
             Happened::Edit(_) => "your edit".to_owned(),
             Happened::Override => "your choice".to_owned(),
             Happened::Moved => match &self.branch {
-                Some(branch) => format!("branch {branch:?}"),
+                Some(branch) => format!("begin of {branch}"),
                 None => format!("back to v{}", self.node.0),
             },
-            Happened::Undone => "undone".to_owned(),
+            Happened::Undone => format!("back to v{} by undo", self.node.0),
+            Happened::Redone => format!("v{} brought back", self.node.0),
         }
     }
 

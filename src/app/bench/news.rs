@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::Bench;
 use crate::engine::desk::{Activity, News, Work};
-use crate::session::{Event, Health, State};
+use crate::reer::SegmentId;
+use crate::reer::search::Why;
+use crate::session::{Event, Health, Payload, State};
 
 impl Bench {
     /// Learns one piece of news. What is only told is left to the caller.
@@ -52,18 +54,50 @@ impl Bench {
     }
 
     fn grow(&mut self, events: &[Event]) {
-        let before = self.timeline.len();
+        let (before, moments) = (self.selected_place(), self.timeline.len());
         for event in events {
             self.state.apply(event);
             self.timeline.learn(event, &self.state);
         }
-        if events.iter().any(|event| matches!(event.payload, crate::session::Payload::Node(_))) {
+        if events.iter().any(|event| matches!(event.payload, Payload::Node(_))) {
             self.streams.clear();
         }
-        // Taking back a tag moves nobody; taking back a version shows the one that is current again.
-        let is_undone = |moment: &super::Moment| moment.happened == super::Happened::Undone;
-        if self.follow || self.timeline.moments()[before..].iter().any(is_undone) {
-            self.visit(self.timeline.len().saturating_sub(1));
+        if self.follow {
+            let by_hand = self.timeline.moments()[moments..].iter().any(super::Moment::is_hand_made);
+            let last = self.timeline.len().saturating_sub(1);
+            if (by_hand || self.steady) && moments > 0 { self.stay(last, before) } else { self.visit(last) }
+        }
+        self.select_asked(events);
+    }
+
+    /// Where the selected segment stands in its version.
+    fn selected_place(&self) -> Option<usize> {
+        let segment = self.segment()?;
+        self.segments().iter().position(|row| row.id == segment)
+    }
+
+    /// Goes to a version that a person made, with the selection where it was: on the same segment, on a new one that
+    /// was written after it, or on the one that took its place.
+    fn stay(&mut self, index: usize, place: Option<usize>) {
+        let known: Vec<SegmentId> = self.segments().iter().map(|row| row.id).collect();
+        self.go_to(index);
+        let rows = self.segments();
+        let new = rows.iter().find(|row| !known.contains(&row.id)).filter(|_| rows.len() == known.len() + 1);
+        let same = rows.iter().find(|row| Some(row.id) == self.segment);
+        let there = place.and_then(|place| rows.get(place.min(rows.len().saturating_sub(1))));
+        if let Some(row) = new.or(same).or(there) {
+            self.segment = Some(row.id);
+        }
+    }
+
+    /// Selects the first of the candidates that a person asked for, when they come.
+    fn select_asked(&mut self, events: &[Event]) {
+        let asked = events.iter().find_map(|event| match &event.payload {
+            Payload::Node(node) if node.why == Why::Candidate && node.step.is_none() => Some(node),
+            _ => None,
+        });
+        if let Some(node) = asked.filter(|node| node.segment == self.segment()) {
+            self.select_candidate(node.id);
         }
     }
 

@@ -54,7 +54,7 @@ impl Bench {
     /// Goes to the last moment and stays with the search.
     pub fn go_to_end(&mut self) {
         self.visit(self.timeline.len().saturating_sub(1));
-        self.follow = true;
+        (self.follow, self.steady) = (true, false);
     }
 
     /// The next moment that is marked or made by hand; with `forward` false, the one before.

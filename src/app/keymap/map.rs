@@ -127,7 +127,7 @@ mod tests {
         let finding = [Context::Finding, Context::Bench, Context::Anywhere];
         assert_eq!(map.look(&finding, &keys("n")), Looked::Command(Command::FindNext));
         assert_eq!(map.keys_of(&finding, Command::Refuse), [""; 0]);
-        assert_eq!(map.keys_of(&bench, Command::Close), ["q", "esc"]);
+        assert_eq!(map.keys_of(&bench, Command::StepBack), ["left", "h"]);
         let Looked::Prefix(next) = map.look(&bench, &keys("v")) else { panic!() };
         assert!(next.contains(&(keys("s")[0], Command::Split)));
         assert_eq!(map.look(&bench, &keys("v v")), Looked::Nothing);

@@ -28,6 +28,8 @@ pub struct Form {
     selected: usize,
     /// The search has begun: what was recorded stays.
     pub begun: bool,
+    /// Steps that are made already.
+    done: u32,
 }
 
 impl Knob {
@@ -88,12 +90,12 @@ impl Knob {
             Knob::Generator => "cues, gguf:PATH or recorded:FILE",
             Knob::Scorer => "bundled or gguf:PATH",
             Knob::Objective => "nll or reer-clipped",
-            Knob::Candidates => "a whole number of at least 1",
-            Knob::Steps | Knob::Seed => "a whole number",
+            Knob::Candidates => "a whole number from 1 up, under 4 billion",
+            Knob::Steps | Knob::Seed => "a whole number, under 4 billion",
             Knob::Order => "weakest-first, left-to-right or random",
             Knob::Passes | Knob::Patience => "a whole number of at least 1, or off",
             Knob::Guards => "on or off",
-            Knob::Threshold => "a number of nats, or off",
+            Knob::Threshold => "a number of nats, 0 or more, or off",
         }
     }
 
@@ -104,8 +106,8 @@ impl Knob {
 }
 
 impl Form {
-    pub fn new(setup: Setup, begun: bool) -> Form {
-        Form { setup, selected: if begun { 5 } else { 0 }, begun }
+    pub fn new(setup: Setup, begun: bool, done: u32) -> Form {
+        Form { setup, selected: if begun { 5 } else { 0 }, begun, done }
     }
 
     pub fn selected(&self) -> Knob {
@@ -161,9 +163,19 @@ impl Form {
         let now = self.value(knob);
         let count = choices.len();
         let at = choices.iter().position(|choice| *choice == now);
-        let next = match at {
-            Some(at) => choices[(at + if forward { 1 } else { count - 1 }) % count],
-            None => choices[0],
+        let number = |text: &str| text.parse::<u32>().ok();
+        let next = match (at, number(&now)) {
+            (Some(at), _) => choices[(at + if forward { 1 } else { count - 1 }) % count],
+            // A number between two choices goes to the nearest one that way.
+            (None, Some(now)) if forward => {
+                choices.iter().find(|choice| number(choice).is_some_and(|n| n > now)).unwrap_or(&choices[0])
+            }
+            (None, Some(now)) => choices
+                .iter()
+                .rev()
+                .find(|choice| number(choice).is_some_and(|n| n < now))
+                .unwrap_or(&choices[count - 1]),
+            (None, None) => choices[0],
         };
         // Every choice of the lists is one that can be typed, which a test holds.
         self.set(knob, next).is_ok()
@@ -211,12 +223,13 @@ impl Form {
         Ok(())
     }
 
-    /// At most so many generated texts and so many scores, leave-one-out scores aside.
+    /// At most so many generated texts and so many scores from now on, leave-one-out scores aside.
     pub fn cost(&self) -> (u64, u64) {
         let config = &self.setup.search;
-        let drafts = u64::from(config.restarts) + 1;
-        let candidates = u64::from(config.steps) * u64::from(config.candidates) * u64::from(config.beam);
-        (drafts + candidates, drafts + candidates + 1)
+        let drafts = if self.begun { 0 } else { u64::from(config.restarts) + 1 };
+        let candidates =
+            u64::from(config.steps.saturating_sub(self.done)) * u64::from(config.candidates) * u64::from(config.beam);
+        (drafts + candidates, drafts + candidates + u64::from(!self.begun))
     }
 }
 
@@ -239,7 +252,7 @@ mod tests {
             scorer: "bundled".to_owned(),
             search: Config::preset(Preset::Retrace),
         };
-        Form::new(setup, false)
+        Form::new(setup, false, 0)
     }
 
     #[test]
@@ -260,10 +273,10 @@ mod tests {
 
     #[test]
     fn what_was_recorded_stays() {
-        let mut form = Form::new(form().setup, true);
+        let mut form = Form::new(form().setup, true, 24);
         assert_eq!(form.selected(), Knob::Steps);
         assert!(form.set(Knob::Candidates, "8").unwrap_err().contains("has begun"));
         form.set(Knob::Steps, "40").unwrap();
-        assert_eq!(form.cost(), (161, 162));
+        assert_eq!(form.cost(), (64, 64), "only what is still to come");
     }
 }

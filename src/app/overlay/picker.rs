@@ -7,6 +7,7 @@ use crate::app::command::Command;
 use crate::app::line::Line;
 use crate::app::text_edit::TextEdit;
 use crate::reer::search::NodeId;
+use crate::text;
 
 /// What is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +79,7 @@ impl Picker {
             Picking::Branch => "Branches",
             Picking::Decision => "The last decisions",
             Picking::Theme => "Themes",
-            Picking::Quit => "A search is running",
+            Picking::Quit => "Quit while searching?",
             Picking::Discard => "The text was changed",
         }
     }
@@ -147,21 +148,23 @@ pub fn rank<'a>(wanted: &str, among: impl IntoIterator<Item = Findable<'a>>) -> 
     if wanted.trim().is_empty() {
         return among.map(|(index, _)| index).collect();
     }
-    let pattern = |kind| Pattern::new(wanted, CaseMatching::Smart, Normalization::Smart, kind);
-    let (letters, words) = (pattern(AtomKind::Fuzzy), pattern(AtomKind::Substring));
+    let letters = Pattern::new(wanted, CaseMatching::Smart, Normalization::Smart, AtomKind::Fuzzy);
     let mut matcher = Matcher::new(Config::DEFAULT);
     let mut buffer = Vec::new();
-    let mut score = |pattern: &Pattern, text: &str| pattern.score(Utf32Str::new(text, &mut buffer), &mut matcher);
     let mut found: Vec<(bool, u32, usize)> = among
         .filter_map(|(index, Findable { name, rest })| {
-            let whole = score(&words, name);
-            let by_name = whole.or_else(|| score(&letters, name));
-            let by_rest = || score(&words, rest);
-            Some((whole.is_some(), by_name.or_else(by_rest)?, index))
+            let by_letters = letters.score(Utf32Str::new(name, &mut buffer), &mut matcher);
+            let by_words = || has_words(rest, wanted).then_some(0);
+            Some((has_words(name, wanted), by_letters.or_else(by_words)?, index))
         })
         .collect();
     found.sort_by(|a, b| b.0.cmp(&a.0).then(b.1.cmp(&a.1)).then(a.2.cmp(&b.2)));
     found.into_iter().map(|(_, _, index)| index).collect()
+}
+
+/// Whether each word of `wanted` stands in `text`.
+fn has_words(text: &str, wanted: &str) -> bool {
+    wanted.split_whitespace().all(|word| !text::find(text, word).spans().is_empty())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::Knob;
 use crate::app::bench::Pane;
 use crate::app::line::Line;
+use crate::app::text_edit::TextEdit;
 
 /// What the line is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,13 +29,23 @@ pub enum Wanting {
 pub struct Prompt {
     pub wanting: Wanting,
     pub line: Line,
+    /// The text was there before: typing takes its place, moving in it keeps it.
+    pub untouched: bool,
     /// What was wrong with it, when it was accepted last.
     pub error: Option<String>,
 }
 
 impl Prompt {
     pub fn new(wanting: Wanting, text: &str) -> Prompt {
-        Prompt { wanting, line: Line::new(text), error: None }
+        Prompt { wanting, line: Line::new(text), untouched: !text.is_empty(), error: None }
+    }
+
+    pub fn edit(&mut self, edit: &TextEdit) {
+        if std::mem::take(&mut self.untouched) && matches!(edit, TextEdit::Insert(_) | TextEdit::Paste(_)) {
+            self.line = Line::default();
+        }
+        self.line.apply(edit);
+        self.error = None;
     }
 
     /// What stands before the line.

@@ -109,6 +109,8 @@ impl App {
             Command::ListDown => self.step_list(1),
             Command::ListPageUp => self.step_list(-(self.page as isize)),
             Command::ListPageDown => self.step_list(self.page as isize),
+            Command::ListTop => self.step_list(isize::MIN / 2),
+            Command::ListBottom => self.step_list(isize::MAX / 2),
             Command::ListClose => self.close_overlay(),
             Command::Accept => self.accept_line(),
             Command::NextValue => self.turn_value(true),
@@ -136,7 +138,7 @@ impl App {
     /// Selects something on the bench: from then on the search no longer moves what is selected.
     pub(super) fn touch(&mut self, change: impl FnOnce(&mut Bench)) -> Vec<Effect> {
         self.on_bench(|bench| {
-            bench.follow = false;
+            (bench.follow, bench.steady) = (false, true);
             change(bench);
         })
     }

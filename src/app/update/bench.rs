@@ -58,7 +58,7 @@ impl App {
         };
         let text = bench.segment_text().unwrap_or_default();
         let mut effects = self.write(writing, text);
-        if outside {
+        if outside && matches!(self.overlays.last(), Some(Overlay::Writing(_))) {
             effects.push(Effect::WriteOutside(None));
         }
         effects
@@ -86,6 +86,9 @@ impl App {
 
     fn write(&mut self, writing: Writing, text: String) -> Vec<Effect> {
         let Some(desk) = self.front else { return Vec::new() };
+        if let Some(why) = self.bench().and_then(|bench| bench.read_only.clone()) {
+            return self.warn(format!("read-only: {why}"));
+        }
         self.overlays.push(Overlay::Writing(Text::Of(desk, writing)));
         vec![Effect::Write(text)]
     }

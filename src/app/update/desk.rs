@@ -11,6 +11,7 @@ use crate::session::{Action, Author, Event, Payload, Verdict, VerdictRecord};
 
 impl App {
     pub(super) fn desk_news(&mut self, desk: DeskId, news: News) -> Vec<Effect> {
+        let acted = matches!(&news, News::Events(events) if events.iter().any(|event| event.by.is_person()));
         let mut effects = match &news {
             News::Events(events) => self.recorded(desk, events),
             News::Copied(path) => self.copied(desk, path),
@@ -28,12 +29,19 @@ impl App {
             self.benches.remove(&desk);
         }
         if let Some(bench) = self.benches.get_mut(&desk) {
-            let searching = bench.is_searching();
+            let (searching, busy) = (bench.is_searching(), bench.is_busy());
             bench.learn(news, now);
-            let ended = searching && !bench.is_searching();
+            let (ended, rested) = (searching && !bench.is_searching(), busy && !bench.is_busy());
             if ended {
                 effects.extend(self.search_ended(desk));
             }
+            if rested {
+                effects.extend(self.rested(desk));
+            }
+        }
+        if acted {
+            self.keep_place();
+            effects.extend(self.remember());
         }
         effects.extend(self.measure());
         effects.extend(self.keep_clock());
@@ -69,7 +77,7 @@ impl App {
         let mut effects = Vec::new();
         let following = self.benches.get(&desk).is_some_and(|bench| bench.read_only.is_some());
         if !following && events.iter().any(|event| event.by.is_person() && Action::is_undoable(&event.payload)) {
-            self.done.push(self.key_of_desk(desk));
+            self.memory.did(self.key_of_desk(desk));
             self.undone.clear();
         }
         if let Some(said) = self.chosen(desk, events) {
@@ -85,12 +93,12 @@ impl App {
             }
         }
         let undid = events.iter().find_map(|event| match &event.payload {
-            Payload::Undo(_) => Some("undone"),
-            Payload::Redo(_) => Some("brought back"),
+            Payload::Undo(_) => Some(false),
+            Payload::Redo(_) => Some(true),
             _ => None,
         });
-        if let Some(said) = undid {
-            effects.extend(self.undid(desk, said));
+        if let Some(back) = undid {
+            effects.extend(self.undid(desk, back));
         }
         for event in events.iter().filter(|event| event.by == Author::System) {
             if let Payload::Recovered(recovered) = &event.payload {
@@ -119,8 +127,10 @@ impl App {
         };
         let undo = self.key_of(Command::Undo).map(|key| format!(" · {key} undoes"));
         let tally = self.library.tally();
+        let unscored = verdict == Verdict::Keep && summary.is_none_or(|summary| summary.best.is_none());
+        let warning = if unscored { ", though it has no scored thinking to export yet" } else { "" };
         let mut effects = self.tell(format!(
-            "{title}: {said}{} · decided {} of {}",
+            "{title}: {said}{warning}{} · decided {} of {}",
             undo.unwrap_or_default(),
             tally.decided(),
             tally.rows
@@ -160,12 +170,19 @@ impl App {
     }
 
     /// Something was taken back or brought back: it is told, and the library looks again.
-    fn undid(&mut self, desk: DeskId, said: &str) -> Vec<Effect> {
+    fn undid(&mut self, desk: DeskId, back: bool) -> Vec<Effect> {
         let title = self.title_of(desk);
-        let other = if said == "undone" { Command::Redo } else { Command::Undo };
+        // The bench has not learned of it yet.
+        let state = self.benches.get(&desk).map(|bench| &bench.state);
+        let action = state.and_then(|state| if back { state.redoable() } else { state.undoable() });
+        let what = action.map_or("the last action", |action| action_in_words(&action.name));
+        let (other, said) = if back { (Command::Undo, "brought back") } else { (Command::Redo, "undone") };
         let key = self.key_of(other).unwrap_or_default();
-        let back = if said == "undone" { "brings it back" } else { "undoes it" };
-        let mut effects = self.tell(format!("{title}: {said} · {key} {back}"));
+        if !back && what == "the verdict" {
+            self.memory.decisions.pop_front();
+        }
+        let turn = if back { "undoes it" } else { "brings it back" };
+        let mut effects = self.tell(format!("{title}: {what} {said} · {key} {turn}"));
         effects.push(Effect::List);
         effects
     }
@@ -185,7 +202,7 @@ impl App {
             key.clone_from(&new);
         }
         self.library.renamed(&old, path);
-        for key in self.done.iter_mut().chain(&mut self.undone).filter(|key| **key == old) {
+        for key in self.undone.iter_mut().filter(|key| **key == old) {
             key.clone_from(&new);
         }
         self.memory.renamed(&old, &new);
@@ -196,5 +213,21 @@ impl App {
         let title = self.title_of(desk);
         let place = if self.front == Some(desk) { String::new() } else { format!("{title}: ") };
         self.fail(format!("{place}{what}: {why}"))
+    }
+}
+
+/// A person's action, by the name of its first event.
+fn action_in_words(event: &str) -> &'static str {
+    match event {
+        "verdict" => "the verdict",
+        "node" => "your version",
+        "override" => "your choice",
+        "head" | "fork" => "the branch",
+        "tag" => "the tag",
+        "note" => "the note",
+        "rate" => "the rating",
+        "flag" => "the flag",
+        "mark" => "the mark",
+        _ => "the last action",
     }
 }

@@ -58,8 +58,7 @@ impl App {
                 Vec::new()
             }
             Some(Overlay::Field(prompt)) => {
-                prompt.line.apply(&edit);
-                prompt.error = None;
+                prompt.edit(&edit);
                 let (wanting, text) = (prompt.wanting, prompt.line.text().to_owned());
                 self.typed(wanting, text)
             }
@@ -131,11 +130,11 @@ impl App {
         self.on_bench(|bench| match target {
             Target::Pane(pane) => bench.focus = pane,
             Target::Segment(segment) => {
-                (bench.focus, bench.follow) = (Pane::Trajectory, false);
+                (bench.focus, bench.follow, bench.steady) = (Pane::Trajectory, false, true);
                 bench.select(segment);
             }
             Target::Candidate(node) => {
-                (bench.focus, bench.follow) = (Pane::Trajectory, false);
+                (bench.focus, bench.follow, bench.steady) = (Pane::Trajectory, false, true);
                 bench.select_candidate(node);
             }
             Target::Moment(index) => bench.visit(index),

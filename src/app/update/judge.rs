@@ -20,7 +20,10 @@ impl App {
     pub(super) fn order(&mut self, make: impl FnOnce(&Bench) -> Result<Order, String>) -> Vec<Effect> {
         match self.bench().map(make) {
             Some(Ok(order)) => {
-                self.on_bench(Bench::go_along);
+                self.on_bench(|bench| {
+                    bench.go_along();
+                    bench.steady = true;
+                });
                 self.give(order)
             }
             Some(Err(why)) => self.tell(why),
@@ -65,7 +68,9 @@ impl App {
         let (desk, mut effects) = self.errand(&row);
         effects.push(Effect::Order(desk, Box::new(order)));
         effects.extend(self.end_errand(desk));
-        self.library.step(1);
+        if let Some(next) = self.library.next_undecided(&row.key).map(|next| next.key.clone()) {
+            self.library.select(&next);
+        }
         effects
     }
 
@@ -93,7 +98,7 @@ impl App {
     }
 
     pub(super) fn undo(&mut self) -> Vec<Effect> {
-        match self.done.pop() {
+        match self.memory.done.pop() {
             Some(key) => {
                 self.undone.push(key.clone());
                 self.order_at(&key, Order::Undo)
@@ -115,12 +120,12 @@ impl App {
     pub(super) fn redo(&mut self) -> Vec<Effect> {
         match self.undone.pop() {
             Some(key) => {
-                self.done.push(key.clone());
+                self.memory.did(key.clone());
                 self.order_at(&key, Order::Redo)
             }
             None if self.bench().is_some_and(|bench| bench.state.redoable().is_some()) => {
                 let key = self.bench().map(|bench| bench.key.clone()).unwrap_or_default();
-                self.done.push(key.clone());
+                self.memory.did(key.clone());
                 self.order_at(&key, Order::Redo)
             }
             None => self.tell("there is nothing to bring back"),

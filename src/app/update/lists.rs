@@ -56,7 +56,10 @@ impl App {
         let mut items: Vec<Item> = Vec::new();
         let last = |index: &usize, node| !bench.timeline.moments()[index + 1..].iter().any(|later| later.node == node);
         for (_, moment) in tips.filter(|(index, moment)| last(index, moment.node)) {
-            let label = moment.name();
+            let at = bench.timeline.moments().iter().position(|other| std::ptr::eq(other, moment)).unwrap_or(0);
+            let line = bench.timeline.line(at).into_iter().rev().filter_map(|index| bench.timeline.get(index));
+            let branch = line.filter_map(|moment| moment.branch.as_deref()).next();
+            let label = branch.map_or_else(|| moment.name(), |branch| format!("{branch}, {}", moment.name()));
             let current = if Some(moment.node) == head { "current" } else { "" };
             let detail = format!("version {} · {}", moment.node.0, score(moment.node).unwrap_or_default());
             items.push(Item { label, detail, aside: current.to_owned(), act: Act::Version(moment.node) });

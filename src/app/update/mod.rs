@@ -53,6 +53,7 @@ impl App {
                 Vec::new()
             }
             Message::Exported(done) => self.exported(done),
+            Message::Begun(begun) => self.begun(begun),
             Message::Warned(why) => self.warn(why),
             Message::Terminate => self.quit(),
         }

@@ -78,7 +78,8 @@ impl App {
         let Some(desk) = self.front.take() else { return Vec::new() };
         let Some(bench) = self.benches.get_mut(&desk) else { return Vec::new() };
         bench.play = None;
-        if bench.is_searching() {
+        if bench.is_busy() {
+            // It goes on out of sight: see `rested`.
             return Vec::new();
         }
         let name = self.title_of(desk);

@@ -8,7 +8,7 @@ use crate::app::{App, Effect};
 use crate::engine::Setup;
 use crate::engine::desk::Order;
 use crate::reer::search::StopReason;
-use crate::session::{Head, Payload};
+use crate::session::{Head, Payload, Status};
 
 impl App {
     /// The settings that a new search starts with: those of the last form, else those of the settings.
@@ -44,10 +44,16 @@ impl App {
         }
         let fresh = bench.search().is_none();
         let Some(setup) = self.setup_here() else { return Vec::new() };
+        let started = setup.clone();
         let mut effects = self.start(setup);
         if fresh {
             let with = self.key_of(crate::app::command::Command::RunWith).unwrap_or_default();
-            effects.extend(self.tell(format!("searching; {with} chooses other settings before a start")));
+            let search = &started.search;
+            let as_set = if started == self.defaults { "" } else { "as you set it last: " };
+            effects.extend(self.tell(format!(
+                "searching {as_set}{} candidates a step, {} steps, {}, {}; {with} chooses other settings",
+                search.candidates, search.steps, started.generator, started.scorer
+            )));
         }
         effects
     }
@@ -61,13 +67,17 @@ impl App {
 
     pub(super) fn open_form(&mut self) -> Vec<Effect> {
         let Some(bench) = self.bench() else { return Vec::new() };
-        let begun = bench.search().is_some();
+        if bench.is_searching() {
+            let pause = self.key_of(crate::app::command::Command::Play).unwrap_or_default();
+            return self.tell(format!("the search is running with its settings; {pause} pauses it first"));
+        }
+        let (begun, done) = (bench.search().is_some(), bench.state.steps());
         let more = bench.ended_for_good() || bench.wants_steps();
         let Some(mut setup) = self.setup_here() else { return Vec::new() };
         if more {
             setup.search.steps = setup.search.steps.max(self.bench().map_or(0, |b| b.state.steps())) + 12;
         }
-        self.overlays.push(Overlay::Form(Box::new(Form::new(setup, begun))));
+        self.overlays.push(Overlay::Form(Box::new(Form::new(setup, begun, done))));
         Vec::new()
     }
 
@@ -118,6 +128,11 @@ impl App {
         if bench.is_searching() {
             return vec![Effect::Order(bench.desk, Box::new(Order::Pause))];
         }
+        let paused = bench.search().is_some() && bench.state.status() == Status::Unfinished;
+        if paused && bench.play.is_none() && bench.is_at_end() && bench.read_only.is_none() {
+            return self.run_search();
+        }
+        let Some(bench) = self.bench_mut() else { return Vec::new() };
         if bench.timeline.len() < 2 {
             return self.tell("there is nothing to play yet");
         }
@@ -145,7 +160,10 @@ impl App {
             return self.tell("there is no segment to rewrite yet");
         };
         let count = bench.search().map_or(4, |search| search.config().candidates);
-        vec![Effect::Order(bench.desk, Box::new(Order::Propose { node, segment, instruction, count }))]
+        let order = Order::Propose { node, segment, instruction, count };
+        let mut effects = vec![Effect::Order(bench.desk, Box::new(order))];
+        effects.extend(self.tell(format!("{count} more candidates are asked for")));
+        effects
     }
 
     /// Tells how a search ended, on the screen or out of sight.
@@ -160,15 +178,22 @@ impl App {
             StopReason::Budget => format!("{title}: paused, {why}"),
             _ => format!("{title}: the search ended, {why}"),
         };
-        let mut effects = self.tell(text);
-        if self.front != Some(desk) {
-            if let Some(bench) = self.benches.remove(&desk) {
-                self.library.update(&bench.key, bench.state.summary());
-                self.errands.insert(desk, (bench.key, title));
-            }
-            effects.push(Effect::CloseDesk(desk));
+        self.tell(text)
+    }
+}
+
+impl App {
+    /// Closes a desk out of sight that has nothing more to do.
+    pub(super) fn rested(&mut self, desk: DeskId) -> Vec<Effect> {
+        if self.front == Some(desk) || self.benches.get(&desk).is_none_or(Bench::is_busy) {
+            return Vec::new();
         }
-        effects
+        let title = self.title_of(desk);
+        if let Some(bench) = self.benches.remove(&desk) {
+            self.library.update(&bench.key, bench.state.summary());
+            self.errands.insert(desk, (bench.key, title));
+        }
+        vec![Effect::CloseDesk(desk)]
     }
 }
 

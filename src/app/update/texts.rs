@@ -1,5 +1,7 @@
 //! Texts and lines that were written: what becomes of them.
 
+use std::path::PathBuf;
+
 use crate::app::bench::{Match, Pane};
 use crate::app::effect::Scroll;
 use crate::app::overlay::{Act, Item, Overlay, Picker, Picking, Prompt, Text, Wanting};
@@ -70,8 +72,10 @@ impl App {
             Wanting::Find(pane) => self.found(pane, &text),
             Wanting::Filter => self.filter(text),
             Wanting::Instruction => self.propose((!text.is_empty()).then_some(text)),
-            Wanting::Tag if text.is_empty() => Vec::new(),
-            Wanting::Tag => self.tag(&text),
+            Wanting::Tag => match text.trim_matches([' ', ',', '#']) {
+                "" => Vec::new(),
+                name => self.tag(name),
+            },
             Wanting::BranchName if text.is_empty() => Vec::new(),
             Wanting::BranchName => self.fork(&text),
             Wanting::Value(knob) => self.typed_value(knob, prompt, &text),
@@ -168,8 +172,11 @@ impl App {
                 effects
             }
             Text::Of(desk, writing) => {
-                let order = self.benches.get(&desk).map(|bench| bench.written(writing, &text));
-                match order {
+                let bench = self.benches.get(&desk);
+                if let Some(why) = bench.and_then(|bench| bench.read_only.clone()) {
+                    return self.fail(format!("not saved, the session is read-only: {why}"));
+                }
+                match bench.map(|bench| bench.written(writing, &text)) {
                     Some(Ok(Some(order))) => {
                         self.overlays.pop();
                         self.on_bench(crate::app::bench::Bench::go_along);
@@ -187,14 +194,22 @@ impl App {
         }
     }
 
-    /// A new session of a query and a reference.
+    /// A new session of a query and a reference: it is on disk before anything is done with it.
     fn begin(&mut self, query: String, reference: String) -> Vec<Effect> {
-        let example = ExampleRecord::written(query.trim(), &reference);
-        let key = format!("pair:{}", example.hash);
-        let origin = Origin::New { example: Box::new(example), library: self.home.clone() };
-        let mut effects = self.open(key, origin);
+        vec![Effect::Begin(Box::new(ExampleRecord::written(query.trim(), &reference)))]
+    }
+
+    pub(super) fn begun(&mut self, begun: Result<PathBuf, String>) -> Vec<Effect> {
+        let path = match begun {
+            Ok(path) => path,
+            Err(why) => return self.fail(why),
+        };
+        let key = path.display().to_string();
+        self.library.select(&key);
+        let mut effects = self.open(key, Origin::File(path));
+        effects.push(Effect::List);
         let run = self.key_of(crate::app::command::Command::Run).unwrap_or_default();
-        effects.extend(self.tell(format!("a new session; {run} starts the search, and the first action saves it")));
+        effects.extend(self.tell(format!("the session is saved; {run} starts the search")));
         effects
     }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::refuse;
-use crate::reer::search::Search;
+use crate::reer::search::{Search, Why};
 use crate::reer::{Identity, Measures, Objective};
 use crate::session::{ExampleRecord, State, Status, hash16};
 
@@ -92,6 +92,9 @@ pub(super) fn make(state: &State) -> Result<Row, String> {
         return Err(format!("the search failed: {}", detail.unwrap_or_else(|| "no reason recorded".to_owned())));
     }
     let outcome = search.outcome().ok_or("the search has no scored trajectory yet")?;
+    if search.score(outcome).is_none() {
+        return Err("its current version has no score yet; open it in the workbench and wait for it".to_owned());
+    }
     let z = search.tree().trajectory(outcome).map(|z| z.text()).unwrap_or_default();
     let z = z.trim_matches(['\n', '\r']);
     let y = example.reference.trim_start_matches(['\n', '\r']);
@@ -122,6 +125,11 @@ fn meta(state: &State, example: &ExampleRecord, search: &Search, version: &str) 
         "status": summary.status,
         "stop": summary.stop,
         "verdict": summary.verdict,
+        "rating": summary.rating,
+        "tags": summary.tags,
+        "flags": summary.flags,
+        "note": state.annotations.notes().get(&None),
+        "by_hand": by_hand(search),
         "generator": models.map(|m| &m.generator),
         "frame": models.map(|m| &m.frame),
         "steps": summary.steps,
@@ -139,6 +147,14 @@ fn meta(state: &State, example: &ExampleRecord, search: &Search, version: &str) 
         }
     }
     meta
+}
+
+/// How many versions on the way to the outcome a person wrote.
+fn by_hand(search: &Search) -> usize {
+    let tree = search.tree();
+    let line = search.outcome().map(|outcome| tree.lineage(outcome)).unwrap_or_default();
+    let written = |why| !matches!(why, Why::Draft | Why::Candidate | Why::Import);
+    line.into_iter().filter_map(|node| tree.get(node)).filter(|version| written(version.node.why)).count()
 }
 
 fn nll(scorer: &Identity, baseline: Option<&Measures>, initial: Option<&Measures>, last: &Measures) -> Value {

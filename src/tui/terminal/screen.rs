@@ -4,7 +4,7 @@ use std::io;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use crossterm::style::force_color_output;
-use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
+use crossterm::terminal::{BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate};
 use crossterm::{Command, queue};
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Size;
@@ -62,7 +62,11 @@ impl Screen {
         // The theme alone decides on colours.
         force_color_output(true);
         let frame = Collected::default();
-        let entered = set(modes, false).and_then(|()| Terminal::new(CrosstermBackend::new(frame.clone())));
+        let entered = set(modes, false).and_then(|()| {
+            // Some terminals show what a program that was killed left on their other screen.
+            Screen::execute(Clear(ClearType::All))?;
+            Terminal::new(CrosstermBackend::new(frame.clone()))
+        });
         match entered {
             Ok(terminal) => Ok(Screen { terminal, frame, modes, keyboard: None }),
             Err(error) => {

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::super::theme::{Role, Theme};
-use super::super::widgets::{hints, paint, pane};
+use super::super::widgets::{hints, paint, pane, text};
 use crate::app::App;
 use crate::app::bench::Pane;
 use crate::app::command::Command;
@@ -12,6 +12,7 @@ use crate::app::keymap::Looked;
 use crate::app::notice::Tone;
 use crate::app::overlay::Overlay;
 use crate::app::tour::{STEPS, Word};
+use crate::session::Status;
 use crate::text::width;
 
 /// What can be done, most needed first, with short words.
@@ -78,7 +79,12 @@ fn wanted(app: &App) -> Vec<(Command, &'static str)> {
             (Command::Close, "library"),
         ];
     }
-    let play = if bench.is_searching() || bench.play.is_some() { "pause" } else { "play" };
+    let paused = bench.is_at_end() && bench.state.status() == Status::Unfinished;
+    let play = match bench.is_searching() || bench.play.is_some() {
+        true => "pause",
+        false if paused => "go on",
+        false => "play",
+    };
     let rest = [
         (Command::Run, "search"),
         (Command::Play, play),
@@ -101,28 +107,25 @@ fn wanted(app: &App) -> Vec<(Command, &'static str)> {
     list
 }
 
-/// The line of hints; while something is told, that.
+/// What just happened, in the place of the hints; over the rows above them when it takes more than one.
+pub fn notice(buf: &mut Buffer, area: Rect, app: &App, theme: &Theme) {
+    let Some(notice) = &app.notice else { return };
+    let (role, sign) = match notice.tone {
+        Tone::Plain => (Role::Accent, ""),
+        Tone::Warning => (Role::Warning, "! "),
+        Tone::Error => (Role::Error, "✗ "),
+    };
+    let mut sheet = text::Sheet::new(&format!("{sign}{}", notice.text), area.width.saturating_sub(2).max(1));
+    let rows = (sheet.rows() as u16).clamp(1, area.y.clamp(1, 4));
+    let place = Rect { y: area.bottom() - rows, height: rows, ..area };
+    paint::clear(buf, place, theme.ground());
+    let look = text::Look { base: role, ..text::Look::plain(theme) };
+    text::draw(buf, Rect { x: place.x + 1, width: place.width.saturating_sub(2), ..place }, &mut sheet, 0, look);
+}
+
+/// The line of hints.
 pub fn draw(buf: &mut Buffer, area: Rect, app: &App, theme: &Theme) {
     paint::clear(buf, area, theme.ground());
-    if let Some(notice) = &app.notice {
-        let role = match notice.tone {
-            Tone::Plain => Role::Accent,
-            Tone::Warning => Role::Warning,
-            Tone::Error => Role::Error,
-        };
-        let sign = match notice.tone {
-            Tone::Plain => "",
-            Tone::Warning => "! ",
-            Tone::Error => "✗ ",
-        };
-        super::line(
-            buf,
-            Rect { x: area.x + 1, width: area.width.saturating_sub(1), ..area },
-            &format!("{sign}{}", notice.text),
-            theme.style(role),
-        );
-        return;
-    }
     let keyed: Vec<(String, &str)> =
         wanted(app).into_iter().filter_map(|(command, word)| Some((pair(app, command)?, word))).collect();
     let hints: Vec<(&str, &str)> = keyed.iter().map(|(key, word)| (key.as_str(), *word)).collect();

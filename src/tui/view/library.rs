@@ -65,7 +65,10 @@ impl View {
         let selected = app.library.selected_index();
         let window = list::window(self.library_top, Some(selected), app.library.len(), height);
         self.library_top = window.start;
-        let rows: Vec<Vec<table::Cell>> = app.library.view().skip(window.start).take(window.len()).map(cells).collect();
+        let rows: Vec<Vec<table::Cell>> = {
+            let rows = app.library.view().skip(window.start).take(window.len());
+            rows.map(|row| cells(row, app.runs(&row.key))).collect()
+        };
         let drawn = table::Table { columns: COLUMNS, rows: &rows, selected: selected.checked_sub(window.start) };
         table::draw(buf, table_area, look.theme, &drawn);
         for at in 0..rows.len() {
@@ -117,7 +120,7 @@ const COLUMNS: &[table::Column<'static>] = &[
     table::Column { name: "query", align: Align::Left, least: 10 },
 ];
 
-fn cells(row: &Row) -> Vec<table::Cell> {
+fn cells(row: &Row, runs: bool) -> Vec<table::Cell> {
     let summary = &row.summary;
     let (verdict, role) = status::verdict_word(summary.verdict).unwrap_or(("", Role::Dim));
     let number = |value: Option<String>| value.unwrap_or_default();
@@ -125,13 +128,13 @@ fn cells(row: &Row) -> Vec<table::Cell> {
     let gain_role = if gain.is_some_and(|gain| gain > 0.0) { Role::Better } else { Role::Worse };
     let stars = "★".repeat(usize::from(summary.rating));
     vec![
-        (verdict.to_owned(), role),
+        (format!("{verdict:<9}"), role),
         (summary.id.clone(), Role::Text),
         (number(row.perplexity().map(|ppl| format!("{ppl:.1}"))), Role::Text),
-        (number(gain.map(|gain| format!("{gain:.1}"))), gain_role),
+        (number(gain.map(|gain| format!("{gain:.1}").replace('-', "−"))), gain_role),
         (number(summary.leak.map(|leak| format!("{} w", leak.span_words))), Role::Text),
         (number((summary.steps > 0).then(|| summary.steps.to_string())), Role::Text),
-        (standing(row), Role::Dim),
+        if runs { ("● searching".to_owned(), Role::Running) } else { (standing(row), Role::Dim) },
         (
             format!(
                 "{}{stars}{}",

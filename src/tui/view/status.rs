@@ -18,7 +18,7 @@ type Part = (String, Role);
 /// Draws it: names at the left, what runs at the right; the left gives way.
 pub fn draw(buf: &mut Buffer, area: Rect, app: &App, theme: &Theme) {
     let (left, right) = match app.bench() {
-        Some(bench) => (of_bench(app, bench), running(app, bench)),
+        Some(bench) => (of_bench(app, bench), running(app, bench, usize::from(area.width) * 45 / 100)),
         None => (of_library(app), elsewhere(app)),
     };
     paint::clear(buf, area, theme.style(Role::Status));
@@ -129,7 +129,7 @@ pub fn verdict_word(verdict: Verdict) -> Option<(&'static str, Role)> {
     }
 }
 
-fn running(app: &App, bench: &Bench) -> Vec<Part> {
+fn running(app: &App, bench: &Bench, room: usize) -> Vec<Part> {
     if bench.loading {
         return vec![("reading… ".to_owned(), Role::Dim)];
     }
@@ -143,19 +143,30 @@ fn running(app: &App, bench: &Bench) -> Vec<Part> {
         Work::LeaveOneOut => format!("leave one out{}", count(bench)),
         Work::Measuring => "measuring".to_owned(),
     };
-    let mut text = format!("● {work}");
+    let mut said = vec![format!("● {work}")];
     if bench.is_searching()
         && let Some(search) = bench.search()
     {
-        text.push_str(&format!(" · step {}/{}", bench.state.steps() + 1, search.config().steps));
-        text.push_str(&speed(bench));
+        said.push(format!("step {}/{}", bench.state.steps() + 1, search.config().steps));
     }
     if let Some(since) = bench.since {
-        text.push_str(&format!(" · {}", clock(app.now.saturating_sub(since).as_secs())));
-        text.push_str(&remaining(bench));
-        text.push_str(&budget(bench));
+        said.push(clock(app.now.saturating_sub(since).as_secs()));
+        said.extend([remaining(bench), speed(bench), budget(bench)].into_iter().filter(|text| !text.is_empty()));
     }
-    vec![(format!("{text} "), Role::Running)]
+    vec![(format!("{} ", fitting(said, room)), Role::Running)]
+}
+
+/// As many of these as there is room for, the first at least.
+fn fitting(said: Vec<String>, room: usize) -> String {
+    let mut text = String::new();
+    for (at, part) in said.into_iter().enumerate() {
+        let joined = if at == 0 { part } else { format!("{text} · {part}") };
+        if at > 0 && width(&joined) > room {
+            break;
+        }
+        text = joined;
+    }
+    text
 }
 
 /// Tokens read and written a second, over what was called so far.
@@ -163,7 +174,7 @@ fn speed(bench: &Bench) -> String {
     let total = bench.state.ledger.total();
     let tokens = total.tokens_in + total.tokens_out;
     match tokens.saturating_mul(1000).checked_div(total.ms) {
-        Some(rate) if rate > 0 => format!(" · {rate} tok/s"),
+        Some(rate) if rate > 0 => format!("{rate} tok/s"),
         _ => String::new(),
     }
 }
@@ -177,24 +188,24 @@ fn remaining(bench: &Bench) -> String {
         return String::new();
     }
     let a_step = bench.state.active_ms / u64::from(done) / 1000;
-    format!(" · at most {} left", clock(a_step * u64::from(left)))
+    format!("at most {} left", clock(a_step * u64::from(left)))
 }
 
 /// What is used of the budgets, where there are any.
 fn budget(bench: &Bench) -> String {
     let Some(config) = bench.search().map(Search::config) else { return String::new() };
     let total = bench.state.ledger.total();
-    let tokens = config.max_tokens.map(|most| format!(" · {} of {most} tokens", total.tokens_in + total.tokens_out));
-    let seconds =
-        config.max_seconds.map(|most| format!(" · {} of {}", clock(bench.state.active_ms / 1000), clock(most)));
-    tokens.unwrap_or_default() + &seconds.unwrap_or_default()
+    let tokens = config.max_tokens.map(|most| format!("{} of {most} tokens", total.tokens_in + total.tokens_out));
+    let seconds = config.max_seconds.map(|most| format!("{} of {}", clock(bench.state.active_ms / 1000), clock(most)));
+    tokens.into_iter().chain(seconds).collect::<Vec<_>>().join(" · ")
 }
 
 fn count(bench: &Bench) -> String {
-    if bench.activity.asked > 1 {
-        format!(" {} of {}", bench.activity.done, bench.activity.asked)
-    } else {
-        String::new()
+    match (bench.activity.done, bench.activity.asked) {
+        (_, 0 | 1) => String::new(),
+        // Asked for in one call, they come together.
+        (0, asked) => format!(" {asked} at once"),
+        (done, asked) => format!(" {done} of {asked}"),
     }
 }
 
@@ -221,13 +232,13 @@ fn idle(bench: &Bench) -> Vec<Part> {
 pub fn stop_word(reason: crate::reer::search::StopReason) -> &'static str {
     use crate::reer::search::StopReason;
     match reason {
-        StopReason::Threshold => "threshold",
+        StopReason::Threshold => "below threshold",
         StopReason::Patience => "no more gains",
-        StopReason::Passes => "rounds",
-        StopReason::Steps => "steps",
+        StopReason::Passes => "all rounds made",
+        StopReason::Steps => "all steps made",
         StopReason::Budget => "budget",
         StopReason::Person => "paused",
-        StopReason::Error => "error",
+        StopReason::Error => "failed",
         StopReason::NoGain => "no gain",
     }
 }

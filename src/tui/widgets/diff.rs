@@ -11,6 +11,8 @@ use crate::tui::theme::Role;
 
 /// Characters that stay around each change when what lies between is folded.
 const AROUND: usize = 60;
+/// Fewer letters than this between two changes are read as part of them.
+const LEAST_KEPT: usize = 4;
 /// Folding less than this many characters would save nothing.
 const LEAST_FOLDED: usize = 80;
 
@@ -41,7 +43,7 @@ impl Marks {
 
 /// Compares two segments. Past `deadline` the rest counts as replaced.
 pub fn compare(old: &str, new: &str, marks: Marks, deadline: Option<Instant>) -> Comparison {
-    let hunks = word_diff(old, new, deadline);
+    let hunks = coarser(word_diff(old, new, deadline), old);
     let mut out = Comparison::default();
     let last = hunks.len().saturating_sub(1);
     for (at, hunk) in hunks.into_iter().enumerate() {
@@ -91,6 +93,42 @@ impl Comparisons {
         self.kept.push(kept);
         comparison
     }
+}
+
+/// Joins changes with next to nothing between them: a rewritten phrase is read whole, not as words that alternate.
+fn coarser(hunks: Vec<Hunk>, old: &str) -> Vec<Hunk> {
+    let last = hunks.len().saturating_sub(1);
+    let mut out: Vec<Hunk> = Vec::new();
+    let mut changed: Option<(Range<usize>, Range<usize>)> = None;
+    let mut at = (0, 0);
+    for (index, hunk) in hunks.into_iter().enumerate() {
+        let (from, kept) = match &hunk {
+            Hunk::Equal { old: range, new } => {
+                let little = old[range.clone()].chars().filter(|c| c.is_alphanumeric()).count() < LEAST_KEPT;
+                ((range.clone(), new.clone()), !little || index == 0 || index == last)
+            }
+            Hunk::Removed { old } => ((old.clone(), at.1..at.1), false),
+            Hunk::Added { new } => ((at.0..at.0, new.clone()), false),
+        };
+        at = (from.0.end, from.1.end);
+        if kept {
+            out.extend(changed.take().into_iter().flat_map(change));
+            out.push(hunk);
+        } else {
+            changed = Some(match changed {
+                Some((old, new)) => (old.start..from.0.end, new.start..from.1.end),
+                None => from,
+            });
+        }
+    }
+    out.extend(changed.into_iter().flat_map(change));
+    out
+}
+
+/// A change as a removal and the addition that takes its place, each where it is not empty.
+fn change((old, new): (Range<usize>, Range<usize>)) -> impl Iterator<Item = Hunk> {
+    let removed = (!old.is_empty()).then_some(Hunk::Removed { old });
+    removed.into_iter().chain((!new.is_empty()).then_some(Hunk::Added { new }))
 }
 
 impl Comparison {
@@ -149,9 +187,9 @@ mod tests {
         assert_eq!(out.text, "open on [-the-]{+his+} lamp.");
         assert_eq!(out.spans, [(8..15, Role::Removed), (15..22, Role::Added)]);
         let out = compare("写一封信给姐姐。", "写一封长信给妹妹。", Marks::of(Bands::Colour), None);
-        assert_eq!(out.text, "写一封长信给姐姐妹妹。");
+        assert_eq!(out.text, "写一封信给姐姐长信给妹妹。");
         let said: Vec<_> = out.spans.iter().map(|(span, role)| (&out.text[span.clone()], *role)).collect();
-        assert_eq!(said, [("长", Role::Added), ("姐姐", Role::Removed), ("妹妹", Role::Added)]);
+        assert_eq!(said, [("信给姐姐", Role::Removed), ("长信给妹妹", Role::Added)]);
     }
 
     #[test]

@@ -22,7 +22,12 @@ pub fn compared(comparisons: &mut Comparisons, candidate: &Candidate, bands: Ban
     if candidate.new.is_empty() {
         return Arc::new(Comparison { text: "(no text)".to_owned(), ..Comparison::default() });
     }
-    comparisons.get(&candidate.old, &candidate.new, Marks::of(bands), PATIENCE)
+    between(comparisons, &candidate.old, &candidate.new, bands)
+}
+
+/// The difference of two texts, with the signs of what was taken out and what came in.
+pub fn between(comparisons: &mut Comparisons, old: &str, new: &str, _: Bands) -> Arc<Comparison> {
+    comparisons.get(old, new, Marks { brackets: true, unfolded: false }, PATIENCE)
 }
 
 /// `a`, `b`, ... for a candidate's place.
@@ -67,7 +72,7 @@ pub fn draw_head(
         let delta = candidate.leak_delta.filter(|delta| *delta != 0).map(|delta| format!(" ({delta:+})"));
         add(&mut parts, place.width, (format!("  leak {}w{}", leak.span_words, delta.unwrap_or_default()), role));
     }
-    add(&mut parts, place.width, (format!("  {:+} chars", candidate.length_delta), Role::Dim));
+    add(&mut parts, place.width, (format!("  {:+} chars", candidate.length_delta).replace('-', "−"), Role::Dim));
     let styled = parts.iter().map(|(text, role)| (text.as_str(), theme.style(*role)));
     paint::parts(buf, (place.x, place.y), place.width, styled);
 }

@@ -33,7 +33,7 @@ impl View {
         if let Some(area) = panes.query {
             self.targets.add(area, Target::Pane(Pane::Query));
             match bench.held.and_then(|held| bench.timeline.get(held)).filter(|_| !bench.zoom) {
-                Some(held) => self.draw_held(buf, area, app, bench, held, look),
+                Some(held) => self.draw_held(buf, area, app, bench, (held, panes.tabs), look),
                 None => self.draw_query(buf, area, bench, panes.tabs, look),
             }
         }
@@ -63,10 +63,11 @@ fn border(
     (title, right): (&str, &str),
 ) -> Rect {
     let focused = bench.focus == of;
+    let query = if bench.held.is_some() { "Held" } else { "Query" };
     let shared: &[(Pane, &str)] = match (tabs, layout::columns(buf.area.width), of) {
-        (true, 2, Pane::Query | Pane::Reference) => &[(Pane::Query, "Query"), (Pane::Reference, "Reference")],
+        (true, 2, Pane::Query | Pane::Reference) => &[(Pane::Query, query), (Pane::Reference, "Reference")],
         (true, 1, Pane::Query | Pane::Reference | Pane::Trajectory) => {
-            &[(Pane::Query, "Query"), (Pane::Reference, "Reference"), (Pane::Trajectory, "Trajectory")]
+            &[(Pane::Query, query), (Pane::Reference, "Reference"), (Pane::Trajectory, "Trajectory")]
         }
         _ => &[],
     };

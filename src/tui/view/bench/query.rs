@@ -78,13 +78,12 @@ impl View {
         area: Rect,
         app: &App,
         bench: &Bench,
-        held: &Moment,
+        (held, tabs): (&Moment, bool),
         look: Look<'_>,
     ) {
-        let score = bench.shown_score(held.node, app.memory.shown);
-        let score = score.map(|value| format!("{} {}", app.memory.shown.name(), app.memory.shown.write(value)));
-        let title = format!("Held · {} · v{}", held.name(), held.node.0);
-        let inner = border(buf, area, look.theme, (Pane::Query, bench), false, (&title, &score.unwrap_or_default()));
+        let score = bench.shown_score(held.node, app.memory.shown).map(|value| app.memory.shown.write(value));
+        let title = format!("Held v{}, {}", held.node.0, held.name());
+        let inner = border(buf, area, look.theme, (Pane::Query, bench), tabs, (&title, &score.unwrap_or_default()));
         let z = bench.search().and_then(|search| search.tree().trajectory(held.node));
         let text = z.map(crate::reer::Trajectory::text).unwrap_or_default();
         self.draw_text(buf, inner, Pane::Query, &text, &[], look);

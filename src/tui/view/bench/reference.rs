@@ -9,8 +9,10 @@ use super::super::super::theme::Role;
 use super::super::super::widgets::{paint, tint};
 use super::super::{Look, View};
 use super::border;
+use super::trajectory::minus;
 use crate::app::App;
-use crate::app::bench::{Bench, Pane, Tint};
+use crate::app::bench::{Bench, Compared, Pane, Tint};
+use crate::app::command::Command;
 
 type Spans = Vec<(Range<usize>, Role)>;
 
@@ -29,12 +31,16 @@ impl View {
             tint => format!("Reference · {}", tint.title()),
         };
         let tinted = tint_layer(bench);
-        let right = match &tinted {
-            None if bench.compared().is_some() && !bench.is_searching() => "measuring…",
-            _ => "",
+        let right = match (&tinted, bench.compared()) {
+            (None, Some(_)) if !bench.is_searching() => "measuring…".to_owned(),
+            (None, None) if bench.tint == Tint::SinceHeld => {
+                format!("{} holds a version", app.key_of(Command::Compare).unwrap_or_default())
+            }
+            (Some(_), Some(compared)) => mean_change(bench, compared),
+            _ => String::new(),
         };
-        let mut inner = border(buf, area, look.theme, (Pane::Reference, bench), tabs, (&title, right));
-        if app.legend && inner.height > 4 {
+        let mut inner = border(buf, area, look.theme, (Pane::Reference, bench), tabs, (&title, &right));
+        if app.legend && bench.tint != Tint::Off && inner.height > 4 {
             let row = Rect { y: inner.bottom() - 1, height: 1, ..inner };
             draw_legend(buf, row, bench, look);
             inner.height -= 1;
@@ -57,6 +63,14 @@ fn tint_layer(bench: &Bench) -> Option<Spans> {
         None => Some(tint::surprisal(ends, of)),
         Some(against) => Some(tint::change(ends, bench.logprobs(against)?, of)),
     }
+}
+
+/// What the compared scores differ by, as a mean over the tokens.
+fn mean_change(bench: &Bench, compared: Compared) -> String {
+    let mean = |of| bench.logprobs(of).map(|values| -values.iter().sum::<f64>() / values.len().max(1) as f64);
+    let against = compared.against.and_then(mean);
+    let delta = mean(compared.of).zip(against).map(|(now, before)| format!("{} nats a token", minus(now - before)));
+    delta.unwrap_or_default()
 }
 
 fn draw_legend(buf: &mut Buffer, row: Rect, bench: &Bench, look: Look<'_>) {

@@ -3,11 +3,13 @@
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::ops::Range;
+use std::sync::Arc;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::super::super::theme::{Role, Theme};
+use super::super::super::widgets::diff::Comparison;
 use super::super::super::widgets::{paint, scrollbar, text};
 use super::super::{Look, View};
 use super::hunk;
@@ -34,6 +36,8 @@ enum Block {
         at: usize,
         cut: bool,
     },
+    /// The difference to the segment in the version that is held.
+    Against(Arc<Comparison>),
     Candidate(usize),
     Hunk(usize),
     /// Why the generator wrote the selected candidate.
@@ -65,7 +69,12 @@ impl View {
         look: Look<'_>,
     ) {
         let segments = bench.segments();
-        let version = bench.node().map(|node| format!(" · v{} · {} segments", node.0, segments.len()));
+        let current = bench.state.head();
+        let version = bench.node().map(|node| {
+            let other = current.filter(|head| *head != node).map(|head| format!(" (current: v{})", head.0));
+            let plural = if segments.len() == 1 { "segment" } else { "segments" };
+            format!(" · v{}{} · {} {plural}", node.0, other.unwrap_or_default(), segments.len())
+        });
         let title = format!("Trajectory{}", version.unwrap_or_default());
         let following = if bench.follow && bench.is_searching() { "following " } else { "" };
         let branch = bench.branch().map(|branch| format!("branch {branch}")).unwrap_or_default();
@@ -129,6 +138,11 @@ impl View {
             y += shown;
             if selected {
                 laid.text = begin..y;
+                if let Some(block) = self.against_held(bench, row, look) {
+                    let rows = self.sheets.get(&block.text, hunk_width(inner, look)).rows().max(1) + 1;
+                    laid.blocks.push((Block::Against(block), rows));
+                    y += rows;
+                }
                 for (block, rows) in self.lay_out_candidates(inner, bench, candidates, look) {
                     y += rows;
                     laid.blocks.push((block, rows));
@@ -173,6 +187,14 @@ impl View {
         blocks
     }
 
+    /// What the segment changed since the version that is held, when it did.
+    fn against_held(&mut self, bench: &Bench, row: &SegmentRow, look: Look<'_>) -> Option<Arc<Comparison>> {
+        let held = bench.timeline.get(bench.held?)?.node;
+        let z = bench.search()?.tree().trajectory(held)?;
+        let old = z.position(row.id).map_or("", |at| &z.segments[at].text);
+        (old != row.text).then(|| hunk::between(&mut self.comparisons, old, &row.text, look.bands))
+    }
+
     /// The selected segment is the one that is being rewritten now.
     fn is_rewritten(&self, bench: &Bench) -> bool {
         matches!(bench.activity.work, Work::Proposing { segment, .. } if Some(segment) == bench.segment())
@@ -204,6 +226,22 @@ impl View {
                 self.targets.add(place, Target::Candidate(candidates[*at].node));
                 let hunk = hunk::compared(&mut self.comparisons, &candidates[*at], look.bands);
                 self.draw_hunk(buf, place, from, (&hunk.text, &hunk.spans), Role::Text, look);
+            }
+            Block::Against(hunk) => {
+                let body = if from == 0 {
+                    let head = Rect { height: 1, ..indented(place) };
+                    paint::fitted(
+                        buf,
+                        (head.x, head.y),
+                        head.width,
+                        "├ since the held version",
+                        look.theme.style(Role::Dim),
+                    );
+                    Rect { y: place.y + 1, height: place.height - 1, ..place }
+                } else {
+                    place
+                };
+                self.draw_hunk(buf, body, from.saturating_sub(1), (&hunk.text, &hunk.spans), Role::Text, look);
             }
             Block::Reason(reason) => {
                 self.draw_hunk(buf, place, from, (reason, &[]), Role::Dim, look);
@@ -297,8 +335,11 @@ impl View {
 
     /// Before there is a version: the draft as it comes in, or what to do.
     fn draw_without_version(&mut self, buf: &mut Buffer, inner: Rect, app: &App, bench: &Bench, look: Look<'_>) {
-        if let Some(draft) = bench.streams.draft() {
-            let draft = draft.to_owned();
+        let unscored = || {
+            let drafts = bench.search()?.tree().iter().filter_map(|(_, version)| version.trajectory.as_ref());
+            drafts.last().map(crate::reer::Trajectory::text)
+        };
+        if let Some(draft) = bench.streams.draft().map(str::to_owned).or_else(unscored) {
             let area = Rect { width: inner.width - 1, ..inner };
             let sheet = self.sheets.get(&draft, area.width);
             let first = sheet.last_top(inner.height);

@@ -9,6 +9,7 @@ use super::super::{Look, View, layout};
 use super::Over;
 use crate::app::message::Target;
 use crate::app::overlay::{Form, Knob};
+use crate::reer::Objective;
 
 /// Cells of the names and of the values.
 const NAME: u16 = 13;
@@ -51,8 +52,11 @@ impl View {
             format!(
                 "At most {texts} generated texts and {scores} scores; leave-one-out scores of each round come on top."
             ),
-            "A threshold or delta is in nats per token of the objective; 0.1 less is a perplexity 9.5 % lower."
-                .to_owned(),
+            match form.setup.search.objective {
+                Objective::Nll => "Scores are in nats per token; 0.1 less is a perplexity 9.5 % lower.",
+                Objective::ReerClipped => "The clipped score is in nats per token, 0 to 2, and is no perplexity.",
+            }
+            .to_owned(),
         ];
         for (at, text) in said.iter().enumerate() {
             let y = inner.y + Knob::ALL.len() as u16 + 1 + at as u16;
