@@ -102,6 +102,7 @@ impl App {
             let branch = bench.next_branch();
             let fork = crate::session::Fork { node, name: branch.clone() };
             let payloads = vec![Payload::Fork(fork), Payload::Head(Head { node, branch: Some(branch) })];
+            self.on_bench(Bench::go_along);
             effects.extend(self.give(Order::Record(payloads)));
         } else if bench.ended_for_good() {
             return self.run_search();

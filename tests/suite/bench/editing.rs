@@ -34,7 +34,7 @@ async fn an_edit_is_a_branch_with_a_score_of_its_own() {
     assert!(moment.parent.is_some_and(|parent| parent < moments - 1), "it branches off where it was written");
     assert!(texts(&script).iter().any(|text| text.ends_with("The kitchen and the winter, that is it.")));
     insta::assert_snapshot!("edited", script.screen());
-    insta::assert_snapshot!(script.status(), @"harbour  ppl 5.9  your edit after step 8/8 · seg 3  by scripted, nll, 78 tokens  letter, en  1 of 4                                     ended: steps");
+    insta::assert_snapshot!(script.status(), @"harbour  ppl 5.9  your edit after step 8/8 · seg 3  by scripted, nll, 78 tokens  letter, en  1 of 4                            ended: all steps made");
     script.act("u").await;
     assert!(!texts(&script).iter().any(|text| text.contains("The kitchen and the winter")));
     script.act("U").await;
@@ -169,7 +169,7 @@ async fn a_version_can_be_forked_and_gone_back_to() {
     script.keys("ctrl-u");
     script.write("quieter");
     script.act("enter").await;
-    insta::assert_snapshot!(script.lines(&["branch quieter"]), @"╭ Query ──────────────────────╮╭ Reference ────────────────────────────────────────────╮╭ ▸ Trajectory · v3 · 4 segments ──────────────── ⑂ quieter ─╮");
+    insta::assert_snapshot!(script.lines(&["branch quieter"]), @"╭ Query ──────────────────────╮╭ Reference ────────────────────────────────────────────╮╭ ▸ Trajectory · v3 · 4 segments ─────────── branch quieter ─╮");
     insta::assert_snapshot!(script.hints(), @"quieter begins here; the search goes on from it");
     script.keys("b");
     insta::assert_snapshot!("branches", script.screen());

@@ -14,11 +14,11 @@ async fn a_session_opens_from_the_library_at_its_end_and_is_stepped_through() {
     assert!(script.shows("reading…"));
     script.settled().await;
     insta::assert_snapshot!("bench", script.screen());
-    insta::assert_snapshot!(script.status(), @"harbour  ppl 5.3  step 8/8 · seg 1  by scripted, nll, 78 tokens  letter, en  1 of 4                                                     ended: steps");
+    insta::assert_snapshot!(script.status(), @"harbour  ppl 5.3  step 8/8 · seg 1  by scripted, nll, 78 tokens  letter, en  1 of 4                                            ended: all steps made");
     script.keys("0");
-    insta::assert_snapshot!(script.status(), @"harbour  ppl 8.9  draft · seg 1  by scripted, nll, 78 tokens  letter, en  1 of 4                                                        ended: steps");
+    insta::assert_snapshot!(script.status(), @"harbour  ppl 8.9  draft · seg 1  by scripted, nll, 78 tokens  letter, en  1 of 4                                               ended: all steps made");
     script.keys("l l");
-    insta::assert_snapshot!(script.status(), @"harbour  ppl 6.9  step 2/8 · seg 3  by scripted, nll, 78 tokens  letter, en  1 of 4                                                     ended: steps");
+    insta::assert_snapshot!(script.status(), @"harbour  ppl 6.9  step 2/8 · seg 3  by scripted, nll, 78 tokens  letter, en  1 of 4                                            ended: all steps made");
     script.keys("left");
     assert!(script.status().contains("step 1/8"));
     script.keys("h h h h");

@@ -53,7 +53,7 @@ async fn a_search_that_is_left_goes_on_out_of_sight_and_quitting_asks() {
     assert!(script.status().contains("● 1 search runs"), "{}", script.status());
     script.keys("q");
     insta::assert_snapshot!(script.lines(&["A search is running", "Stay", "Quit"]), @"
-    │                                      ╭ ▸ A search is running ───────────────────────────────────────────────╮                                      │
+    │                                      ╭ ▸ Quit while searching? ─────────────────────────────────────────────╮                                      │
     │                                      │▸ Stay                                                                │                                      │
     │                                      │  Quit; the search pauses and goes on when you start it again         │                                      │
     ");
