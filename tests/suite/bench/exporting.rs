@@ -63,7 +63,7 @@ fn files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
 
 #[tokio::test]
 async fn a_pasted_text_becomes_a_session() {
-    let mut script = Script::open(Opening { size: (150, 44), ..Opening::default() }).await;
+    let mut script = Script::open(Opening { size: (150, 44), home: "library", ..Opening::default() }).await;
     let rows = script.app().library.tally().rows;
     script.paste("Describe a well.");
     insta::assert_snapshot!(script.hints(), @"pasted as the query of a new session; esc if you did not mean it");
