@@ -153,18 +153,18 @@ fn running(app: &App, bench: &Bench, room: usize) -> Vec<Part> {
         said.push(clock(app.now.saturating_sub(since).as_secs()));
         said.extend([remaining(bench), speed(bench), budget(bench)].into_iter().filter(|text| !text.is_empty()));
     }
-    vec![(format!("{} ", fitting(said, room)), Role::Running)]
+    vec![(format!("{} ", joined(said, room)), Role::Running)]
 }
 
 /// As many of these as there is room for, the first at least.
-fn fitting(said: Vec<String>, room: usize) -> String {
+fn joined(said: Vec<String>, room: usize) -> String {
     let mut text = String::new();
     for (at, part) in said.into_iter().enumerate() {
-        let joined = if at == 0 { part } else { format!("{text} · {part}") };
-        if at > 0 && width(&joined) > room {
+        let longer = if at == 0 { part } else { format!("{text} · {part}") };
+        if at > 0 && width(&longer) > room {
             break;
         }
-        text = joined;
+        text = longer;
     }
     text
 }

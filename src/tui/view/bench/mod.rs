@@ -6,6 +6,7 @@ mod hunk;
 mod query;
 mod reference;
 mod trajectory;
+mod unwritten;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
