@@ -25,12 +25,12 @@ pub fn draw(buf: &mut Buffer, area: Rect, app: &App, theme: &Theme) {
     let cells = |parts: &[Part]| parts.iter().map(|(text, _)| width(&Safe::new(text))).sum::<usize>() as u16;
     let right_cells = cells(&right).min(area.width);
     let room = area.width.saturating_sub(right_cells + 2);
-    put(buf, (area.x, area.y), room, theme, fitting(&left, room));
+    put(buf, (area.x, area.y), room, theme, whole(&left, room));
     put(buf, (area.right() - right_cells, area.y), right_cells, theme, &right);
 }
 
 /// The parts that there is room for: a number that is cut off would be another number. The first stands in any case.
-fn fitting(parts: &[Part], room: u16) -> &[Part] {
+fn whole(parts: &[Part], room: u16) -> &[Part] {
     let mut used = 0;
     let fits = |(text, _): &Part| {
         used += width(&Safe::new(text));

@@ -62,8 +62,8 @@ fn files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
 }
 
 #[tokio::test]
-async fn a_pasted_text_is_a_session_as_soon_as_it_is_written() {
-    let mut script = Script::open(Opening { size: (150, 44), ..Opening::default() }).await;
+async fn a_pasted_text_becomes_a_session() {
+    let mut script = Script::open(Opening { size: (150, 44), home: "library", ..Opening::default() }).await;
     let rows = script.app().library.tally().rows;
     script.paste("Describe a well.");
     insta::assert_snapshot!(script.hints(), @"pasted as the query of a new session; esc if you did not mean it");
@@ -73,11 +73,12 @@ async fn a_pasted_text_is_a_session_as_soon_as_it_is_written() {
     insta::assert_snapshot!(script.hints(), @"a session needs a reference: the good text");
     script.paste("The well is older than the village, and deeper than anybody has been thirsty.\r\n");
     script.keys("ctrl-s");
-    script.until(|app| app.bench().is_some_and(|bench| !bench.loading)).await;
+    script.until(|app| app.front.is_some()).await;
+    script.settled().await;
     assert!(script.shows("Describe a well.") && script.shows("The well is older"));
     insta::assert_snapshot!(script.hints(), @"the session is saved; r starts the search");
     let path = files(&script.path("library")).into_iter().find(|path| path.to_string_lossy().contains("pasted"));
-    let state = read(&path.expect("it is written")).unwrap().state;
+    let state = read(&path.expect("it is saved")).unwrap().state;
     assert_eq!(state.example.unwrap().query, "Describe a well.");
     script.keys("q");
     script.until(|app| app.library.tally().rows == rows + 1).await;

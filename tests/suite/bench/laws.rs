@@ -139,7 +139,7 @@ impl World {
     }
 
     fn settle(&mut self) {
-        while let Some(message) = self.told.pop_front() {
+        while let Some(message) = self.told.pop_front().filter(|_| !self.quit) {
             let effects = self.app.update(At { now: Duration::from_secs(1), message });
             self.carry_out(effects);
             self.check();

@@ -60,7 +60,8 @@ pub fn styles(buf: &Buffer) -> String {
     let mut out = String::new();
     for run in (buf.area.top()..buf.area.bottom()).flat_map(|y| runs(buf, y)) {
         let said = said(run.style);
-        if !said.is_empty() && !(run.text.trim().is_empty() && run.style.bg.is_none()) {
+        let seen = !run.text.trim().is_empty() || run.style.bg.is_some();
+        if seen && !said.is_empty() {
             writeln!(out, "{}.{} {} | {said}", run.y, run.x, run.text.trim_end()).unwrap();
         }
     }

@@ -149,6 +149,7 @@ async fn draw_them() {
     script.keys("r");
     let waits = |bench: &Bench| bench.state.steps() == 6 && matches!(bench.activity.work, Work::Proposing { .. });
     script.until(|app| app.bench().is_some_and(waits)).await;
+    script.keys("z z");
     draw(&mut script, "search.svg", "A live search: the perplexity of the reference falls step by step");
     script.close().await;
 }
