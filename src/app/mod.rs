@@ -79,6 +79,8 @@ pub struct App {
     home: PathBuf,
     /// Desks of no bench that still have something to write: key and title of their sessions.
     errands: BTreeMap<DeskId, (String, String)>,
+    /// What a person did that is not on disk yet, in the order in which it was ordered.
+    given: Vec<Given>,
     /// Keys of the sessions in which something was undone, the last one last; what was done is in the memory.
     undone: Vec<String>,
     last_command: Option<Command>,
@@ -87,6 +89,15 @@ pub struct App {
     speed: usize,
     open_first: bool,
     quitting: bool,
+}
+
+/// An action on its way to the disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Given {
+    desk: DeskId,
+    key: String,
+    /// It was undone before it was recorded.
+    undone: bool,
 }
 
 impl App {
@@ -110,6 +121,7 @@ impl App {
             defaults: start.defaults,
             home: start.home,
             errands: BTreeMap::new(),
+            given: Vec::new(),
             undone: Vec::new(),
             last_command: None,
             next_desk: 1,

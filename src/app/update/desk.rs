@@ -76,7 +76,8 @@ impl App {
     fn recorded(&mut self, desk: DeskId, events: &[Event]) -> Vec<Effect> {
         let mut effects = Vec::new();
         let following = self.benches.get(&desk).is_some_and(|bench| bench.read_only.is_some());
-        if !following && events.iter().any(|event| event.by.is_person() && Action::is_undoable(&event.payload)) {
+        let acted = events.iter().any(|event| event.by.is_person() && Action::is_undoable(&event.payload));
+        if acted && !following && self.arrived(desk) {
             self.memory.did(self.key_of_desk(desk));
             self.undone.clear();
         }
@@ -202,6 +203,9 @@ impl App {
             key.clone_from(&new);
         }
         self.library.renamed(&old, path);
+        for given in self.given.iter_mut().filter(|given| given.key == old) {
+            given.key.clone_from(&new);
+        }
         for key in self.undone.iter_mut().filter(|key| **key == old) {
             key.clone_from(&new);
         }
@@ -210,6 +214,7 @@ impl App {
     }
 
     fn refused(&mut self, desk: DeskId, what: &str, why: &str) -> Vec<Effect> {
+        self.arrived(desk);
         let title = self.title_of(desk);
         let place = if self.front == Some(desk) { String::new() } else { format!("{title}: ") };
         self.fail(format!("{place}{what}: {why}"))

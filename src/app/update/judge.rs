@@ -2,14 +2,16 @@
 
 use crate::app::bench::{Bench, FLAG, flag, verdict};
 use crate::app::effect::DeskId;
-use crate::app::{App, Effect};
+use crate::app::{App, Effect, Given};
 use crate::engine::desk::Order;
 use crate::session::{Payload, Verdict};
 
 impl App {
     /// Gives an order by which a person changes the session on the screen.
     pub(super) fn give(&mut self, order: Order) -> Vec<Effect> {
-        self.front.map(|desk| Effect::Order(desk, Box::new(order))).into_iter().collect()
+        let Some((desk, key)) = self.bench().map(|bench| (bench.desk, bench.key.clone())) else { return Vec::new() };
+        self.given.push(Given { desk, key, undone: false });
+        vec![Effect::Order(desk, Box::new(order))]
     }
 
     fn record(&mut self, payload: Option<Payload>) -> Vec<Effect> {
@@ -66,6 +68,7 @@ impl App {
     fn say_of_row(&mut self, order: Order) -> Vec<Effect> {
         let Some(row) = self.library.selected().cloned() else { return Vec::new() };
         let (desk, mut effects) = self.errand(&row);
+        self.given.push(Given { desk, key: row.key.clone(), undone: false });
         effects.push(Effect::Order(desk, Box::new(order)));
         effects.extend(self.end_errand(desk));
         if let Some(next) = self.library.next_undecided(&row.key).map(|next| next.key.clone()) {
@@ -98,13 +101,24 @@ impl App {
     }
 
     pub(super) fn undo(&mut self) -> Vec<Effect> {
-        match self.memory.done.pop() {
+        // What was done last may still be on its way to the disk.
+        let on_its_way = self.given.iter_mut().rev().find(|given| !given.undone).map(|given| {
+            given.undone = true;
+            given.key.clone()
+        });
+        match on_its_way.or_else(|| self.memory.done.pop()) {
             Some(key) => {
                 self.undone.push(key.clone());
                 self.order_at(&key, Order::Undo)
             }
             None => self.undo_earlier(),
         }
+    }
+
+    /// The oldest action on its way from this desk has arrived, or never will. True when it still stands.
+    pub(super) fn arrived(&mut self, desk: DeskId) -> bool {
+        let at = self.given.iter().position(|given| given.desk == desk);
+        at.is_none_or(|at| !self.given.remove(at).undone)
     }
 
     /// What a person did in an earlier run of the program, in the session on the screen.

@@ -67,7 +67,7 @@ pub fn panes(body: Rect, focus: Pane, shown: Pane, zoom: bool) -> Panes {
     let part = |x: u16, width: u16| Some(Rect { x: texts.x + x, width, ..texts });
     match columns {
         3 => {
-            let query = (texts.width * 21 / 100).clamp(30, 48);
+            let query = (texts.width * 22 / 100).clamp(34, 48);
             let reference = (texts.width - query) * 48 / 100;
             panes.query = part(0, query);
             panes.reference = part(query, reference);

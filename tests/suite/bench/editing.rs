@@ -169,7 +169,7 @@ async fn a_version_can_be_forked_and_gone_back_to() {
     script.keys("ctrl-u");
     script.write("quieter");
     script.act("enter").await;
-    insta::assert_snapshot!(script.lines(&["branch quieter"]), @"╭ Query ──────────────────────╮╭ Reference ────────────────────────────────────────────╮╭ ▸ Trajectory · v3 · 4 segments ─────────── branch quieter ─╮");
+    insta::assert_snapshot!(script.lines(&["branch quieter"]), @"╭ Query ─────────────────────────╮╭ Reference ──────────────────────────────────────────╮╭ ▸ Trajectory · v3 · 4 segments ────────── branch quieter ─╮");
     insta::assert_snapshot!(script.hints(), @"quieter begins here; the search goes on from it");
     script.keys("b");
     insta::assert_snapshot!("branches", script.screen());

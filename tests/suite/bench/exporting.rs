@@ -48,7 +48,7 @@ async fn a_row_is_previewed_in_every_shape_and_the_kept_ones_are_written() {
             _ => false,
         })
         .await;
-    insta::assert_snapshot!(script.lines(&["✗"]), @"│              │ ✗ ~/library/rows                   lies inside the library, where every .jsonl is a session; choose a folder outsid… │rs            │");
+    insta::assert_snapshot!(script.lines(&["✗"]), @"│              │ ✗ ~/library/rows                   lies inside the library, where every .jsonl is a session; choose a folder outsid… │ars           │");
     script.keys("q");
     assert!(script.app().overlays.is_empty());
 }

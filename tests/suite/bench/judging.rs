@@ -32,7 +32,7 @@ async fn taking_against_the_search_shows_both() {
     assert_eq!(script.bench().state.head(), Some(node));
     assert_eq!(script.bench().moment().map(|moment| moment.node), Some(node), "the cursor goes along");
     insta::assert_snapshot!("taken_by_hand", script.screen());
-    insta::assert_snapshot!(script.lines(&["◆ you took it"]), @"│                             ││kitchen window at home, and of you with your sleeves   ││    ├ a▸  +0.084  × not lower · ◆ you took it  leak 2w      │");
+    insta::assert_snapshot!(script.lines(&["◆ you took it"]), @"│                                ││kitchen window at home, and of you with your sleeves ││    ├ a▸  +0.084  × not lower · ◆ you took it  leak 2w     │");
     let candidate = script.bench().candidates().into_iter().find(|c| c.node == node).unwrap();
     assert!(candidate.is_disputed() && matches!(candidate.fate, Fate::Passed(_)), "what the search said stays");
     script.act("u").await;
@@ -156,10 +156,10 @@ async fn tags_ratings_marks_notes_and_flags_are_kept() {
     script.act("ctrl-s").await;
     insta::assert_snapshot!("annotated", script.screen());
     insta::assert_snapshot!(script.status(), @"harbour  ppl 5.3  step 8/8 · seg 1  ★★★★  by scripted, nll, 78 tokens  letter, en  1 of 4                                      ended: all steps made");
-    insta::assert_snapshot!(script.lines(&["#warm", "note:"]), @"
-    │#warm                        ││                                                       ││                                                            │
-    │note: Ask her about the boat.││                                                       ││                                                            │
-    ");
+    insta::assert_snapshot!(script.lines(&["#warm", "note:"]), @r#"
+    │#warm                           ││                                                     ││                                                           │
+    │note: Ask her about the boat.   ││                                                     ││                                                           │
+    "#);
     script.keys("$ \"");
     assert!(script.status().contains("draft"), "marks can be gone to");
     script.keys("#");
@@ -243,4 +243,17 @@ async fn a_candidate_is_selected_with_the_mouse_and_taken() {
     script.click("├ a", Press::Click);
     let all = script.bench().candidates();
     assert_eq!(script.bench().candidate_index(&all), 0);
+}
+
+#[tokio::test]
+async fn an_undo_at_once_takes_back_the_verdict_just_given_and_nothing_older() {
+    let mut script = Script::at(120, 40).await;
+    script.open_session("harbour").await;
+    script.act("* 3").await;
+    script.keys("a u");
+    let is_back =
+        |app: &App| app.bench().is_some_and(|bench| bench.state.id == "harbour" && bench.state.redoable().is_some());
+    script.until(is_back).await;
+    assert_eq!(script.bench().state.annotations.verdict(), Verdict::None);
+    assert_eq!(script.bench().state.annotations.rating(), 3);
 }

@@ -108,11 +108,11 @@ async fn the_reference_is_tinted_by_one_measure_after_the_other() {
     script.settled().await;
     assert!(script.shows("what the segment does"));
     script.keys(", g");
-    insta::assert_snapshot!(script.lines(&["copied "]), @"
-    │copied       2 w in a row, 2…││                                                       ││                                                            │
-    │8-grams     0.0% copied      ││                                                       ││                                                            │
+    insta::assert_snapshot!(script.lines(&["copied "]), @r#"
+    │copied      2 w run, 2.6 %      ││                                                     ││                                                           │
+    │8-grams    0.0% copied          ││                                                     ││                                                           │
     ╭ Perplexity ────────────────────────────────────────────────────────────────────────────────────── step 2: 6.9 (−0.6) · best 5.3 · copied 2w 2.6 % ─╮
-    ");
+    "#);
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use ratatui::layout::Rect;
 
 use super::super::theme::{Role, Theme};
 use super::super::widgets::pane;
+use super::super::widgets::text::{self, Sheet};
 use super::{Drawn, Look, View, layout};
 use crate::app::App;
 use crate::app::bench::{Bench, Pane};
@@ -79,14 +80,17 @@ fn border(
     pane::draw(buf, area, theme, pane::Pane { title: &title, right, focused })
 }
 
-/// A sentence in the middle of a pane, with the key that helps.
+/// A sentence in the middle of a pane, wrapped, and under it the keys that help.
 fn empty(buf: &mut Buffer, area: Rect, theme: &Theme, said: &[&str]) {
-    for (at, text) in said.iter().enumerate() {
-        let y = area.y + at as u16 + area.height.saturating_sub(said.len() as u16) / 3;
-        if y >= area.bottom() {
-            return;
-        }
-        let row = Rect { x: area.x + 1, y, width: area.width.saturating_sub(2), height: 1 };
-        super::line(buf, row, text, theme.style(if at == 0 { Role::Text } else { Role::Dim }));
+    let width = area.width.saturating_sub(2).max(1);
+    let mut sheets: Vec<Sheet> = said.iter().map(|text| Sheet::new(text, width)).collect();
+    let rows: usize = sheets.iter().map(Sheet::rows).sum();
+    let mut y = area.y + area.height.saturating_sub(rows as u16) / 3;
+    for (at, sheet) in sheets.iter_mut().enumerate() {
+        let height = (sheet.rows() as u16).min(area.bottom().saturating_sub(y));
+        let base = if at == 0 { Role::Text } else { Role::Dim };
+        let place = Rect { x: area.x + 1, y, width, height };
+        text::draw(buf, place, sheet, 0, text::Look { base, ..text::Look::plain(theme) });
+        y += height;
     }
 }

@@ -10,6 +10,7 @@ use super::border;
 use crate::app::App;
 use crate::app::bench::{Bench, Moment, Pane};
 use crate::reer::Measures;
+use crate::text::width;
 
 /// One line of the measures: name, value, and what stands behind it.
 type Line = (&'static str, String, Role, String);
@@ -95,7 +96,7 @@ fn draw_line(buf: &mut Buffer, row: Rect, theme: &Theme, (name, value, role, beh
         return;
     }
     let used = paint::put(buf, (row.x, row.y), row.width, &format!("{name:<9}"), theme.style(Role::Label));
-    let value_room = if value.is_empty() { 0 } else { 7.min(row.width.saturating_sub(used)) };
+    let value_room = if value.is_empty() { 0 } else { 6.max(width(value) as u16).min(row.width.saturating_sub(used)) };
     paint::fitted_right(buf, (row.x + used, row.y), value_room, value, theme.style(*role));
     let rest = used + value_room + 1;
     paint::fitted(
@@ -125,14 +126,14 @@ fn measures(bench: &Bench) -> Vec<Line> {
     }
     if let Some(leak) = version.leak {
         let role = if leak.span_words > 8 || leak.ngram > 0.02 { Role::Warning } else { Role::Text };
-        let run = format!("in a row, {:.1} %", 100.0 * leak.span_share);
+        let run = format!("run, {:.1} %", 100.0 * leak.span_share);
         lines.push(("copied", format!("{} w", leak.span_words), role, run));
         lines.push(("8-grams", format!("{:.1}%", 100.0 * leak.ngram), role, "copied".to_owned()));
     }
     lines.push(("bits/char", format!("{:.3}", now.bits_per_char.0), Role::Text, clipped(&now)));
     let scorer = bench.state.scorer.as_ref().map(|scorer| scorer.model.as_str()).unwrap_or_default();
     lines.push(("scorer", String::new(), Role::Text, format!("{scorer}, {}", status::objective(search))));
-    lines.push(("tokens", now.tokens.to_string(), Role::Text, "of the reference".to_owned()));
+    lines.push(("tokens", now.tokens.to_string(), Role::Text, "of y".to_owned()));
     lines
 }
 

@@ -69,7 +69,7 @@ fn tint_layer(bench: &Bench) -> Option<Spans> {
 fn mean_change(bench: &Bench, compared: Compared) -> String {
     let mean = |of| bench.logprobs(of).map(|values| -values.iter().sum::<f64>() / values.len().max(1) as f64);
     let against = compared.against.and_then(mean);
-    let delta = mean(compared.of).zip(against).map(|(now, before)| format!("{} nats a token", minus(now - before)));
+    let delta = mean(compared.of).zip(against).map(|(now, before)| format!("{} nats", minus(now - before)));
     delta.unwrap_or_default()
 }
 
