@@ -251,8 +251,9 @@ async fn an_undo_at_once_takes_back_the_verdict_just_given_and_nothing_older() {
     script.open_session("harbour").await;
     script.act("* 3").await;
     script.keys("a u");
-    let is_back =
-        |app: &App| app.bench().is_some_and(|bench| bench.state.id == "harbour" && bench.state.redoable().is_some());
+    let is_back = |app: &retrace::app::App| {
+        app.bench().is_some_and(|bench| bench.state.id == "harbour" && bench.state.redoable().is_some())
+    };
     script.until(is_back).await;
     assert_eq!(script.bench().state.annotations.verdict(), Verdict::None);
     assert_eq!(script.bench().state.annotations.rating(), 3);
