@@ -1,5 +1,5 @@
-//! The workbench without a screen: commands and their registry, keys, the state of the screens, and [`update`], which
-//! takes a message and returns what it wants done. Knows neither tokio nor ratatui.
+//! The workbench without a screen: commands and their registry, keys, the state of the screens, and [`App::update`],
+//! which takes a message and returns what it wants done. Knows neither tokio nor ratatui.
 
 pub mod bench;
 pub mod command;
