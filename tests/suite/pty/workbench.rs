@@ -236,3 +236,29 @@ fn scripts_are_told_what_to_use_instead() {
     assert!(said.contains("needs a terminal") && said.contains("retrace search"), "{said}");
     assert!(ran.stdout.is_empty());
 }
+
+/// `cargo test --release --test suite keys_are_answered -- --ignored --nocapture`
+#[test]
+#[ignore = "prints times"]
+fn keys_are_answered_while_a_search_runs() {
+    let house = House::new();
+    let mut pty = house.open();
+    pty.write("\r");
+    pty.wait_for_text("No thinking yet");
+    pty.write("r");
+    pty.wait_for_text("leave one out");
+    let selected = |pty: &Pty| pty.text().lines().position(|line| line.contains('▌'));
+    let mut times: Vec<Duration> = Vec::new();
+    for turn in 0..40 {
+        pty.listen(Duration::from_millis(50));
+        let (begun, before) = (Instant::now(), selected(&pty));
+        pty.write(if turn % 4 < 2 { "j" } else { "k" });
+        pty.wait_for("another segment", |pty| selected(pty) != before);
+        times.push(begun.elapsed());
+    }
+    times.sort();
+    let (median, most) = (times[times.len() / 2], times[times.len() - 1]);
+    println!("key to frame while a search runs: median {median:?}, longest of {} {most:?}", times.len());
+    pty.write("\x03");
+    assert_eq!(pty.wait_exit(), Ok(0));
+}
