@@ -42,6 +42,18 @@ impl Tint {
     }
 
     /// For the pane's title; empty when there is none.
+    pub fn short(self) -> &'static str {
+        match self {
+            Tint::Off => "",
+            Tint::Surprisal => "surprisal",
+            Tint::SinceBefore => "Δ version before",
+            Tint::SinceBaseline => "Δ baseline",
+            Tint::SinceHeld => "Δ held version",
+            Tint::Segment => "Δ by the segment",
+        }
+    }
+
+    /// In full; empty when there is none.
     pub fn title(self) -> &'static str {
         match self {
             Tint::Off => "",

@@ -17,6 +17,8 @@ pub enum Picking {
     Branch,
     Decision,
     Theme,
+    /// What signs mean.
+    Legend,
     /// Whether to quit while a search runs.
     Quit,
     /// Whether to lose a text.
@@ -79,6 +81,7 @@ impl Picker {
             Picking::Branch => "Branches",
             Picking::Decision => "The last decisions",
             Picking::Theme => "Themes",
+            Picking::Legend => "What signs mean",
             Picking::Quit => "Quit while searching?",
             Picking::Discard => "The text was changed",
         }

@@ -76,10 +76,7 @@ impl App {
             Command::Compare => self.hold(),
             Command::Measure => self.turn_measure(),
             Command::LogScale => self.turn_scale(),
-            Command::Legend => {
-                self.legend = !self.legend;
-                Vec::new()
-            }
+            Command::Legend => self.list_signs(),
             Command::Find => self.ask_find(),
             Command::FindNext => self.find_further(true),
             Command::FindPrevious => self.find_further(false),

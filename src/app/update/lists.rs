@@ -5,6 +5,25 @@ use crate::app::overlay::{Act, Item, Overlay, Picker, Picking};
 use crate::app::{App, Effect};
 use crate::session::Verdict;
 
+/// Signs of the chart and of the trajectory.
+const SIGNS: [(&str, &str); 15] = [
+    ("●", "chart: a version that the search took; the first is the draft"),
+    ("○", "chart: a candidate that was not lower, or that another outran; on the line, a step that took none"),
+    ("×", "a candidate that was refused: it copies, runs on, repeats itself, or could not be used"),
+    ("◌", "a candidate whose score is still to come"),
+    ("◆", "a version that a person wrote or chose against the search"),
+    ("◇", "a person went to another version; its branch begins here"),
+    ("▾", "a mark"),
+    ("z0  z1", "chart: the drafts"),
+    ("e", "chart: an edit by hand"),
+    ("┄┄", "chart: the reference without any thinking, or the threshold"),
+    ("−0.021", "beside a segment: what its changes bought, nats per token; minus is better"),
+    ("leak 5w (+2)", "the longest run copied from the reference, in words, and how much longer it became"),
+    ("✓ taken", "the search took it; `you took it` and `you refused it` say where a person differed"),
+    ("[-a-]{+b+}", "a was taken out, b came in"),
+    ("underlined words", "in reference and trajectory: what the thinking copied"),
+];
+
 impl App {
     fn list(&mut self, picker: Picker) -> Vec<Effect> {
         self.overlays.push(Overlay::List(picker));
@@ -40,6 +59,21 @@ impl App {
             }
         }
         self.list(Picker::new(Picking::Help, items))
+    }
+
+    /// What signs mean; with them, the bands of the tint are named under the reference until the next time.
+    pub(super) fn list_signs(&mut self) -> Vec<Effect> {
+        self.legend = !self.legend;
+        if !self.legend {
+            return self.tell("the tint's bands are no longer named under the reference");
+        }
+        let item = |(sign, meaning): &(&str, &str)| Item {
+            label: (*sign).to_owned(),
+            detail: (*meaning).to_owned(),
+            aside: String::new(),
+            act: Act::Nothing,
+        };
+        self.list(Picker::new(Picking::Legend, SIGNS.iter().map(item).collect()))
     }
 
     /// Branches with where they begin, and the last moments at which the current version was another.

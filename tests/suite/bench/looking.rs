@@ -109,9 +109,11 @@ async fn the_reference_is_tinted_by_one_measure_after_the_other() {
     assert!(script.shows("what the segment does"));
     script.keys(", g");
     insta::assert_snapshot!(script.lines(&["copied "]), @r#"
-    │copied      2 w run, 2.6 %      ││                                                     ││                                                           │
-    │8-grams    0.0% copied          ││                                                     ││                                                           │
-    ╭ Perplexity ────────────────────────────────────────────────────────────────────────────────────── step 2: 6.9 (−0.6) · best 5.3 · copied 2w 2.6 % ─╮
+    │copied      2 w run, 2.6 %│  ┄┄                chart: the reference without any thinking, or the threshold               │                          │
+    │8-grams    0.0% copied    │  −0.021            beside a segment: what its changes bought, nats per token; minus is bet…  │                          │
+    │bits/char 0.589 50 % clipp│  leak 5w (+2)      the longest run copied from the reference, in words, and how much longe…  │                          │
+    ╰──────────────────────────│  underlined words  in reference and trajectory: what the thinking copied                     │──────────────────────────╯
+    ╭ Perplexity ──────────────╰──────────────────────────────────────────────────────────────────────────────────────────────╯st 5.3 · copied 2w 2.6 % ─╮
     "#);
 }
 

@@ -28,7 +28,7 @@ impl View {
     ) {
         let title = match bench.tint {
             Tint::Off => "Reference".to_owned(),
-            tint => format!("Reference · {}", tint.title()),
+            tint => format!("Reference · {}", tint.short()),
         };
         let tinted = tint_layer(bench);
         let right = match (&tinted, bench.compared()) {
