@@ -9,9 +9,10 @@ use serde::Serialize;
 
 use super::numbers::{self, ScoreReport, spelled};
 use super::{Fault, Outcome, Output, note};
+use crate::app::bench::reason_in_words;
 use crate::reer::Segment;
 use crate::reer::search::{Decision, NodeId};
-use crate::session::{self, Moment, Payload, State, Verdict};
+use crate::session::{self, Moment, Override, Payload, State, Verdict};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -136,6 +137,9 @@ fn tell(state: &State, replayed: &Replayed<'_>, output: &mut Output) {
     for decision in replayed.decisions {
         output.line(self::decision(state, decision));
     }
+    for choice in state.annotations.overrides() {
+        output.line(format_args!("{:<8} {}", choice.by, by_hand(&choice.value)));
+    }
     for segment in replayed.segments {
         output.line(format_args!("\n[{}] {}", segment.id.0, segment.text.trim()));
     }
@@ -160,15 +164,24 @@ fn decision(state: &State, decision: &Decision) -> String {
     };
     let mut reasons: Vec<(String, usize)> = Vec::new();
     for other in &decision.others {
-        let reason = spelled(&other.reason);
-        match reasons.iter_mut().find(|(known, _)| *known == reason) {
+        let reason = reason_in_words(other.reason);
+        match reasons.iter_mut().find(|(known, _)| known == reason) {
             Some((_, count)) => *count += 1,
-            None => reasons.push((reason, 1)),
+            None => reasons.push((reason.to_owned(), 1)),
         }
     }
     let others: Vec<String> = reasons.into_iter().map(|(reason, count)| format!("{count} {reason}")).collect();
     let others = if others.is_empty() { String::new() } else { format!("; not taken: {}", others.join(", ")) };
     format!("step {:<3} segment {:<3} {taken}{others}", decision.step, decision.segment.0)
+}
+
+/// A person's choice in words, by who stands before it.
+fn by_hand(choice: &Override) -> String {
+    let step = choice.step.map(|step| format!(" of step {step}")).unwrap_or_default();
+    match choice.refused {
+        Some(refused) => format!("version {}{step} refused, version {} current", refused.0, choice.node.0),
+        None => format!("version {}{step} made current", choice.node.0),
+    }
 }
 
 fn play(path: &Path, speed: f64, output: &mut Output) -> Result<(), Fault> {
@@ -204,7 +217,14 @@ fn happened(state: &State, payload: &Payload) -> Option<String> {
             Some(format!("{what}: ppl {} over {} tokens", numbers::ppl(measures.ppl), measures.tokens))
         }
         Payload::Decide(decided) => Some(decision(state, decided)),
-        Payload::Override(choice) => Some(format!("a person made version {} current", choice.node.0)),
+        Payload::Override(choice) => Some(format!("a person: {}", by_hand(choice))),
+        Payload::Head(head) => {
+            let branch = head.branch.as_ref().map(|branch| format!(", branch {branch:?}")).unwrap_or_default();
+            Some(format!("a person went to version {}{branch}", head.node.0))
+        }
+        Payload::Verdict(verdict) => Some(format!("verdict: {}", spelled(&verdict.verdict))),
+        Payload::Undo(_) => Some("a person took the last action back".to_owned()),
+        Payload::Redo(_) => Some("a person brought the last action back again".to_owned()),
         Payload::Stop(stop) => {
             let detail = stop.detail.as_deref().unwrap_or_default();
             Some(format!("stopped: {} {detail}", spelled(&stop.reason)).trim_end().to_owned())
