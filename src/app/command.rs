@@ -158,7 +158,7 @@ commands! {
     FindPrevious "find-previous" [Finding] ["N"] "The match before";
     Copy "copy" [Bench] ["Y"] "Copy the raw text of the pane or segment";
 
-    New "new" [Library] ["N"] "A new session from text you paste or write";
+    New "new" [Library Bench] ["N"] "A new session from text you paste or write";
     Visit "visit" [Library] ["p"] "Go to another folder of sessions, a session, or a file of pairs";
     NextQueue "next-queue" [Library] ["tab"] "The next queue: all, undecided, kept, dropped, later";
     PreviousQueue "previous-queue" [Library] ["shift-tab"] "The queue before";

@@ -31,6 +31,7 @@ use self::memory::Memory;
 use self::notice::Notice;
 use self::overlay::Overlay;
 use crate::engine::Setup;
+use crate::session::Author;
 
 pub use effect::Effect;
 pub use message::{At, Message};
@@ -42,6 +43,8 @@ pub struct Start {
     pub keymap: Keymap,
     /// The settings' back ends and knobs.
     pub defaults: Setup,
+    /// Who is at the bench.
+    pub author: Author,
     /// Folder of the user's own sessions: samples and new pairs go there.
     pub home: PathBuf,
     /// Names of the themes to choose from.
@@ -76,6 +79,9 @@ pub struct App {
     pub page: usize,
     pub legend: bool,
     defaults: Setup,
+    author: Author,
+    /// An undo brought another session onto the screen.
+    jumped: bool,
     home: PathBuf,
     /// Desks of no bench that still have something to write: key and title of their sessions.
     errands: BTreeMap<DeskId, (String, String)>,
@@ -119,6 +125,8 @@ impl App {
             page: 10,
             legend: false,
             defaults: start.defaults,
+            author: start.author,
+            jumped: false,
             home: start.home,
             errands: BTreeMap::new(),
             given: Vec::new(),

@@ -153,13 +153,13 @@ impl Session {
         self.record(by, Payload::Verdict(VerdictRecord { verdict, summary: None }))
     }
 
-    /// Takes a person's last action back; `None` when there is none, or `by` is no person.
+    /// Takes this person's last action back; `None` when there is none, or `by` is no person.
     ///
     /// # Errors
     /// As [`Session::record`].
     pub fn undo(&mut self, by: Author) -> Result<Option<Event>, SessionError> {
         self.mend()?;
-        let last = self.state.undoable().filter(|_| by.is_person()).map(|action| action.seq);
+        let last = self.state.undoable(&by).filter(|_| by.is_person()).map(|action| action.seq);
         last.map(|seq| self.record(by, Payload::Undo(Undo { seq }))).transpose()
     }
 
@@ -169,7 +169,7 @@ impl Session {
     /// As [`Session::record`].
     pub fn redo(&mut self, by: Author) -> Result<Option<Event>, SessionError> {
         self.mend()?;
-        let last = self.state.redoable().filter(|_| by.is_person()).map(|action| action.seq);
+        let last = self.state.redoable(&by).filter(|_| by.is_person()).map(|action| action.seq);
         last.map(|seq| self.record(by, Payload::Redo(Undo { seq }))).transpose()
     }
 

@@ -79,6 +79,7 @@ pub fn run(opening: Opening) -> Result<Ended, WorkbenchError> {
     let begin = Start {
         keymap,
         defaults: opening.defaults.clone(),
+        author: opening.author.clone(),
         home: opening.home.clone(),
         themes: Theme::names(themes.as_deref()),
         notice: None,

@@ -40,6 +40,7 @@ impl Bench {
         let start = Start {
             keymap: Keymap::default(),
             defaults: setup.clone(),
+            author: Author::User("ada".to_owned()),
             home: folder.to_owned(),
             themes: Theme::names(None),
             notice: None,

@@ -102,6 +102,11 @@ impl Library {
         self.view.iter().map(|index| &self.rows()[*index])
     }
 
+    /// Every row, in view or not.
+    pub fn listed_rows(&self) -> impl Iterator<Item = &Row> {
+        self.rows().iter()
+    }
+
     /// How many rows are in view.
     pub fn len(&self) -> usize {
         self.view.len()

@@ -32,7 +32,8 @@ impl App {
             return effects;
         }
         let Some(candidate) = self.bench().and_then(|bench| bench.candidate()) else {
-            return self.tell("this segment has no candidates here; the next step or `more candidates` brings some");
+            let more = self.key_of(crate::app::command::Command::More).unwrap_or_default();
+            return self.tell(format!("this segment has no candidates here; {more} asks for some"));
         };
         self.order(|bench| bench.take(&candidate))
     }

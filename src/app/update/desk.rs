@@ -175,15 +175,19 @@ impl App {
         let title = self.title_of(desk);
         // The bench has not learned of it yet.
         let state = self.benches.get(&desk).map(|bench| &bench.state);
-        let action = state.and_then(|state| if back { state.redoable() } else { state.undoable() });
+        let action =
+            state.and_then(|state| if back { state.redoable(&self.author) } else { state.undoable(&self.author) });
         let what = action.map_or("the last action", |action| action_in_words(&action.name));
         let (other, said) = if back { (Command::Undo, "brought back") } else { (Command::Redo, "undone") };
         let key = self.key_of(other).unwrap_or_default();
         if !back && what == "the verdict" {
-            self.memory.decisions.pop_front();
+            let key = self.key_of_desk(desk);
+            let at = self.memory.decisions.iter().position(|decided| decided.key == key);
+            at.map(|at| self.memory.decisions.remove(at));
         }
         let turn = if back { "undoes it" } else { "brings it back" };
-        let mut effects = self.tell(format!("{title}: {what} {said} · {key} {turn}"));
+        let place = if std::mem::take(&mut self.jumped) { "now in " } else { "" };
+        let mut effects = self.tell(format!("{place}{title}: {what} {said} · {key} {turn}"));
         effects.push(Effect::List);
         effects
     }

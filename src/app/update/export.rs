@@ -3,23 +3,31 @@
 use std::path::PathBuf;
 
 use crate::app::effect::Previewed;
+use crate::app::library::{Row, Source};
 use crate::app::overlay::{ExportView, Overlay};
 use crate::app::{App, Effect};
+use crate::session::Verdict;
 use crate::session::export::{Format, Queue};
 
 impl App {
     pub(super) fn open_export(&mut self) -> Vec<Effect> {
-        let tally = self.library.tally();
+        let files = || self.library.listed_rows().filter(|row| matches!(row.source, Source::File(_)));
+        let is_kept = |row: &&Row| row.summary.verdict == Verdict::Keep;
+        let (kept, all) = (files().filter(is_kept).count(), files().count());
         let session = match self.bench() {
             Some(bench) => Some(Previewed::Open(Box::new(bench.state.clone()))),
-            None => self.library.selected().map(|row| Previewed::Listed(row.source.clone())),
+            None => {
+                // What is kept is what will be written.
+                let selected = self.library.selected().filter(|row| kept == 0 || is_kept(row));
+                selected.or_else(|| files().find(is_kept)).map(|row| Previewed::Listed(row.source.clone()))
+            }
         };
         let view = ExportView {
             format: Format::Messages,
-            queue: if tally.kept > 0 { Queue::Kept } else { Queue::All },
+            queue: if kept > 0 { Queue::Kept } else { Queue::All },
             to: self.memory.export_to.clone().unwrap_or_else(|| "retrace-export".to_owned()),
-            kept: tally.kept,
-            all: tally.rows,
+            kept,
+            all,
             session,
             preview: None,
             top: 0,

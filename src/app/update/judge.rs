@@ -87,8 +87,10 @@ impl App {
     }
 
     pub(super) fn mark(&mut self) -> Vec<Effect> {
-        let payload = self.bench().and_then(Bench::mark);
-        self.record(payload)
+        match self.bench().map(Bench::mark) {
+            Some(None) => self.tell("there is no version to mark yet"),
+            payload => self.record(payload.flatten()),
+        }
     }
 
     pub(super) fn fork(&mut self, name: &str) -> Vec<Effect> {
@@ -123,7 +125,7 @@ impl App {
 
     /// What a person did in an earlier run of the program, in the session on the screen.
     fn undo_earlier(&mut self) -> Vec<Effect> {
-        let Some(bench) = self.bench().filter(|bench| bench.state.undoable().is_some()) else {
+        let Some(bench) = self.bench().filter(|bench| bench.state.undoable(&self.author).is_some()) else {
             return self.tell("there is nothing to undo here");
         };
         let key = bench.key.clone();
@@ -137,7 +139,7 @@ impl App {
                 self.memory.did(key.clone());
                 self.order_at(&key, Order::Redo)
             }
-            None if self.bench().is_some_and(|bench| bench.state.redoable().is_some()) => {
+            None if self.bench().is_some_and(|bench| bench.state.redoable(&self.author).is_some()) => {
                 let key = self.bench().map(|bench| bench.key.clone()).unwrap_or_default();
                 self.memory.did(key.clone());
                 self.order_at(&key, Order::Redo)
@@ -157,6 +159,7 @@ impl App {
         };
         if self.front.is_some() {
             let mut effects = self.open_row(&row);
+            self.jumped = true;
             effects.extend(self.front.map(|desk| Effect::Order(desk, Box::new(order))));
             return effects;
         }

@@ -155,7 +155,12 @@ impl App {
         let Some(Overlay::Writing(about)) = self.overlays.last().cloned() else { return Vec::new() };
         let Some(text) = text else {
             self.overlays.pop();
-            return Vec::new();
+            // From the reference back to the query, which is not lost.
+            if let Text::Reference { query } = about {
+                self.overlays.push(Overlay::Writing(Text::Query));
+                return vec![Effect::Write(query)];
+            }
+            return vec![Effect::DiscardText];
         };
         match about {
             Text::Query if text.trim().is_empty() => self.tell("a session needs a query: what was asked for"),

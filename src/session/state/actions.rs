@@ -1,6 +1,6 @@
 //! What persons did, as a list that undo and redo walk.
 
-use super::super::{Event, Payload};
+use super::super::{Author, Event, Payload};
 use crate::reer::search::NodeId;
 
 /// One thing a person did: an event, or a group of them.
@@ -11,6 +11,7 @@ pub struct Action {
     /// Every event of it.
     pub seqs: Vec<u64>,
     pub grp: Option<u64>,
+    pub by: Author,
     /// Name of its first event, for a person to read.
     pub name: String,
     /// The current version before and after it, where it moved the current version.
@@ -48,7 +49,8 @@ pub(super) struct Actions {
 impl Actions {
     /// Notes an undoable event; `before` and `after` are the current version around it.
     pub fn record(&mut self, event: &Event, before: Option<NodeId>, after: Option<NodeId>) {
-        self.undone.clear();
+        // Whoever does something new has nothing to bring back any more; others have.
+        self.undone.retain(|action| action.by != event.by);
         let moves = match event.payload {
             Payload::Head(_) => true,
             Payload::Override(_) => before != after,
@@ -66,6 +68,7 @@ impl Actions {
                 seq: event.seq,
                 seqs: vec![event.seq],
                 grp: event.grp,
+                by: event.by.clone(),
                 name: event.payload.name().to_owned(),
                 head_before: before,
                 head_after: after,
@@ -73,18 +76,22 @@ impl Actions {
         }
     }
 
-    pub fn undoable(&self) -> Option<&Action> {
-        self.done.last()
+    /// The last action of this person.
+    pub fn undoable(&self, by: &Author) -> Option<&Action> {
+        self.done.iter().rev().find(|action| action.by == *by)
     }
 
-    pub fn redoable(&self) -> Option<&Action> {
-        self.undone.last()
+    /// What this person took back last.
+    pub fn redoable(&self, by: &Author) -> Option<&Action> {
+        self.undone.iter().rev().find(|action| action.by == *by)
     }
 
-    /// Takes the action that begins at `seq` back; `None` when none is done that does.
-    pub fn undo(&mut self, seq: u64) -> Option<Action> {
+    /// Takes the action that begins at `seq` back; `None` when none is done that does. `head` is the current version
+    /// before that: where bringing it back leads to, whatever the search did since the action.
+    pub fn undo(&mut self, seq: u64, head: Option<NodeId>) -> Option<Action> {
         let at = self.done.iter().rposition(|action| action.seq == seq)?;
-        let action = self.done.remove(at);
+        let mut action = self.done.remove(at);
+        action.head_after = action.head_before.and(head).or(action.head_after);
         self.undone.push(action.clone());
         Some(action)
     }

@@ -219,7 +219,8 @@ impl State {
     }
 
     fn undone(&mut self, by: &Author, seq: u64) {
-        if let Some(action) = by.is_person().then(|| self.actions.undo(seq)).flatten() {
+        let head = self.head();
+        if let Some(action) = by.is_person().then(|| self.actions.undo(seq, head)).flatten() {
             self.annotations.undo(&action.seqs);
             if let Some(node) = action.head_before {
                 self.moved(node);
@@ -258,14 +259,14 @@ impl State {
         })
     }
 
-    /// The action that an undo would take back now.
-    pub fn undoable(&self) -> Option<&Action> {
-        self.actions.undoable()
+    /// The action that an undo by this person would take back now: nobody undoes what another did.
+    pub fn undoable(&self, by: &Author) -> Option<&Action> {
+        self.actions.undoable(by)
     }
 
-    /// The action that a redo would bring back now.
-    pub fn redoable(&self) -> Option<&Action> {
-        self.actions.redoable()
+    /// The action that a redo by this person would bring back now.
+    pub fn redoable(&self, by: &Author) -> Option<&Action> {
+        self.actions.redoable(by)
     }
 
     /// Versions recorded before any settings, which the search will begin with.

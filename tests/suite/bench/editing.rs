@@ -5,7 +5,7 @@ use retrace::app::bench::Happened;
 use retrace::app::message::Message;
 use retrace::reer::search::Why;
 
-use super::script::Script;
+use super::script::{Script, ada};
 
 fn texts(script: &Script) -> Vec<String> {
     script.bench().segments().into_iter().map(|row| row.text).collect()
@@ -118,7 +118,7 @@ async fn segments_are_split_merged_moved_inserted_and_deleted() {
     for _ in 0..made {
         script.act("u").await;
     }
-    assert_eq!(script.bench().state.undoable(), None);
+    assert_eq!(script.bench().state.undoable(&ada()), None);
     script.keys("0");
     assert_eq!(texts(&script), begin, "nothing was overwritten");
 }
@@ -142,22 +142,22 @@ async fn what_cannot_be_done_to_a_segment_says_why() {
             script.keys("esc");
         }
     }
-    insta::assert_snapshot!(told.join("\n"), @"
+    insta::assert_snapshot!(told.join("\n"), @r#"
     there is no segment after this one to merge with
     it is the first segment
     it is the last segment
     v m: no segment is selected
     v d: no segment is selected
     v s: there is no segment to split
-    y: this segment has no candidates here; the next step or `more candidates` brings some
+    y: this segment has no candidates here; G asks for some
     n: this segment has no candidates here to refuse
     g: there is no segment to rewrite yet
-    m: r search  S with settings  e write a draft  tab pane  a keep  x drop  q library  : commands  ? help
+    m: there is no version to mark yet
     F: there is no version to branch from yet
     c: there is no version to hold yet
     space: there is nothing to play yet
     Y: there is nothing to copy here
-    ");
+    "#);
 }
 
 #[tokio::test]

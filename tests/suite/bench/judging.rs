@@ -4,7 +4,7 @@ use retrace::app::bench::{ByHand, Candidate, Fate};
 use retrace::app::message::Press;
 use retrace::session::{Verdict, read};
 
-use super::script::{Opening, Script};
+use super::script::{Opening, Script, ada};
 
 /// Walks to the first candidate of this kind, from the first segment on.
 fn select(script: &mut Script, wanted: impl Fn(&Candidate) -> bool) {
@@ -76,7 +76,9 @@ async fn a_verdict_brings_the_next_session_and_can_be_taken_back_from_there() {
     insta::assert_snapshot!(script.hints(), @"harbour: kept · u undoes · decided 1 of 4");
     script.keys("l");
     script.keys("u");
-    script.until(|app| app.bench().is_some_and(|b| b.state.id == "harbour" && b.state.redoable().is_some())).await;
+    script
+        .until(|app| app.bench().is_some_and(|b| b.state.id == "harbour" && b.state.redoable(&ada()).is_some()))
+        .await;
     script.settled().await;
     assert!(script.status().starts_with("harbour"), "undoing shows what was undone");
     assert_eq!(script.bench().state.annotations.verdict(), Verdict::None);
@@ -252,7 +254,7 @@ async fn an_undo_at_once_takes_back_the_verdict_just_given_and_nothing_older() {
     script.act("* 3").await;
     script.keys("a u");
     let is_back = |app: &retrace::app::App| {
-        app.bench().is_some_and(|bench| bench.state.id == "harbour" && bench.state.redoable().is_some())
+        app.bench().is_some_and(|bench| bench.state.id == "harbour" && bench.state.redoable(&ada()).is_some())
     };
     script.until(is_back).await;
     assert_eq!(script.bench().state.annotations.verdict(), Verdict::None);

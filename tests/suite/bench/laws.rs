@@ -19,10 +19,11 @@ use retrace::app::{App, Effect, Start};
 use retrace::engine::desk::{Activity, News, Order, Origin, Stream, Work};
 use retrace::reer::SegmentId;
 use retrace::reer::search::NodeId;
-use retrace::session::{Author, Event, Health, Payload, State, SystemClock, Undo, read, unwritten};
+use retrace::session::{Event, Health, Payload, State, SystemClock, Undo, read, unwritten};
 
 use super::back_ends::setup;
 use super::library;
+use super::script::ada;
 
 /// The events of the library's sessions, by name.
 fn sessions() -> &'static BTreeMap<PathBuf, Vec<Event>> {
@@ -110,6 +111,7 @@ fn happening() -> impl Strategy<Value = Happening> {
 impl World {
     fn new() -> World {
         let start = Start {
+            author: ada(),
             memory: Memory::default(),
             keymap: Keymap::default(),
             defaults: setup(),
@@ -187,8 +189,12 @@ impl World {
         let state = state_of(&self.files[&path]);
         let payloads = match order {
             Order::Record(payloads) => payloads.clone(),
-            Order::Undo => state.undoable().map(|action| Payload::Undo(Undo { seq: action.seq })).into_iter().collect(),
-            Order::Redo => state.redoable().map(|action| Payload::Redo(Undo { seq: action.seq })).into_iter().collect(),
+            Order::Undo => {
+                state.undoable(&ada()).map(|action| Payload::Undo(Undo { seq: action.seq })).into_iter().collect()
+            }
+            Order::Redo => {
+                state.redoable(&ada()).map(|action| Payload::Redo(Undo { seq: action.seq })).into_iter().collect()
+            }
             Order::Make { parent, segments, .. } => {
                 assert!(state.search.as_ref().is_some_and(|search| search.tree().trajectory(*parent).is_some()));
                 let ids: Vec<SegmentId> = segments.iter().filter_map(|(id, _)| *id).collect();
@@ -203,7 +209,7 @@ impl World {
             seq: seq + at as u64,
             t: String::new(),
             dt: 1,
-            by: Author::User("ada".to_owned()),
+            by: ada(),
             grp: (payloads.len() > 1).then_some(seq),
             payload,
         };
@@ -403,7 +409,7 @@ async fn undoing_brings_back_what_was_before() {
         script.keys("$ home");
         assert_eq!(shown(&script), before, "{keys}, undone");
     }
-    assert!(script.bench().state.undoable().is_none());
+    assert!(script.bench().state.undoable(&ada()).is_none());
 }
 
 #[tokio::test]

@@ -93,6 +93,7 @@ impl Script {
         let start = Start {
             keymap: Keymap::default(),
             defaults: opening.back_ends.as_ref().map_or_else(setup, |back_ends| back_ends.defaults().clone()),
+            author: ada(),
             home: home.clone(),
             themes: Theme::names(None),
             notice: None,
@@ -100,7 +101,7 @@ impl Script {
             memory,
         };
         let scripted = Scripted::new(opening.permits);
-        let author = Author::User("ada".to_owned());
+        let author = ada();
         let state = Some(root.join("state"));
         let back_ends = opening.back_ends.unwrap_or_else(|| scripted.back_ends());
         let own = opening.own.then(|| root.join(opening.at));
@@ -303,4 +304,9 @@ fn hide(text: &str, folder: &Path) -> String {
         },
     });
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Who plays.
+pub fn ada() -> Author {
+    Author::User("ada".to_owned())
 }

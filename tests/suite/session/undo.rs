@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use retrace::reer::search::NodeId;
-use retrace::session::{Author, Flag, Payload, Purpose, Session, State, Tag, Verdict, read};
+use retrace::session::{Author, Flag, Head, Payload, Purpose, Session, State, Tag, Verdict, read};
 
 use super::laws::{action, edit};
 use super::scripted::{ada, begin, drive, example, folder, ticks};
@@ -148,10 +148,40 @@ fn a_new_action_forgets_what_could_be_redone() {
     let mut session = begun(&dir);
     session.judge(ada(), Verdict::Keep).unwrap();
     session.undo(ada()).unwrap().unwrap();
-    assert_eq!(session.state().redoable().map(|action| action.name.as_str()), Some("verdict"));
+    assert_eq!(session.state().redoable(&ada()).map(|action| action.name.as_str()), Some("verdict"));
     drive(&mut session, 1);
-    assert!(session.state().redoable().is_some(), "the search's events do not forget it");
+    assert!(session.state().redoable(&ada()).is_some(), "the search's events do not forget it");
     session.record(ada(), Payload::Tag(Tag { name: "x".into(), on: true })).unwrap();
     assert!(session.redo(ada()).unwrap().is_none());
     assert_eq!(session.state().annotations.verdict(), Verdict::None);
+}
+
+#[test]
+fn nobody_undoes_what_another_did() {
+    let dir = folder();
+    let mut session = begun(&dir);
+    let ben = || Author::User("ben".to_owned());
+    session.judge(ada(), Verdict::Keep).unwrap();
+    assert!(session.undo(ben()).unwrap().is_none());
+    session.record(ben(), Payload::Tag(Tag { name: "x".into(), on: true })).unwrap();
+    session.undo(ada()).unwrap().unwrap();
+    assert_eq!(session.state().annotations.verdict(), Verdict::None);
+    assert!(session.state().annotations.tags().contains("x"));
+    session.undo(ben()).unwrap().unwrap();
+    session.redo(ada()).unwrap().unwrap();
+    assert_eq!(session.state().annotations.verdict(), Verdict::Keep, "another's action forgets nothing of hers");
+}
+
+#[test]
+fn bringing_back_leads_to_where_it_was_taken_back() {
+    let dir = folder();
+    let mut session = begun(&dir);
+    drive(&mut session, 1);
+    let node = session.state().head().unwrap();
+    session.record(ada(), Payload::Head(Head { node, branch: None })).unwrap();
+    drive(&mut session, 40);
+    let head = session.state().head();
+    session.undo(ada()).unwrap().unwrap();
+    session.redo(ada()).unwrap().unwrap();
+    assert_eq!(session.state().head(), head, "not to where the action led before the search went on");
 }

@@ -27,7 +27,7 @@ impl View {
             })
             .collect();
         let queue = match view.queue {
-            Queue::Kept => format!("kept: {} of {} sessions", view.count(), view.all),
+            Queue::Kept => format!("kept: {} of {} sessions; samples nobody touched are none", view.count(), view.all),
             Queue::All => format!("all: {} sessions, judged or not", view.count()),
         };
         let lines: [Vec<(String, Role)>; 3] = [
