@@ -110,6 +110,14 @@ impl Bench {
             self.streams.clear();
         }
         self.activity = activity;
+        // Who goes along with the search sees the rewrites come in.
+        if let Work::Proposing { segment, .. } = activity.work
+            && activity.searching
+            && self.follow
+            && !self.steady
+        {
+            self.select(segment);
+        }
     }
 
     /// Notes that scores were asked for.
