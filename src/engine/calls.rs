@@ -35,6 +35,14 @@ pub(super) struct Generated {
 }
 
 impl Question {
+    /// What a person wants of the answers, in their own words.
+    fn instruction(&self) -> Option<&str> {
+        match &self.task {
+            Asked::Rewrite { instruction, .. } => instruction.as_deref(),
+            Asked::Draft => None,
+        }
+    }
+
     /// What a search's want asks of a generator; `None` for wants that ask nothing of one.
     pub fn of(want: &Want, search: &Search) -> Option<Question> {
         match want {
@@ -136,6 +144,7 @@ fn node(search: &Search, question: &Question, sample: Sample, slot: u32, id: Nod
         step: None,
         slot: Some(slot),
         refused,
+        instruction: question.instruction().map(str::to_owned),
         analysis: sample.analysis,
         raw: sample.raw,
     };

@@ -46,6 +46,8 @@ pub struct Candidate {
     pub leak_delta: Option<i64>,
     /// Its length minus the segment's, in characters.
     pub length_delta: i64,
+    /// What a person asked for, in their own words.
+    pub instruction: Option<String>,
     pub analysis: Option<String>,
     /// Why it could not be scored.
     pub error: Option<String>,
@@ -108,6 +110,7 @@ fn candidate(state: &State, search: &Search, version: &Version, until: u64) -> O
         leak: version.leak,
         leak_delta: version.leak.zip(leak_before).map(|(a, b)| i64::from(a.span_words) - i64::from(b.span_words)),
         length_delta: new.chars().count() as i64 - old.chars().count() as i64,
+        instruction: version.node.instruction.clone(),
         analysis: version.node.analysis.clone(),
         error: version.error.clone(),
         by_hand: by_hand(state, version.node.id, until),

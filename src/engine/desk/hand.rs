@@ -126,6 +126,7 @@ fn blank(id: NodeId, why: Why, segments: Vec<Segment>) -> Node {
         step: None,
         slot: None,
         refused: None,
+        instruction: None,
         analysis: None,
         raw: None,
     }

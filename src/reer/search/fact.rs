@@ -67,6 +67,9 @@ pub struct Node {
     /// Set when the answer could not become text; such a node is never scored.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub refused: Option<Refusal>,
+    /// What a person asked the generator for, in their own words; for candidates outside a step.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub instruction: Option<String>,
     /// The generator's own reason.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub analysis: Option<String>,

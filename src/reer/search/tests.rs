@@ -93,6 +93,7 @@ fn node(search: &Search, why: Why) -> Node {
         step: None,
         slot: None,
         refused: None,
+        instruction: None,
         analysis: None,
         raw: None,
     }

@@ -117,6 +117,7 @@ async fn more_candidates_come_on_request_and_as_asked() {
     let all = script.bench().candidates();
     assert!(all.len() > before);
     assert!(all.iter().any(|candidate| candidate.step.is_none() && candidate.new.contains("I was asked: say less")));
+    assert!(all.iter().filter(|c| c.step.is_none()).all(|c| c.instruction.as_deref() == Some("say less")));
     insta::assert_snapshot!("asked_for", script.screen());
 }
 

@@ -156,6 +156,7 @@ pub fn blank(id: u32, why: Why) -> Node {
         step: None,
         slot: None,
         refused: None,
+        instruction: None,
         analysis: None,
         raw: None,
     }

@@ -35,11 +35,13 @@ pub fn letter(at: usize) -> char {
     char::from_u32('a' as u32 + (at % 26) as u32).unwrap_or('a')
 }
 
-/// The generator's own reason, or what kept it from being scored.
+/// What was asked for; the generator's own reason, or what kept it from being scored.
 pub fn reason(candidate: &Candidate) -> Option<String> {
     let error = candidate.error.as_ref().map(|error| format!("not scored: {error}"));
     let analysis = candidate.analysis.as_ref().map(|analysis| format!("why: {}", analysis.trim()));
-    error.or(analysis).filter(|text| !text.is_empty())
+    let asked = candidate.instruction.as_ref().map(|asked| format!("asked for: {asked}"));
+    let said: Vec<String> = asked.into_iter().chain(error.or(analysis)).collect();
+    (!said.is_empty()).then(|| said.join("\n"))
 }
 
 /// The line above the difference.
