@@ -57,8 +57,8 @@ pub enum Effect {
     CancelText,
     /// Close the editor whatever it holds.
     DiscardText,
-    /// Go on writing in $EDITOR, with what the editor on the screen holds or, without one, with this text.
-    WriteOutside(Option<String>),
+    /// Go on writing in $EDITOR with what the editor on the screen holds.
+    WriteOutside,
     /// Open the file of keys in $EDITOR, and read it again.
     EditKeys,
     /// What a row of this session would be in an export.

@@ -94,7 +94,6 @@ pub struct App {
     ticking: BTreeSet<effect::Tick>,
     speed: usize,
     open_first: bool,
-    quitting: bool,
 }
 
 /// An action on its way to the disk.
@@ -136,7 +135,6 @@ impl App {
             ticking: BTreeSet::new(),
             speed: 2,
             open_first: start.open_first,
-            quitting: false,
         };
         let mut effects = vec![Effect::List];
         if let Some(text) = start.notice {

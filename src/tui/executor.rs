@@ -95,8 +95,12 @@ impl Executor {
                 Message::Previewed { format, row }
             }),
             Effect::Begin(example) => {
-                let home = self.home();
-                self.answer(move || Message::Begun(begin(&home, *example)));
+                // The reader may be busy with a long list: it is waited for beside the loop.
+                let reader = self.reader.clone();
+                self.answer(move || {
+                    let home = reader.lock().unwrap_or_else(PoisonError::into_inner).sessions_of_new_pairs().to_owned();
+                    Message::Begun(begin(&home, *example))
+                });
             }
             Effect::Visit(path) => self.visit(path),
             Effect::Export { formats, queue, to } => self.export(Options { formats, queue, force: true }, to),
@@ -109,7 +113,7 @@ impl Executor {
             | Effect::FinishText
             | Effect::CancelText
             | Effect::DiscardText
-            | Effect::WriteOutside(_)
+            | Effect::WriteOutside
             | Effect::EditKeys
             | Effect::Mouse(_) => {}
         }
@@ -119,11 +123,6 @@ impl Executor {
     fn answer(&self, ask: impl FnOnce() -> Message + Send + 'static) {
         let messages = self.messages.clone();
         tokio::task::spawn_blocking(move || tell(&messages, ask()));
-    }
-
-    /// Where new sessions go.
-    fn home(&self) -> PathBuf {
-        self.reader.lock().unwrap_or_else(PoisonError::into_inner).sessions_of_new_pairs().to_owned()
     }
 
     fn list(&self) {

@@ -86,7 +86,7 @@ impl Stage {
                 | Effect::Suspend
                 | Effect::Redraw
                 | Effect::Mouse(_)
-                | Effect::WriteOutside(_)
+                | Effect::WriteOutside
                 | Effect::EditKeys => rest.push(effect),
                 other => self.executor.carry_out(other),
             }

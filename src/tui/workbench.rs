@@ -242,7 +242,7 @@ impl Workbench {
                 Effect::Suspend => self.suspend()?,
                 Effect::Redraw => self.screen.redraw()?,
                 Effect::Mouse(on) => self.screen.set_mouse(on)?,
-                Effect::WriteOutside(text) => self.write_outside(text)?,
+                Effect::WriteOutside => self.write_outside()?,
                 Effect::EditKeys => self.edit_keys()?,
                 // Everything else was carried out on the stage.
                 _ => {}
@@ -262,9 +262,9 @@ impl Workbench {
         Ok(done)
     }
 
-    fn write_outside(&mut self, text: Option<String>) -> Result<(), WorkbenchError> {
+    fn write_outside(&mut self) -> Result<(), WorkbenchError> {
         let here = self.stage.view.editor.as_ref().map(|editor| (editor.text(), editor.is_changed()));
-        let (text, changed) = text.map(|text| (text, false)).or(here).unwrap_or_default();
+        let (text, changed) = here.unwrap_or_default();
         let written = self.lend(|| outside::write(&text))?;
         // What was written on the screen before is not lost by leaving it as it was outside.
         let written = written.map(|new| new.or_else(|| changed.then_some(text)));

@@ -16,7 +16,7 @@ pub enum Writing {
     Split { node: NodeId, segment: SegmentId },
     /// A new segment after this one.
     Insert { node: NodeId, after: SegmentId },
-    /// A candidate of this version's segment, changed before it is taken.
+    /// A first draft of the person's own.
     Draft,
     /// A note on the example.
     Note,

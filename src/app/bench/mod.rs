@@ -14,7 +14,6 @@ mod travel;
 mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -31,10 +30,10 @@ pub use travel::{Play, SPEEDS};
 pub use verdict::{FLAG, flag, verdict};
 
 use super::effect::DeskId;
-use crate::engine::desk::{Activity, Origin, Work};
+use crate::engine::desk::{Activity, Work};
 use crate::reer::SegmentId;
 use crate::reer::search::{NodeId, ScoreOf, Search};
-use crate::session::{Health, State};
+use crate::session::State;
 
 /// A pane of the bench.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -60,16 +59,11 @@ impl Pane {
 #[derive(Debug, Clone)]
 pub struct Bench {
     pub desk: DeskId,
-    /// What it was opened from.
-    pub origin: Origin,
     /// Its name in the library: see [`Source::key`](super::library::Source::key).
     pub key: String,
-    /// Where it is; none for a sample or a pair nobody acted on.
-    pub path: Option<PathBuf>,
     /// The file was not read yet.
     pub loading: bool,
     pub state: State,
-    pub health: Health,
     /// Why actions cannot be recorded.
     pub read_only: Option<String>,
     pub timeline: Timeline,
@@ -101,22 +95,17 @@ pub struct Bench {
     pub since: Option<Duration>,
     pub find: Option<Find>,
     pub play: Option<Play>,
-    /// The last thing that could not be done.
-    pub refused: Option<String>,
     /// A place to go to once the session is read.
     pub(super) returning: Option<super::memory::Place>,
 }
 
 impl Bench {
-    pub fn new(desk: DeskId, origin: Origin, key: String) -> Bench {
+    pub fn new(desk: DeskId, key: String) -> Bench {
         Bench {
             desk,
-            origin,
             key,
-            path: None,
             loading: true,
             state: State::default(),
-            health: Health::default(),
             read_only: None,
             timeline: Timeline::default(),
             cursor: 0,
@@ -137,7 +126,6 @@ impl Bench {
             since: None,
             find: None,
             play: None,
-            refused: None,
             returning: None,
         }
     }

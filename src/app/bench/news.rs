@@ -6,21 +6,19 @@ use super::Bench;
 use crate::engine::desk::{Activity, News, Work};
 use crate::reer::SegmentId;
 use crate::reer::search::Why;
-use crate::session::{Event, Health, Payload, State};
+use crate::session::{Event, Payload, State};
 
 impl Bench {
     /// Learns one piece of news. What is only told is left to the caller.
     pub fn learn(&mut self, news: News, now: Duration) {
         match news {
-            News::Opened { path, events, health, writable } => self.opened(path, &events, health, writable.err()),
+            News::Opened { events, writable, .. } => self.opened(&events, writable.err()),
             News::Events(events) => self.grow(&events),
-            News::Replaced { path, events } => {
+            News::Replaced { events, .. } => {
                 let place = self.place();
-                let health = std::mem::take(&mut self.health);
-                self.opened(Some(path), &events, health, self.read_only.clone());
+                self.opened(&events, self.read_only.clone());
                 self.return_to(&place);
             }
-            News::Copied(path) => self.path = Some(path),
             News::Writable(writable) => self.read_only = writable.err(),
             News::Streamed { purpose, step, sample, piece } => self.streams.add(purpose, step, sample, &piece),
             News::Activity(activity) => self.activity(activity, now),
@@ -28,23 +26,18 @@ impl Bench {
                 self.asked.remove(&of);
                 self.measured.insert(of, logprobs.into_iter().map(f64::from).collect());
             }
-            News::Refused { what, why } => self.refused = Some(format!("{what}: {why}")),
             News::Closed => self.activity = Activity::default(),
+            // Told to the person, and nothing the bench shows.
+            News::Copied(_) | News::Refused { .. } => {}
         }
     }
 
-    fn opened(
-        &mut self,
-        path: Option<std::path::PathBuf>,
-        events: &[Event],
-        health: Health,
-        read_only: Option<String>,
-    ) {
+    fn opened(&mut self, events: &[Event], read_only: Option<String>) {
         self.state = State::default();
         self.timeline = super::Timeline::default();
         self.measured.clear();
         self.asked.clear();
-        (self.path, self.health, self.read_only) = (path, health, read_only);
+        self.read_only = read_only;
         self.loading = false;
         self.follow = true;
         self.grow(events);

@@ -10,8 +10,6 @@ pub struct SegmentRow {
     pub text: String,
     /// Sum of the score changes of the versions on the way here that touched it, nats per token; negative is better.
     pub bought: Option<f64>,
-    /// Score of the version without it minus the version's own, where leave-one-out is known.
-    pub importance: Option<f64>,
     /// A person wrote it.
     pub by_hand: bool,
     /// It changed at this very version.
@@ -29,7 +27,6 @@ pub fn segments(search: &Search, node: NodeId) -> Vec<SegmentRow> {
             id: segment.id,
             text: segment.text.clone(),
             bought: (!deltas.is_empty()).then(|| deltas.iter().sum()),
-            importance: search.importance(node, segment.id),
             by_hand: mine.last().is_some_and(|touch| touch.by_hand),
             changed: mine.last().is_some_and(|touch| touch.node == node),
         }

@@ -120,7 +120,7 @@ impl App {
             Command::ExportScrollUp => self.scroll_preview(-4),
             Command::Save => vec![Effect::FinishText],
             Command::Cancel => vec![Effect::CancelText],
-            Command::Outside => vec![Effect::WriteOutside(None)],
+            Command::Outside => vec![Effect::WriteOutside],
         }
     }
 

@@ -60,7 +60,7 @@ impl App {
         let text = bench.segment_text().unwrap_or_default();
         let mut effects = self.write(writing, text);
         if outside && matches!(self.overlays.last(), Some(Overlay::Writing(_))) {
-            effects.push(Effect::WriteOutside(None));
+            effects.push(Effect::WriteOutside);
         }
         effects
     }

@@ -218,7 +218,10 @@ impl App {
     }
 
     fn refused(&mut self, desk: DeskId, what: &str, why: &str) -> Vec<Effect> {
-        self.arrived(desk);
+        // Searching, measuring and asking for candidates record nothing that could be undone.
+        if matches!(what, "record" | "change the trajectory" | "write a draft") {
+            self.arrived(desk);
+        }
         let title = self.title_of(desk);
         let place = if self.front == Some(desk) { String::new() } else { format!("{title}: ") };
         self.fail(format!("{place}{what}: {why}"))

@@ -79,7 +79,6 @@ impl App {
     }
 
     fn quit(&mut self) -> Vec<Effect> {
-        self.quitting = true;
         self.keep_place();
         let mut effects = self.remember();
         effects.extend(self.benches.keys().chain(self.errands.keys()).map(|desk| Effect::CloseDesk(*desk)));

@@ -37,7 +37,7 @@ impl App {
             Some(desk) => self.front = Some(desk),
             None => {
                 let desk = self.new_desk();
-                let mut bench = Bench::new(desk, origin.clone(), key.clone());
+                let mut bench = Bench::new(desk, key.clone());
                 bench.tint = self.memory.tint;
                 bench.returning = self.memory.places.get(&key).cloned();
                 self.benches.insert(desk, bench);

@@ -8,7 +8,7 @@ use crate::app::{App, Effect};
 use crate::engine::Setup;
 use crate::engine::desk::Order;
 use crate::reer::search::StopReason;
-use crate::session::{Head, Payload, Status};
+use crate::session::Status;
 
 impl App {
     /// The settings that a new search starts with: those of the last form, else those of the settings.
@@ -96,14 +96,10 @@ impl App {
     /// Makes the version under the cursor current, and searches on from it.
     pub(super) fn go_on_from_here(&mut self) -> Vec<Effect> {
         let Some(bench) = self.bench() else { return Vec::new() };
-        let (node, head) = (bench.node(), bench.state.head());
+        let (elsewhere, branch) = (bench.node() != bench.state.head(), bench.next_branch());
         let mut effects = Vec::new();
-        if let Some(node) = node.filter(|node| Some(*node) != head) {
-            let branch = bench.next_branch();
-            let fork = crate::session::Fork { node, name: branch.clone() };
-            let payloads = vec![Payload::Fork(fork), Payload::Head(Head { node, branch: Some(branch) })];
-            self.on_bench(Bench::go_along);
-            effects.extend(self.give(Order::Record(payloads)));
+        if bench.node().is_some() && elsewhere {
+            effects.extend(self.fork(&branch));
         } else if bench.ended_for_good() {
             return self.run_search();
         }
@@ -185,9 +181,7 @@ impl App {
         };
         self.tell(text)
     }
-}
 
-impl App {
     /// Closes a desk out of sight that has nothing more to do.
     pub(super) fn rested(&mut self, desk: DeskId) -> Vec<Effect> {
         if self.front == Some(desk) || self.benches.get(&desk).is_none_or(Bench::is_busy) {

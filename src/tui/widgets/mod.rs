@@ -8,7 +8,6 @@ pub mod diff;
 pub mod editor;
 pub mod field;
 pub mod hints;
-pub mod histogram;
 pub mod list;
 pub mod paint;
 pub mod pane;

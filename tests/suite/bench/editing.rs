@@ -216,7 +216,7 @@ async fn another_program_writes_the_segment() {
     let mut script = Script::at(120, 40).await;
     script.open_session("harbour").await;
     script.keys("E");
-    assert!(matches!(script.wanted.last(), Some(Effect::WriteOutside(None))));
+    assert!(matches!(script.wanted.last(), Some(Effect::WriteOutside)));
     let before = script.bench().state.last_seq;
     script.tell(Message::Written(Ok(Some("It came from outside, with the harbour and the winter in it.".to_owned()))));
     script.until(|app| app.bench().is_some_and(|bench| bench.state.last_seq > before)).await;

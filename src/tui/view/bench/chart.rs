@@ -86,7 +86,7 @@ fn columns(bench: &Bench, search: &Search, shown: Shown) -> Vec<Column> {
             score,
             kind: kind(moment, score.is_none()),
             label: label(bench, index, moment),
-            candidates: candidates(search, moment, shown),
+            candidates: candidates(bench, search, moment, shown),
             on_line: line.binary_search(&index).is_ok(),
             parent: moment.parent.filter(|parent| *parent < index),
             marked: marks.contains_key(&moment.node),
@@ -144,10 +144,10 @@ fn label(bench: &Bench, index: usize, moment: &Moment) -> String {
     }
 }
 
-fn candidates(search: &Search, moment: &Moment, shown: Shown) -> Vec<Candidate> {
+fn candidates(bench: &Bench, search: &Search, moment: &Moment, shown: Shown) -> Vec<Candidate> {
     let decision = moment.step().and_then(|step| search.decisions().get(step as usize - 1));
     let Some(decision) = decision else { return Vec::new() };
-    nodes(decision).map(|(node, shape)| Candidate { score: score(search, node, shown), shape }).collect()
+    nodes(decision).map(|(node, shape)| Candidate { score: bench.shown_score(node, shown), shape }).collect()
 }
 
 fn nodes(decision: &Decision) -> impl Iterator<Item = (NodeId, Shape)> + '_ {
@@ -159,8 +159,4 @@ fn nodes(decision: &Decision) -> impl Iterator<Item = (NodeId, Shape)> + '_ {
         (other.node, if refused { Shape::Refused } else { Shape::Open })
     });
     chosen.into_iter().chain(others)
-}
-
-fn score(search: &Search, node: NodeId, shown: Shown) -> Option<f64> {
-    search.tree().get(node)?.measures.as_ref().and_then(|measures| shown.of(measures))
 }

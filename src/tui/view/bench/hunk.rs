@@ -9,7 +9,6 @@ use ratatui::layout::Rect;
 use super::super::super::theme::{Role, Theme};
 use super::super::super::widgets::diff::{Comparison, Comparisons, Marks};
 use super::super::super::widgets::paint;
-use super::super::super::widgets::text::Bands;
 use super::trajectory::minus;
 use crate::app::bench::{ByHand, Candidate, Fate, reason_in_words, refusal_in_words};
 use crate::text::width;
@@ -18,15 +17,15 @@ use crate::text::width;
 const PATIENCE: Duration = Duration::from_millis(2);
 
 /// What a candidate changes; compared once, and kept while it is drawn.
-pub fn compared(comparisons: &mut Comparisons, candidate: &Candidate, bands: Bands) -> Arc<Comparison> {
+pub fn compared(comparisons: &mut Comparisons, candidate: &Candidate) -> Arc<Comparison> {
     if candidate.new.is_empty() {
         return Arc::new(Comparison { text: "(no text)".to_owned(), ..Comparison::default() });
     }
-    between(comparisons, &candidate.old, &candidate.new, bands)
+    between(comparisons, &candidate.old, &candidate.new)
 }
 
 /// The difference of two texts, with the signs of what was taken out and what came in.
-pub fn between(comparisons: &mut Comparisons, old: &str, new: &str, _: Bands) -> Arc<Comparison> {
+pub fn between(comparisons: &mut Comparisons, old: &str, new: &str) -> Arc<Comparison> {
     comparisons.get(old, new, Marks { brackets: true, unfolded: false }, PATIENCE)
 }
 

@@ -137,12 +137,12 @@ impl View {
             y += shown;
             if selected {
                 laid.text = begin..y;
-                if let Some(block) = self.against_held(bench, row, look) {
-                    let rows = self.sheets.get(&block.text, hunk_width(inner, look)).rows().max(1) + 1;
+                if let Some(block) = self.against_held(bench, row) {
+                    let rows = self.sheets.get(&block.text, hunk_width(inner)).rows().max(1) + 1;
                     laid.blocks.push((Block::Against(block), rows));
                     y += rows;
                 }
-                for (block, rows) in self.lay_out_candidates(inner, bench, candidates, look) {
+                for (block, rows) in self.lay_out_candidates(inner, bench, candidates) {
                     y += rows;
                     laid.blocks.push((block, rows));
                 }
@@ -156,29 +156,23 @@ impl View {
         laid
     }
 
-    fn lay_out_candidates(
-        &mut self,
-        inner: Rect,
-        bench: &Bench,
-        candidates: &[Candidate],
-        look: Look<'_>,
-    ) -> Vec<(Block, usize)> {
+    fn lay_out_candidates(&mut self, inner: Rect, bench: &Bench, candidates: &[Candidate]) -> Vec<(Block, usize)> {
         let mut blocks = Vec::new();
         let selected = bench.candidate_index(candidates);
-        let width = hunk_width(inner, look);
+        let width = hunk_width(inner);
         for (at, candidate) in candidates.iter().enumerate() {
             blocks.push((Block::Candidate(at), 1));
             if at != selected {
                 continue;
             }
-            let hunk = hunk::compared(&mut self.comparisons, candidate, look.bands);
+            let hunk = hunk::compared(&mut self.comparisons, candidate);
             blocks.push((Block::Hunk(at), self.sheets.get(&hunk.text, width).rows().max(1)));
             if let Some(reason) = hunk::reason(candidate) {
                 let rows = self.sheets.get(&reason, width).rows();
                 blocks.push((Block::Reason(reason), rows));
             }
         }
-        if self.is_rewritten(bench) {
+        if is_rewritten(bench) {
             for (sample, text) in bench.streams.candidates() {
                 blocks.push((Block::Stream { sample, text: text.to_owned() }, 1));
             }
@@ -187,16 +181,11 @@ impl View {
     }
 
     /// What the segment changed since the version that is held, when it did.
-    fn against_held(&mut self, bench: &Bench, row: &SegmentRow, look: Look<'_>) -> Option<Arc<Comparison>> {
+    fn against_held(&mut self, bench: &Bench, row: &SegmentRow) -> Option<Arc<Comparison>> {
         let held = bench.timeline.get(bench.held?)?.node;
         let z = bench.search()?.tree().trajectory(held)?;
         let old = z.position(row.id).map_or("", |at| &z.segments[at].text);
-        (old != row.text).then(|| hunk::between(&mut self.comparisons, old, &row.text, look.bands))
-    }
-
-    /// The selected segment is the one that is being rewritten now.
-    fn is_rewritten(&self, bench: &Bench) -> bool {
-        matches!(bench.activity.work, Work::Proposing { segment, .. } if Some(segment) == bench.segment())
+        (old != row.text).then(|| hunk::between(&mut self.comparisons, old, &row.text))
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -223,7 +212,7 @@ impl View {
             }
             Block::Hunk(at) => {
                 self.targets.add(place, Target::Candidate(candidates[*at].node));
-                let hunk = hunk::compared(&mut self.comparisons, &candidates[*at], look.bands);
+                let hunk = hunk::compared(&mut self.comparisons, &candidates[*at]);
                 self.draw_hunk(buf, place, from, (&hunk.text, &hunk.spans), Role::Text, look);
             }
             Block::Against(hunk) => {
@@ -333,11 +322,16 @@ impl View {
     }
 }
 
+/// The selected segment is the one that is being rewritten now.
+fn is_rewritten(bench: &Bench) -> bool {
+    matches!(bench.activity.work, Work::Proposing { segment, .. } if Some(segment) == bench.segment())
+}
+
 fn text_width(inner: Rect, look: Look<'_>) -> u16 {
     inner.width.saturating_sub(1 + NUMBER + BOUGHT + text::gutter(look.bands)).max(1)
 }
 
-fn hunk_width(inner: Rect, _: Look<'_>) -> u16 {
+fn hunk_width(inner: Rect) -> u16 {
     inner.width.saturating_sub(1 + NUMBER + 3).max(1)
 }
 
