@@ -85,7 +85,7 @@ async fn a_verdict_brings_the_next_session_and_can_be_taken_back_from_there() {
     script.act("U").await;
     assert_eq!(script.bench().state.annotations.verdict(), Verdict::Keep);
     script.keys("q");
-    script.settled().await;
+    script.until(|app| app.library.tally().kept == 1).await;
     assert!(script.status().contains("decided 1 of 4"), "{}", script.status());
 }
 
