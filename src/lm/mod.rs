@@ -7,6 +7,7 @@ pub mod bundled;
 pub mod cues;
 pub mod frame;
 pub mod gguf;
+pub mod http;
 pub mod open;
 pub mod prompted;
 pub mod prompts;
@@ -16,6 +17,7 @@ pub mod spec;
 pub mod template;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -23,14 +25,21 @@ use crate::reer::search::{Refusal, Sampling};
 use crate::reer::{Example, Identity, Segment, SegmentId, Target, Trajectory};
 
 /// What went wrong at a back end, by what the caller can do about it.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum LmError {
     /// The text does not fit the model's context; nothing was computed.
-    #[error("the context is too long: {have} tokens, the model takes {limit}")]
-    TooLong { have: usize, limit: usize },
+    #[error("the context is too long: {have} tokens{}", .limit.map(|n| format!(", the model takes {n}")).unwrap_or_default())]
+    TooLong {
+        have: usize,
+        /// Where it is known.
+        limit: Option<usize>,
+    },
     /// A passing fault: the same call may work later.
+    #[error("{message}")]
+    Passing { setback: Setback, message: String },
+    /// The back end does not know us; no call will work until its key is set right.
     #[error("{0}")]
-    Passing(String),
+    Denied(String),
     /// This call can never work with this back end.
     #[error("{0}")]
     Unsupported(String),
@@ -40,6 +49,32 @@ pub enum LmError {
     /// The caller gave the call up.
     #[error("cancelled")]
     Cancelled,
+}
+
+/// A passing fault, by what helps against it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Setback {
+    /// It has too much to do (429, 503, 529): fewer calls at once, and not before the time it asks for.
+    Busy { after: Option<Duration> },
+    /// No answer in time (408, a silent connection): fewer calls at once.
+    Slow,
+    /// The call broke off (500, 502, 504, a cut connection): the same call again.
+    Broken,
+    /// Nobody answers, or the engine behind the server is dead or out of memory: another server, or waiting until it is
+    /// back.
+    Down,
+}
+
+impl Setback {
+    /// Its name in reports and counts.
+    pub fn name(self) -> &'static str {
+        match self {
+            Setback::Busy { .. } => "busy",
+            Setback::Slow => "slow",
+            Setback::Broken => "broken",
+            Setback::Down => "down",
+        }
+    }
 }
 
 /// A part of a prompt, by how its control tokens are read.

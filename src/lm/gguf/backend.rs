@@ -80,7 +80,7 @@ impl Backend {
 
     fn fitting(&self, tokens: Vec<u32>) -> Result<Vec<u32>, LmError> {
         let (have, limit) = (tokens.len(), self.model.config().context_length);
-        if have > limit { Err(LmError::TooLong { have, limit }) } else { Ok(tokens) }
+        if have > limit { Err(LmError::TooLong { have, limit: Some(limit) }) } else { Ok(tokens) }
     }
 
     /// The tokens of a context and y, ready to score.
@@ -174,7 +174,7 @@ impl Complete for Backend {
         let prompt = prompt::encode(self.model.tokenizer(), &pieces)?;
         let limit = self.model.config().context_length;
         if prompt.len() >= limit {
-            return Err(LmError::TooLong { have: prompt.len() + 1, limit });
+            return Err(LmError::TooLong { have: prompt.len() + 1, limit: Some(limit) });
         }
         if prompt.is_empty() {
             return Err(LmError::Invalid("the prompt is empty: there is nothing to continue".to_owned()));

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::config::Config;
-use crate::lm::LmError;
+use crate::lm::{LmError, Setback};
 
 /// Positions in one block.
 pub(super) const BLOCK: usize = 16;
@@ -157,9 +157,10 @@ impl Pool {
 
     fn no_memory(&self) -> LmError {
         let mib = self.live_bytes() >> 20;
-        LmError::Passing(format!(
+        let message = format!(
             "no memory for more keys and values ({mib} MiB are in use); lower --concurrency or use a smaller model"
-        ))
+        );
+        LmError::Passing { setback: Setback::Busy { after: None }, message }
     }
 
     /// Takes a sequence's blocks back, but those that others still hold.

@@ -1,0 +1,21 @@
+//! Models behind servers. One file a protocol, each of pure functions: a request is built from what is asked, an answer
+//! is read from bytes, and no test of either needs a network.
+//!
+//! A call is made once: how often it is tried and how many run at a time is the engine's. Keys are sent and never shown.
+
+pub mod address;
+pub mod ask;
+pub mod call;
+pub mod client;
+pub mod codec;
+pub mod fault;
+pub mod rows;
+pub mod secret;
+pub mod stream;
+pub mod vllm;
+
+pub use address::{Address, AddressError, Kind};
+pub use ask::{Answer, Ask, Completing, Piece, Prompt, Scoring};
+pub use call::{Call, Method, Reply};
+pub use client::Client;
+pub use secret::{Keys, Secret};
