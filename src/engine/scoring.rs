@@ -31,7 +31,7 @@ impl Pair {
         contexts: Vec<Context>,
     ) -> (Call, Vec<Answer>) {
         let began = Instant::now();
-        let answers = scorer.score(&self.example, target, &contexts).await;
+        let answers = scorer.score(&self.example, target, &contexts, &|_, _| {}).await;
         let purpose = match of.last() {
             Some(ScoreOf::Without(..)) => "leave-one-out",
             Some(ScoreOf::Baseline) => "baseline",

@@ -103,6 +103,10 @@ pub struct TokenLogprobs {
     pub cached_tokens: usize,
 }
 
+/// Told each answer of a scoring call as it comes: the place of its context, then the answer. May be called from any
+/// thread; must return at once.
+pub type Answered<'a> = &'a (dyn Fn(usize, &Result<TokenLogprobs, LmError>) + Send + Sync);
+
 /// Scores y's tokens behind contexts.
 #[async_trait]
 pub trait Scorer: Send + Sync {
@@ -118,11 +122,15 @@ pub trait Scorer: Send + Sync {
 
     /// log p of each token of `target` behind each context, all contexts of one example together so that a
     /// back end can share what they have in common. One answer a context, in order.
+    ///
+    /// `answered` is told each of them once, as soon as it is known and in whatever order they come, before the call
+    /// returns. A back end that evaluates several contexts in one batch tells those together.
     async fn score(
         &self,
         example: &Example,
         target: &Target,
         contexts: &[Context],
+        answered: Answered<'_>,
     ) -> Vec<Result<TokenLogprobs, LmError>>;
 }
 

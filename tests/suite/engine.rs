@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use retrace::engine::{BatchError, Models, Plan, Report, batch};
-use retrace::lm::{Context, Generator, LmError, Request, Sample, Scorer, Sink, Task, TokenLogprobs};
+use retrace::lm::{Answered, Context, Generator, LmError, Request, Sample, Scorer, Sink, Task, TokenLogprobs};
 use retrace::reer::search::{Config, Preset, ScoreOf, StopReason, Why};
 use retrace::reer::{Example, Identity, Target};
 use retrace::session::{self, ConfigRecord, Models as ModelsRecord, State, Status};
@@ -56,7 +56,13 @@ impl Scorer for World {
         })
     }
 
-    async fn score(&self, example: &Example, target: &Target, of: &[Context]) -> Vec<Result<TokenLogprobs, LmError>> {
+    async fn score(
+        &self,
+        example: &Example,
+        target: &Target,
+        of: &[Context],
+        answered: Answered<'_>,
+    ) -> Vec<Result<TokenLogprobs, LmError>> {
         let flying = self.flying.fetch_add(1, Ordering::SeqCst) + 1;
         self.most_flying.fetch_max(flying, Ordering::SeqCst);
         if let Some((after, token)) = &self.cancel_after
@@ -75,6 +81,9 @@ impl Scorer for World {
                 let logprobs = (0..target.tokens.len()).map(|i| -value - (i % 3) as f32 * 0.1).collect();
                 Ok(TokenLogprobs { logprobs, prompt_tokens: z.len() + target.tokens.len(), cached_tokens: 0 })
             })
+            .enumerate()
+            .inspect(|(place, answer)| answered(*place, answer))
+            .map(|(_, answer)| answer)
             .collect()
     }
 }

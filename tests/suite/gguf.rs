@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use proptest::prelude::*;
 use retrace::lm::FramePiece;
 use retrace::lm::gguf::{Backend, GgufError, Model, Precision};
-use retrace::lm::{Complete, CompletionRequest, Context, LmError, Message, Scorer};
+use retrace::lm::{Complete, CompletionRequest, Context, LmError, Message, Scorer, TokenLogprobs};
 use retrace::reer::search::Sampling;
 use retrace::reer::{Example, Language};
 use serde::Deserialize;
@@ -151,7 +151,7 @@ fn contexts(thoughts: &[String]) -> Vec<Context> {
 fn together(backend: &Backend, example: &Example, thoughts: &[String]) -> Vec<(Vec<f32>, usize)> {
     block_on(async {
         let target = backend.tokenize(example).await.unwrap();
-        let scored = backend.score(example, &target, &contexts(thoughts)).await;
+        let scored = backend.score(example, &target, &contexts(thoughts), &|_, _| {}).await;
         scored.into_iter().map(|s| s.map(|s| (s.logprobs, s.cached_tokens)).unwrap()).collect()
     })
 }
@@ -207,7 +207,7 @@ fn what_does_not_fit_the_context_is_refused_and_the_rest_is_scored() {
     block_on(async {
         let target = backend.tokenize(&example).await.unwrap();
         let thoughts = ["short".to_owned(), "ferry ".repeat(600)];
-        let scored = backend.score(&example, &target, &contexts(&thoughts)).await;
+        let scored = backend.score(&example, &target, &contexts(&thoughts), &|_, _| {}).await;
         assert!(scored[0].is_ok());
         assert!(matches!(scored[1], Err(LmError::TooLong { have, limit: Some(512) }) if have > 512), "{:?}", scored[1]);
         let text = "lamp ".repeat(600);
@@ -215,6 +215,27 @@ fn what_does_not_fit_the_context_is_refused_and_the_rest_is_scored() {
         let refused = backend.complete(&request(&user(&text), &[1], &[], &sampling(5)), &|_, _| ()).await;
         assert!(matches!(refused, Err(LmError::TooLong { .. })));
     });
+}
+
+#[test]
+fn each_answer_is_told_once_as_it_is_returned() {
+    let backend = open("qwen2-f16");
+    let example = example(QUERY, REFERENCE);
+    let mut thoughts: Vec<String> = (2..8).map(|n| format!("{n} {}", "ferry ".repeat(40 * n))).collect();
+    thoughts.insert(2, "ferry ".repeat(600));
+    let told = Mutex::new(Vec::new());
+    let returned = block_on(async {
+        let target = backend.tokenize(&example).await.unwrap();
+        let tell = |place: usize, answer: &Result<TokenLogprobs, LmError>| {
+            told.lock().unwrap().push((place, format!("{answer:?}")));
+        };
+        backend.score(&example, &target, &contexts(&thoughts), &tell).await
+    });
+    let mut told = told.into_inner().unwrap();
+    assert_eq!(told[0].0, 2, "what does not fit is known before anything is evaluated");
+    told.sort();
+    let returned: Vec<_> = returned.iter().map(|answer| format!("{answer:?}")).enumerate().collect();
+    assert_eq!(told, returned);
 }
 
 #[test]
@@ -235,7 +256,7 @@ fn a_dropped_call_leaves_the_scorer_usable() {
     block_on(async {
         let target = backend.tokenize(&example).await.unwrap();
         let given_up = contexts(&["another plan ".repeat(20)]);
-        let call = backend.score(&example, &target, &given_up);
+        let call = backend.score(&example, &target, &given_up, &|_, _| {});
         // Polled once: the evaluation has begun, then its future goes away.
         assert!(futures::poll!(Box::pin(call)).is_pending());
     });

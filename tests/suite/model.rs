@@ -49,7 +49,7 @@ async fn nll(scorer: &Backend, passage: Passage, wrong_plan: &[String]) -> Nll {
     let target = scorer.tokenize(&example).await.unwrap();
     let thoughts = [String::new(), passage.plan.join("\n\n"), wrong_plan.join("\n\n"), y.clone()];
     let contexts = thoughts.map(|z| Context::Thinking { z });
-    let scores = scorer.score(&example, &target, &contexts).await;
+    let scores = scorer.score(&example, &target, &contexts, &|_, _| {}).await;
     let nll: Vec<f64> = scores.into_iter().map(|s| measure(&y, &target, &s.unwrap().logprobs).unwrap().nll.0).collect();
     Nll { language: passage.language, empty: nll[0], plan: nll[1], wrong_plan: nll[2], copy: nll[3] }
 }

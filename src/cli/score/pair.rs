@@ -74,7 +74,7 @@ fn example(texts: &Texts) -> Example {
 async fn ask(scorer: &dyn Scorer, example: &Example, z: &str) -> Result<(Target, [TokenLogprobs; 2]), Why> {
     let target = scorer.tokenize(example).await?;
     let contexts = ["", z].map(|z| Context::Thinking { z: z.to_owned() });
-    let answers = scorer.score(example, &target, &contexts).await;
+    let answers = scorer.score(example, &target, &contexts, &|_, _| {}).await;
     let answers: Vec<TokenLogprobs> = answers.into_iter().collect::<Result<_, _>>()?;
     let count = answers.len();
     let answers = answers.try_into().map_err(|_| Fault(format!("the scorer gave {count} answers for 2 contexts")))?;

@@ -15,7 +15,8 @@ use super::generate::{Ask, generate};
 use super::model::Model;
 use super::prompt;
 use crate::lm::{
-    Complete, Completion, CompletionRequest, Context, FramePiece, LmError, Message, Scorer, Sink, TokenLogprobs,
+    Answered, Complete, Completion, CompletionRequest, Context, FramePiece, LmError, Message, Scorer, Sink,
+    TokenLogprobs,
 };
 use crate::reer::{Example, Identity, Target};
 
@@ -72,8 +73,8 @@ impl Backend {
         logprobs.extend(encoded.ids.first().filter(|_| context_ids.is_empty()).map(|_| None));
         let from = context_ids.len().max(1);
         if from < tokens.len() {
-            let scored = self.evaluate(vec![Job { tokens: self.fitting(tokens)?, from }]).await?;
-            logprobs.extend(scored.into_iter().flat_map(|s| s.logprobs).map(Some));
+            let job = Job { tokens: self.fitting(tokens)?, from };
+            self.evaluate(vec![job], |_, scored| logprobs.extend(scored.logprobs.into_iter().map(Some))).await?;
         }
         Ok(RawScore { context_ids, ids: encoded.ids, spans: encoded.spans, logprobs })
     }
@@ -98,8 +99,19 @@ impl Backend {
         Ok(Job { tokens: self.fitting(tokens)?, from })
     }
 
-    async fn evaluate(&self, jobs: Vec<Job>) -> Result<Vec<Scored>, LmError> {
-        self.run(move |engine, cancelled| engine.score(&jobs, cancelled)).await
+    /// Scores jobs; `each` gets the place of each and what it gave, on the caller's thread, as they are evaluated.
+    async fn evaluate(&self, jobs: Vec<Job>, mut each: impl FnMut(usize, Scored) + Send) -> Result<(), LmError> {
+        let (sender, mut receiver) = unbounded_channel();
+        let work = self.run(move |engine, cancelled| {
+            // A receiver that is gone means that the call was dropped, which `cancelled` says too.
+            engine.score(&jobs, &|place, scored| drop(sender.send((place, scored))), cancelled)
+        });
+        let hear = async {
+            while let Some((place, scored)) = receiver.recv().await {
+                each(place, scored);
+            }
+        };
+        futures::join!(work, hear).0
     }
 
     /// Runs `work` when its turn comes, on a thread that may block; stops it when this future is dropped.
@@ -139,26 +151,55 @@ impl Scorer for Backend {
         example: &Example,
         target: &Target,
         contexts: &[Context],
+        answered: Answered<'_>,
     ) -> Vec<Result<TokenLogprobs, LmError>> {
-        let (mut results, mut jobs, mut lengths) = (Vec::new(), Vec::new(), Vec::new());
-        for context in contexts {
-            let job = self.job(example, target, context);
-            results.push(job.map(|job| {
-                lengths.push(job.tokens.len());
-                jobs.push(job);
-                jobs.len() - 1
-            }));
+        let mut answers = Answers { known: vec![None; contexts.len()], tell: answered };
+        let (mut jobs, mut asked) = (Vec::new(), Vec::new());
+        for (place, context) in contexts.iter().enumerate() {
+            match self.job(example, target, context) {
+                Ok(job) if job.tokens.len() == job.from => {
+                    let nothing = TokenLogprobs { logprobs: Vec::new(), prompt_tokens: job.from, cached_tokens: 0 };
+                    answers.put(place, Ok(nothing));
+                }
+                Ok(job) => {
+                    asked.push((place, job.tokens.len()));
+                    jobs.push(job);
+                }
+                Err(error) => answers.put(place, Err(error)),
+            }
         }
         if jobs.is_empty() {
-            return results.into_iter().map(|result| result.and(Err(LmError::Cancelled))).collect();
+            return answers.complete(&LmError::Cancelled);
         }
-        let scored = self.evaluate(jobs).await;
-        let answer = |index: usize| {
-            let scored = scored.as_ref().map_err(LmError::clone)?;
-            let Scored { logprobs, cached } = scored[index].clone();
-            Ok(TokenLogprobs { logprobs, prompt_tokens: lengths[index], cached_tokens: cached })
+        let each = |job: usize, Scored { logprobs, cached }| {
+            let (place, prompt_tokens) = asked[job];
+            answers.put(place, Ok(TokenLogprobs { logprobs, prompt_tokens, cached_tokens: cached }));
         };
-        results.into_iter().map(|result| result.and_then(answer)).collect()
+        let outcome = self.evaluate(jobs, each).await;
+        answers.complete(&outcome.err().unwrap_or(LmError::Cancelled))
+    }
+}
+
+/// The answers of one scoring call, by the places of their contexts.
+struct Answers<'a> {
+    known: Vec<Option<Result<TokenLogprobs, LmError>>>,
+    tell: Answered<'a>,
+}
+
+impl Answers<'_> {
+    fn put(&mut self, place: usize, answer: Result<TokenLogprobs, LmError>) {
+        (self.tell)(place, &answer);
+        self.known[place] = Some(answer);
+    }
+
+    /// All answers; `why` for those that never came.
+    fn complete(mut self, why: &LmError) -> Vec<Result<TokenLogprobs, LmError>> {
+        for place in 0..self.known.len() {
+            if self.known[place].is_none() {
+                self.put(place, Err(why.clone()));
+            }
+        }
+        self.known.into_iter().flatten().collect()
     }
 }
 

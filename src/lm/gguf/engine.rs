@@ -28,7 +28,7 @@ const RETAINED: usize = 256;
 /// Logits computed at once, in numbers: 16 MiB.
 const LOGITS: usize = 4 << 20;
 
-/// A sequence whose tokens from `from` on, which is at least 1, are to be scored.
+/// A sequence whose tokens from `from` on are to be scored: at least one, with at least one in front of it.
 pub(super) struct Job {
     pub(super) tokens: Vec<u32>,
     pub(super) from: usize,
@@ -51,6 +51,23 @@ pub(super) struct Engine {
     retained: VecDeque<Sequence>,
 }
 
+/// The jobs of one call with what they have given so far.
+struct Scores<'a> {
+    jobs: &'a [Job],
+    scored: Vec<Scored>,
+    tell: &'a dyn Fn(usize, Scored),
+}
+
+impl Scores<'_> {
+    /// Tells a job's answer when it is whole.
+    fn tell_done(&mut self, job: usize) {
+        let Job { tokens, from } = &self.jobs[job];
+        if self.scored[job].logprobs.len() == tokens.len() - from {
+            (self.tell)(job, std::mem::take(&mut self.scored[job]));
+        }
+    }
+}
+
 /// A job whose shared part is evaluated.
 struct Pending {
     job: usize,
@@ -64,36 +81,44 @@ impl Engine {
 
     /// Scores all jobs; what they share with each other or with earlier calls is evaluated once.
     ///
+    /// `tell` gets the place of each job and what it gave after the forward pass that held the job's last row: jobs
+    /// whose last rows fit one pass are told together. In the order of evaluation, which puts like jobs side by side.
+    ///
     /// # Errors
-    /// [`LmError::Cancelled`], or no memory.
-    pub(super) fn score(&mut self, jobs: &[Job], cancelled: &AtomicBool) -> Result<Vec<Scored>, LmError> {
-        let mut scored = vec![Scored::default(); jobs.len()];
+    /// [`LmError::Cancelled`], or no memory; what was told until then stands.
+    pub(super) fn score(
+        &mut self,
+        jobs: &[Job],
+        tell: &dyn Fn(usize, Scored),
+        cancelled: &AtomicBool,
+    ) -> Result<(), LmError> {
+        let mut scores = Scores { jobs, scored: vec![Scored::default(); jobs.len()], tell };
         let mut order: Vec<usize> = (0..jobs.len()).collect();
         // Sorted, a job shares its longest prefixes with its neighbours.
         order.sort_by(|a, b| jobs[*a].tokens.cmp(&jobs[*b].tokens));
         let mut batch = Batch::default();
-        let result = self.score_sorted(jobs, &order, &mut batch, &mut scored, cancelled);
+        let result = self.score_sorted(&order, &mut batch, &mut scores, cancelled);
         for sequence in batch.shared.into_iter().chain(batch.pending.into_iter().map(|p| p.sequence)) {
             self.pool.release(sequence);
         }
         self.evict();
-        result.map(|()| scored)
+        result
     }
 
     fn score_sorted(
         &mut self,
-        jobs: &[Job],
         order: &[usize],
         batch: &mut Batch,
-        scored: &mut [Scored],
+        scores: &mut Scores<'_>,
         cancelled: &AtomicBool,
     ) -> Result<(), LmError> {
+        let jobs = scores.jobs;
         for (at, &index) in order.iter().enumerate() {
             let job = &jobs[index];
             // The hidden state before the first scored token is computed here, so its token cannot be taken from a cache.
             let reusable = job.from - 1;
             let mut sequence = self.longest(&batch.shared, &job.tokens[..reusable]);
-            scored[index].cached = sequence.tokens.len();
+            scores.scored[index].cached = sequence.tokens.len();
             let shared = order.get(at + 1).map_or(0, |next| {
                 let next = &jobs[*next];
                 common_prefix(&job.tokens[..reusable], &next.tokens[..next.from - 1])
@@ -105,28 +130,22 @@ impl Engine {
             batch.rows += job.tokens.len() - 1 - sequence.tokens.len();
             batch.pending.push(Pending { job: index, sequence });
             if batch.rows >= BATCH {
-                self.flush(jobs, batch, scored, cancelled)?;
+                self.flush(batch, scores, cancelled)?;
             }
         }
-        self.flush(jobs, batch, scored, cancelled)
+        self.flush(batch, scores, cancelled)
     }
 
     /// Evaluates the pending jobs together and keeps their contexts.
-    fn flush(
-        &mut self,
-        jobs: &[Job],
-        batch: &mut Batch,
-        scored: &mut [Scored],
-        cancelled: &AtomicBool,
-    ) -> Result<(), LmError> {
+    fn flush(&mut self, batch: &mut Batch, scores: &mut Scores<'_>, cancelled: &AtomicBool) -> Result<(), LmError> {
         batch.rows = 0;
         let pending = std::mem::take(&mut batch.pending);
         let indices: Vec<usize> = pending.iter().map(|p| p.job).collect();
         let mut sequences: Vec<Sequence> = pending.into_iter().map(|p| p.sequence).collect();
-        let result = self.evaluate(jobs, &indices, &mut sequences, scored, cancelled);
+        let result = self.evaluate(&indices, &mut sequences, scores, cancelled);
         for (sequence, job) in sequences.into_iter().zip(indices) {
             if result.is_ok() {
-                self.retain(sequence.fork(jobs[job].from));
+                self.retain(sequence.fork(scores.jobs[job].from));
             }
             self.pool.release(sequence);
         }
@@ -135,13 +154,12 @@ impl Engine {
 
     fn evaluate(
         &mut self,
-        jobs: &[Job],
         indices: &[usize],
         sequences: &mut [Sequence],
-        scored: &mut [Scored],
+        scores: &mut Scores<'_>,
         cancelled: &AtomicBool,
     ) -> Result<(), LmError> {
-        let mut todo = Vec::new();
+        let (jobs, mut todo) = (scores.jobs, Vec::new());
         for (at, (sequence, job)) in sequences.iter_mut().zip(indices).enumerate() {
             let start = sequence.tokens.len();
             // The last token's own hidden state predicts what nobody asked for.
@@ -151,7 +169,8 @@ impl Engine {
         }
         for rows in chunks(&todo) {
             let hidden = self.network.forward(sequences, &rows, cancelled)?;
-            self.read_logprobs(jobs, indices, &rows, &hidden, scored)?;
+            self.read_logprobs(indices, &rows, &hidden, scores)?;
+            rows.iter().for_each(|rows| scores.tell_done(indices[rows.sequence]));
         }
         Ok(())
     }
@@ -159,17 +178,16 @@ impl Engine {
     /// Log-probabilities of the scored tokens that `rows` predict.
     fn read_logprobs(
         &self,
-        jobs: &[Job],
         indices: &[usize],
         rows: &[Rows],
         hidden: &[f32],
-        scored: &mut [Scored],
+        scores: &mut Scores<'_>,
     ) -> Result<(), LmError> {
         let width = self.network.config.width;
         let (mut wanted, mut targets, mut owners) = (Vec::new(), Vec::new(), Vec::new());
         let mut lines = hidden.chunks_exact(width);
         for span in rows {
-            let job = &jobs[indices[span.sequence]];
+            let job = &scores.jobs[indices[span.sequence]];
             for (position, line) in (span.start..span.start + span.count).zip(&mut lines) {
                 if position + 1 >= job.from {
                     wanted.extend_from_slice(line);
@@ -194,7 +212,7 @@ impl Engine {
             })?);
         }
         for (logprob, owner) in logprobs.into_iter().zip(owners) {
-            scored[owner].logprobs.push(logprob);
+            scores.scored[owner].logprobs.push(logprob);
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use retrace::engine::{BackEnds, Setup};
 use retrace::lm::prompts::Prompts;
-use retrace::lm::{Context, Generator, LmError, Request, Sample, Scorer, Sink, Task, TokenLogprobs};
+use retrace::lm::{Answered, Context, Generator, LmError, Request, Sample, Scorer, Sink, Task, TokenLogprobs};
 use retrace::reer::search::{Config, Preset, Refusal};
 use retrace::reer::{Example, Identity, Target};
 use tokio::sync::Semaphore;
@@ -84,7 +84,13 @@ impl Scorer for Scripted {
         Ok(Target { tokens: spans.iter().map(|span| hash(&y[span.clone()]) as u32).collect(), spans })
     }
 
-    async fn score(&self, example: &Example, target: &Target, of: &[Context]) -> Vec<Result<TokenLogprobs, LmError>> {
+    async fn score(
+        &self,
+        example: &Example,
+        target: &Target,
+        of: &[Context],
+        answered: Answered<'_>,
+    ) -> Vec<Result<TokenLogprobs, LmError>> {
         let y = example.scored_reference();
         of.iter()
             .map(|Context::Thinking { z }| {
@@ -100,6 +106,9 @@ impl Scorer for Scripted {
                 let logprobs = target.spans.iter().map(|span| -surprise(span)).collect();
                 Ok(TokenLogprobs { logprobs, prompt_tokens: 40 + target.spans.len(), cached_tokens: 0 })
             })
+            .enumerate()
+            .inspect(|(place, answer)| answered(*place, answer))
+            .map(|(_, answer)| answer)
             .collect()
     }
 }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use retrace::engine::desk::{Desk, News, Order, Origin};
 use retrace::engine::{BackEnds, Setup};
 use retrace::lm::prompts::Prompts;
-use retrace::lm::{Context, Generator, LmError, Request, Sample, Scorer, Sink, TokenLogprobs};
+use retrace::lm::{Answered, Context, Generator, LmError, Request, Sample, Scorer, Sink, TokenLogprobs};
 use retrace::reer::search::{Config, Preset};
 use retrace::reer::{Example, Identity, Language, Target};
 use retrace::session::{Author, Clock, ExampleRecord, Session, State, SystemClock, read};
@@ -50,9 +50,15 @@ impl Scorer for Gated {
         self.world.tokenize(example).await
     }
 
-    async fn score(&self, example: &Example, target: &Target, of: &[Context]) -> Vec<Result<TokenLogprobs, LmError>> {
+    async fn score(
+        &self,
+        example: &Example,
+        target: &Target,
+        of: &[Context],
+        answered: Answered<'_>,
+    ) -> Vec<Result<TokenLogprobs, LmError>> {
         self.pass().await;
-        self.world.score(example, target, of).await
+        self.world.score(example, target, of, answered).await
     }
 }
 
