@@ -5,6 +5,7 @@
 
 pub mod bundled;
 pub mod cues;
+pub mod doctor;
 pub mod frame;
 pub mod gguf;
 pub mod http;
@@ -22,7 +23,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-pub use verbatim::{Passage, RawScore, Verbatim, score_raw};
+pub use verbatim::{Next, Passage, RawScore, Verbatim, score_raw};
 
 use crate::reer::search::{Refusal, Sampling};
 use crate::reer::{Example, Identity, Segment, SegmentId, Target, Trajectory};

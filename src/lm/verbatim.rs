@@ -37,6 +37,23 @@ pub trait Verbatim: Send + Sync {
     /// # Errors
     /// [`LmError::TooLong`], or the back end's fault.
     async fn logprobs(&self, context: Passage<'_>, target: Passage<'_>, fresh: bool) -> Result<TokenLogprobs, LmError>;
+
+    /// The most probable token behind the context, as the back end generates it; `None` where it cannot tell.
+    ///
+    /// # Errors
+    /// As [`Verbatim::logprobs`].
+    async fn most_probable(&self, _context: Passage<'_>) -> Result<Option<Next>, LmError> {
+        Ok(None)
+    }
+}
+
+/// A generated token.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Next {
+    pub id: u32,
+    pub text: String,
+    /// Nats, before any sampling setting; where the back end tells it.
+    pub logprob: Option<f32>,
 }
 
 /// Log-probabilities of a text behind another, verbatim.

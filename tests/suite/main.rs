@@ -4,6 +4,7 @@ mod architecture;
 mod bench;
 mod cli;
 mod desk;
+mod doctor;
 mod engine;
 mod frames;
 mod generator;
