@@ -53,12 +53,7 @@ impl Verbatim for Patient {
         Verbatim::encode(self.model.as_ref(), text, first).await
     }
 
-    async fn logprobs(
-        &self,
-        context: Passage<'_>,
-        target: Passage<'_>,
-        fresh: bool,
-    ) -> Result<TokenLogprobs, LmError> {
+    async fn logprobs(&self, context: Passage<'_>, target: Passage<'_>, fresh: bool) -> Result<TokenLogprobs, LmError> {
         let call = self.calls.fetch_add(1, Ordering::SeqCst);
         let context = match self.wrong {
             Wrong::Blind => Passage { ids: &context.ids[..1], text: "" },
@@ -73,8 +68,7 @@ impl Verbatim for Patient {
             Wrong::Shifted => [target.ids, &shifted].concat(),
             _ => target.ids.to_vec(),
         };
-        let mut scored =
-            self.model.logprobs(context, Passage { ids: &asked, text: target.text }, false).await?;
+        let mut scored = self.model.logprobs(context, Passage { ids: &asked, text: target.text }, false).await?;
         match self.wrong {
             Wrong::Shifted => {
                 for at in 0..target.ids.len() {

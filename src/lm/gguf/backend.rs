@@ -193,7 +193,11 @@ impl Verbatim for Backend {
         let prompt_tokens = tokens.len();
         let job = Job { tokens, from: context.ids.len() };
         if fresh {
-            self.run(|engine, _| Ok(engine.forget())).await?;
+            self.run(|engine, _| {
+                engine.forget();
+                Ok(())
+            })
+            .await?;
         }
         let mut answer = Err(LmError::Cancelled);
         let each = |_, Scored { logprobs, cached }| {
