@@ -262,7 +262,10 @@ impl<'a> Run<'a> {
             let recorded = match landed {
                 Landed::Target(target) => self.learn_target(session, target)?,
                 Landed::Score(of, answer) => self.record_score(session, of, answer)?,
-                Landed::Scored(call) => Ok(drop(session.record_all(Author::Search, vec![Payload::Call(call)])?)),
+                Landed::Scored(call) => {
+                    session.record(Author::Search, Payload::Call(call))?;
+                    Ok(())
+                }
                 Landed::Generated(generated) => record_generation(session, *generated)?,
             };
             self.fault = self.fault.take().or(recorded.err());
