@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::cache::PrefixCache;
-use super::faces::Face;
+use super::faces::{Face, sglang};
 use super::faults::{Attempts, Fate, Faults, Noise, Wrong};
 use super::log::{Log, Received};
 use super::model::Model;
@@ -43,6 +43,10 @@ pub struct Settings {
     pub latency: Duration,
     /// Calls in the engine at one time; further ones wait.
     pub seats: usize,
+    /// What the server says of its speculative decoding.
+    pub speculative: Option<String>,
+    /// Answers to chats begin with thoughts apart from them.
+    pub reasons: bool,
     /// Streams come in small pieces, between pings.
     pub ragged: bool,
     pub keeps_bodies: bool,
@@ -110,7 +114,7 @@ impl Desk {
             method: head.method.to_string(),
             path: path.clone(),
             body,
-            session: header("x-session-id"),
+            session: header("x-session-id").or_else(|| header("x-smg-routing-key")),
             authorization,
             before,
             fate,
@@ -126,19 +130,22 @@ impl Desk {
             Some(Fate::Scores(wrong)) => Some(wrong),
             _ => None,
         };
-        let call = Call { path, body: value, wrong, noise, seed: digest ^ u64::from(before) };
+        let call = Call { path: path.clone(), body: value, wrong, noise, seed: digest ^ u64::from(before) };
         let mut answer = match works {
             true => self.seated(call).await,
             false => self.face.answer(self, call).await,
         };
         if fate == Some(Fate::Refuse) {
-            let error = self.error_body(500, "InternalServerError", "something broke on the way").to_string();
+            let error = match path.as_str() {
+                "/generate" => sglang::abort(500, "something broke on the way"),
+                _ => self.error_body(500, "InternalServerError", "something broke on the way"),
+            };
             match &mut answer.body {
                 Body::Events(events) => {
                     events.truncate(events.len() / 2);
-                    events.push(error);
+                    events.push(error.to_string());
                 }
-                _ => answer = Answer::written(200, error),
+                _ => answer = Answer::json(200, &error),
             }
         }
         (answer, fate)

@@ -41,7 +41,7 @@ pub enum Wrong {
     Shifted,
     /// The last row has -9999.0, vLLM's minus infinity.
     Floor,
-    /// The middle row has +1.0, which stands for "from the cache".
+    /// The last row has +1.0, which stands for "from the cache".
     Sentinel,
     /// The server puts another BOS in front.
     DoubleBos,

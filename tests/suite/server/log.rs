@@ -15,7 +15,7 @@ pub struct Received {
     pub method: String,
     pub path: String,
     pub body: Bytes,
-    /// `x-session-id`.
+    /// `x-session-id`, or what SGLang's gateway calls so.
     pub session: Option<String>,
     /// `authorization`.
     pub authorization: Option<String>,

@@ -65,6 +65,8 @@ impl Plan {
             key: None,
             latency: Duration::ZERO,
             seats: usize::MAX,
+            speculative: None,
+            reasons: false,
             ragged: false,
             keeps_bodies: true,
         };
@@ -119,6 +121,20 @@ impl Plan {
         self
     }
 
+    /// Says that it decodes speculatively, by this algorithm (SGLang).
+    #[must_use]
+    pub fn speculative(mut self, algorithm: &str) -> Plan {
+        self.settings.speculative = Some(algorithm.to_owned());
+        self
+    }
+
+    /// Answers to chats begin with `reasoning_content`.
+    #[must_use]
+    pub fn reasons(mut self) -> Plan {
+        self.settings.reasons = true;
+        self
+    }
+
     /// Streams come in pieces of a few bytes, cut inside events and characters, between pings.
     #[must_use]
     pub fn ragged(mut self) -> Plan {
@@ -160,6 +176,10 @@ impl Server {
 
     pub fn sglang() -> Plan {
         Plan::new(Face::Sglang)
+    }
+
+    pub fn chat() -> Plan {
+        Plan::new(Face::Chat)
     }
 
     /// As SPECs write it.

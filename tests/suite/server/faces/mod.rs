@@ -1,8 +1,10 @@
 //! The faces of a server: which protocol it speaks over the same model.
 
+mod chat;
+mod choices;
 mod completions;
 mod rows;
-mod sglang;
+pub mod sglang;
 mod vllm;
 
 use super::desk::{Call, Desk};
@@ -13,6 +15,8 @@ use super::wire::Answer;
 pub enum Face {
     Vllm,
     Sglang,
+    /// What is left of the OpenAI family: generates only.
+    Chat,
 }
 
 impl Face {
@@ -25,6 +29,7 @@ impl Face {
         match self {
             Face::Vllm => vllm::answer(desk, call).await,
             Face::Sglang => sglang::answer(desk, call).await,
+            Face::Chat => chat::answer(desk, call).await,
         }
     }
 }
