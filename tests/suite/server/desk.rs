@@ -49,7 +49,7 @@ pub struct Settings {
     pub reasons: bool,
     /// Streams come in small pieces, between pings.
     pub ragged: bool,
-    pub keeps_bodies: bool,
+    pub keeps_calls: bool,
 }
 
 /// A call, its body read.
@@ -68,7 +68,7 @@ impl Desk {
         Desk {
             face,
             model,
-            log: Log::new(settings.keeps_bodies),
+            log: Log::new(settings.keeps_calls),
             cache: PrefixCache::default(),
             faults: Mutex::new(faults),
             attempts: Mutex::default(),

@@ -68,7 +68,7 @@ impl Plan {
             speculative: None,
             reasons: false,
             ragged: false,
-            keeps_bodies: true,
+            keeps_calls: true,
         };
         Plan { face, pseudo: None, faults: Faults::default(), context_length: None, port: 0, settings }
     }
@@ -142,10 +142,10 @@ impl Plan {
         self
     }
 
-    /// The log forgets bodies, so that long runs need little memory.
+    /// The log counts calls and forgets them, so that long runs need little memory.
     #[must_use]
     pub fn forgetful(mut self) -> Plan {
-        self.settings.keeps_bodies = false;
+        self.settings.keeps_calls = false;
         self
     }
 
