@@ -37,7 +37,7 @@ pub struct Settings {
     /// The name of the model.
     pub name: String,
     pub context_length: usize,
-    /// Whether errors stand at the top of the answer, as before vLLM 0.10, or under `error`.
+    /// Whether errors stand at the top of the answer, as older servers have it, or under `error`.
     pub old_errors: bool,
     pub key: Option<String>,
     pub latency: Duration,

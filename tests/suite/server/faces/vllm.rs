@@ -20,7 +20,7 @@ pub async fn answer(desk: &Desk, call: Call) -> Answer {
                 "root": desk.settings.name, "parent": null, "max_model_len": limit, "permission": [],
             }] }),
         ),
-        "/version" => Answer::json(200, &json!({ "version": "0.11.0" })),
+        "/version" => Answer::json(200, &json!({ "version": "0.29.0" })),
         "/health" if desk.engine_is_dead() => Answer::written(503, String::new()),
         "/health" => Answer::written(200, String::new()),
         "/tokenize" => tokenize(desk, &call.body),

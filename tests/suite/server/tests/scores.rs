@@ -171,7 +171,7 @@ fn what_may_not_be_asked_is_refused_in_the_servers_words() {
 #[test]
 fn every_face_is_told_by_what_it_says() {
     let faces = [
-        (Server::vllm(), Kind::Vllm, Some(300), "0.11.0"),
+        (Server::vllm(), Kind::Vllm, Some(300), "0.29.0"),
         (Server::sglang().speculative("EAGLE3"), Kind::Sglang, Some(300), "0.5.14"),
         (Server::chat(), Kind::Chat, None, ""),
     ];
