@@ -15,4 +15,5 @@ mod proposers;
 mod pty;
 mod recorded;
 mod samples;
+mod server;
 mod session;

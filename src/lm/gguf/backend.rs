@@ -18,6 +18,7 @@ use crate::lm::{
     Answered, Complete, Completion, CompletionRequest, Context, FramePiece, LmError, Message, Passage, Scorer, Sink,
     TokenLogprobs, Verbatim,
 };
+use crate::reer::search::Sampling;
 use crate::reer::{Example, Identity, Target};
 
 /// Everything before y, given x and z.
@@ -42,6 +43,46 @@ impl Backend {
 
     pub fn model(&self) -> &Model {
         &self.model
+    }
+
+    /// Continues the token ids of a prompt, exactly as they are; one answer a seed, in order.
+    ///
+    /// # Errors
+    /// As [`Complete::complete`].
+    pub async fn continue_ids(
+        &self,
+        prompt: Vec<u32>,
+        stop: &[&str],
+        seeds: &[u64],
+        sampling: &Sampling,
+        sink: Sink<'_>,
+    ) -> Result<Vec<Completion>, LmError> {
+        let limit = self.model.config().context_length;
+        if prompt.len() >= limit {
+            return Err(LmError::TooLong { have: prompt.len() + 1, limit: Some(limit) });
+        }
+        if prompt.is_empty() {
+            return Err(LmError::Invalid("the prompt is empty: there is nothing to continue".to_owned()));
+        }
+        let ask = Ask {
+            prompt,
+            stops: stop.iter().map(|stop| (*stop).to_owned()).collect(),
+            seeds: seeds.to_vec(),
+            sampling: sampling.clone(),
+        };
+        let model = self.model.clone();
+        let (sender, mut receiver) = unbounded_channel::<(usize, String)>();
+        let work = self.run(move |engine, cancelled| {
+            // A receiver that is gone means that nobody watches, which is no reason to stop.
+            let show = |sample, piece: &str| drop(sender.send((sample, piece.to_owned())));
+            generate(engine, model.tokenizer(), &ask, &show, cancelled)
+        });
+        let watch = async {
+            while let Some((sample, piece)) = receiver.recv().await {
+                sink(sample, &piece);
+            }
+        };
+        futures::join!(work, watch).0
     }
 
     fn fitting(&self, tokens: Vec<u32>) -> Result<Vec<u32>, LmError> {
@@ -218,31 +259,6 @@ impl Complete for Backend {
         let mut pieces = (self.conversation)(request.messages)?;
         pieces.push(FramePiece::Markup(request.prefill.to_owned()));
         let prompt = prompt::encode(self.model.tokenizer(), &pieces)?;
-        let limit = self.model.config().context_length;
-        if prompt.len() >= limit {
-            return Err(LmError::TooLong { have: prompt.len() + 1, limit: Some(limit) });
-        }
-        if prompt.is_empty() {
-            return Err(LmError::Invalid("the prompt is empty: there is nothing to continue".to_owned()));
-        }
-        let ask = Ask {
-            prompt,
-            stops: request.stop.iter().map(|stop| (*stop).to_owned()).collect(),
-            seeds: request.seeds.to_vec(),
-            sampling: request.sampling.clone(),
-        };
-        let model = self.model.clone();
-        let (sender, mut receiver) = unbounded_channel::<(usize, String)>();
-        let work = self.run(move |engine, cancelled| {
-            // A receiver that is gone means that nobody watches, which is no reason to stop.
-            let show = |sample, piece: &str| drop(sender.send((sample, piece.to_owned())));
-            generate(engine, model.tokenizer(), &ask, &show, cancelled)
-        });
-        let watch = async {
-            while let Some((sample, piece)) = receiver.recv().await {
-                sink(sample, &piece);
-            }
-        };
-        futures::join!(work, watch).0
+        self.continue_ids(prompt, request.stop, request.seeds, request.sampling, sink).await
     }
 }
