@@ -8,9 +8,14 @@ pub mod ask;
 pub mod call;
 pub mod client;
 pub mod codec;
+mod completions;
 pub mod fault;
+#[cfg(test)]
+mod golden;
+pub mod llama_server;
 pub mod rows;
 pub mod secret;
+pub mod sglang;
 pub mod stream;
 pub mod vllm;
 

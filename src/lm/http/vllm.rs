@@ -5,7 +5,8 @@
 
 use serde_json::{Value, json};
 
-use super::ask::{Answer, Ask, Completing, End, Piece, Prompt, Scoring, Usage};
+use super::ask::{Answer, Ask, Completing, Piece, Prompt, Scoring};
+use super::completions::{self, count, with_affinity};
 use super::rows::{Row, checked};
 use super::{Call, Kind, Reply, fault};
 use crate::lm::LmError;
@@ -56,7 +57,6 @@ impl Scoring for Vllm {
         let rows = entries[ask.context.len()..].iter().zip(ask.target).enumerate();
         let rows: Result<Vec<Row>, LmError> = rows.map(|(at, (entry, id))| row(entry, *id, at)).collect();
         let usage = &answer["usage"];
-        let count = |value: &Value| value.as_u64().map(|n| n as usize);
         checked(ask, &rows?, count(&usage["prompt_tokens"]), count(&usage["prompt_tokens_details"]["cached_tokens"]))
     }
 }
@@ -110,58 +110,6 @@ impl Completing for Vllm {
     }
 
     fn read(&self, event: &str) -> Result<Vec<Piece>, LmError> {
-        completion_event(event)
+        completions::event(event)
     }
-}
-
-/// Calls with one name go to one engine, where a router knows this header.
-fn with_affinity(call: Call, affinity: Option<&str>) -> Call {
-    match affinity {
-        Some(name) => call.with_header("x-session-id", name),
-        None => call,
-    }
-}
-
-/// An event of a streamed completion, as every server of the OpenAI family writes it.
-///
-/// # Errors
-/// A fault told in mid-stream, or what is no event of this kind.
-pub(super) fn completion_event(event: &str) -> Result<Vec<Piece>, LmError> {
-    if event.trim() == "[DONE]" {
-        return Ok(Vec::new());
-    }
-    let value: Value =
-        serde_json::from_str(event).map_err(|e| LmError::Invalid(format!("an event of the stream is no JSON: {e}")))?;
-    if let Some(fault) = fault::in_stream(&value, 0) {
-        return Err(fault);
-    }
-    let mut pieces: Vec<Piece> = value["choices"].as_array().into_iter().flatten().map(choice).collect();
-    if let Some(usage) = usage(&value["usage"]) {
-        pieces.push(Piece { usage: Some(usage), ..Piece::default() });
-    }
-    Ok(pieces)
-}
-
-fn choice(choice: &Value) -> Piece {
-    let end = match choice["finish_reason"].as_str() {
-        None => None,
-        Some("length") => Some(End::Length),
-        Some(_) => Some(End::Stop),
-    };
-    Piece {
-        sample: choice["index"].as_u64().unwrap_or(0) as usize,
-        text: choice["text"].as_str().unwrap_or_default().to_owned(),
-        end,
-        ..Piece::default()
-    }
-}
-
-/// The counts of a `usage` object.
-pub(super) fn usage(value: &Value) -> Option<Usage> {
-    let count = |value: &Value| value.as_u64().map(|n| n as usize);
-    Some(Usage {
-        tokens_in: count(&value["prompt_tokens"])?,
-        tokens_out: count(&value["completion_tokens"]).unwrap_or(0),
-        cached: count(&value["prompt_tokens_details"]["cached_tokens"]).unwrap_or(0),
-    })
 }
