@@ -1,0 +1,81 @@
+//! OpenAI-style chat: generates only. The server renders the messages, so nothing can be put into the answer's mouth.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::ask::{Completing, Piece, Prompt};
+use super::completions::{self, seed, text_of, with_affinity};
+use super::refused::Refused;
+use super::{Call, Kind};
+use crate::lm::LmError;
+
+/// A chat route, of OpenAI or of whoever offers the same.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Chat {
+    /// Options that the model has refused. Without `max_tokens` the limit is told as `max_completion_tokens`; without `stop`
+    /// the reader of the answer has to end it.
+    pub refused: Refused,
+}
+
+const REFUSABLE: [&str; 8] = ["max_tokens", "temperature", "top_p", "top_k", "min_p", "stop", "seed", "stream_options"];
+
+impl Completing for Chat {
+    fn kind(&self) -> Kind {
+        Kind::Chat
+    }
+
+    fn continues(&self) -> bool {
+        false
+    }
+
+    fn build(&self, prompt: &Prompt<'_>) -> Call {
+        let sampling = prompt.sampling;
+        let mut body = json!({
+            "model": prompt.model,
+            "messages": prompt.messages,
+            "max_tokens": sampling.max_tokens,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "seed": seed(prompt.seed),
+            "stop": prompt.stop,
+            "stream": true,
+            "stream_options": { "include_usage": true },
+        });
+        if let Some(top_k) = sampling.top_k {
+            body["top_k"] = json!(top_k);
+        }
+        if let Some(min_p) = sampling.min_p {
+            body["min_p"] = json!(min_p);
+        }
+        // Refused where it is empty.
+        if prompt.stop.is_empty()
+            && let Some(body) = body.as_object_mut()
+        {
+            body.shift_remove("stop");
+        }
+        self.refused.leave_out(&mut body);
+        if self.refused.has("max_tokens") {
+            body["max_completion_tokens"] = json!(sampling.max_tokens);
+        }
+        with_affinity(Call::post("/v1/chat/completions", body), prompt.affinity)
+    }
+
+    fn read(&self, event: &str) -> Result<Vec<Piece>, LmError> {
+        completions::pieces(event, |choice| delta(&choice["delta"]))
+    }
+
+    fn without(&self, refusal: &LmError) -> Option<Arc<dyn Completing>> {
+        let refused = self.refused.and_named(refusal, &REFUSABLE)?;
+        Some(Arc::new(Chat { refused }))
+    }
+}
+
+/// What was added to the answer; what was thought goes by either of two names.
+fn delta(delta: &Value) -> Piece {
+    let thought = match &delta["reasoning_content"] {
+        Value::Null => &delta["reasoning"],
+        thought => thought,
+    };
+    Piece { text: text_of(&delta["content"]), reasoning: text_of(thought), ..Piece::default() }
+}
