@@ -98,3 +98,73 @@ fn usage(value: &Value) -> Option<Usage> {
     let tokens_in = of("input_tokens") + of("cache_creation_input_tokens") + cached;
     Some(Usage { tokens_in, tokens_out, cached })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::golden::{PROMPT, messages, shown};
+    use super::*;
+    use crate::lm::Setback;
+
+    #[test]
+    fn a_call_has_the_system_s_message_apart() {
+        let messages = messages();
+        let prompt = Prompt { messages: &messages, stop: &["</refine>", "\n"], ..PROMPT };
+        insta::assert_snapshot!(shown(&Anthropic::default().build(&prompt)), @r#"
+        Post /v1/messages
+        anthropic-version: 2023-06-01
+        {"model":"m","messages":[{"role":"user","content":"Hello world"}],"max_tokens":512,"temperature":0.8,"stream":true,"system":"Be brief.","stop_sequences":["</refine>"]}
+        "#);
+    }
+
+    #[test]
+    fn newer_models_take_no_temperature() {
+        let refusal = LmError::Unsupported("`temperature` is deprecated for this model.".to_owned());
+        let without = Anthropic::default().without(&refusal).unwrap();
+        assert!(without.build(&PROMPT).body.unwrap().get("temperature").is_none());
+        assert!(without.without(&refusal).is_none());
+    }
+
+    fn read(event: &str) -> Vec<Piece> {
+        Anthropic::default().read(event).unwrap()
+    }
+
+    #[test]
+    fn an_answer_as_it_streams() {
+        let events = [
+            r#"{"type":"message_start","message":{"id":"msg_1","role":"assistant","content":[],"stop_reason":null,"usage":{"input_tokens":4,"cache_creation_input_tokens":0,"cache_read_input_tokens":2,"output_tokens":1}}}"#,
+            r#"{"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":""}}"#,
+            r#"{"type":"ping"}"#,
+            r#"{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"Hm"}}"#,
+            r#"{"type":"content_block_delta","index":1,"delta":{"type":"text_delta","text":" x"}}"#,
+            r#"{"type":"content_block_stop","index":1}"#,
+            r#"{"type":"message_delta","delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"output_tokens":9}}"#,
+            r#"{"type":"message_stop"}"#,
+        ];
+        let pieces: Vec<Piece> = events.into_iter().flat_map(read).collect();
+        let text: String = pieces.iter().map(|piece| &*piece.text).collect();
+        let reasoning: String = pieces.iter().map(|piece| &*piece.reasoning).collect();
+        assert_eq!((&*text, &*reasoning), (" x", "Hm"));
+        assert_eq!(pieces.last().unwrap().end, Some(End::Stop));
+        let usage = pieces.iter().filter_map(|piece| piece.usage).reduce(Usage::after);
+        assert_eq!(usage, Some(Usage { tokens_in: 6, tokens_out: 9, cached: 2 }));
+    }
+
+    #[test]
+    fn p47_an_answer_cut_at_its_limit_says_so() {
+        for (reason, end) in
+            [("max_tokens", End::Length), ("model_context_window_exceeded", End::Length), ("stop_sequence", End::Stop)]
+        {
+            let event = format!(
+                r#"{{"type":"message_delta","delta":{{"stop_reason":"{reason}"}},"usage":{{"output_tokens":9}}}}"#
+            );
+            assert_eq!(read(&event)[0].end, Some(end));
+        }
+    }
+
+    #[test]
+    fn p43_a_fault_in_mid_stream() {
+        let told = r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#;
+        let fault = Anthropic::default().read(told).unwrap_err();
+        assert!(matches!(fault, LmError::Passing { setback: Setback::Busy { .. }, .. }), "{fault:?}");
+    }
+}

@@ -79,3 +79,56 @@ fn delta(delta: &Value) -> Piece {
     };
     Piece { text: text_of(&delta["content"]), reasoning: text_of(thought), ..Piece::default() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::ask::End;
+    use super::super::golden::{PROMPT, messages, shown};
+    use super::*;
+
+    #[test]
+    fn a_call_sends_messages() {
+        let messages = messages();
+        let prompt = Prompt { messages: &messages, ..PROMPT };
+        insta::assert_snapshot!(shown(&Chat::default().build(&prompt)), @r#"
+        Post /v1/chat/completions
+        {"model":"m","messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"Hello world"}],"max_tokens":512,"temperature":0.8,"top_p":0.95,"seed":7,"stop":["</refine>"],"stream":true,"stream_options":{"include_usage":true}}
+        "#);
+        assert!(Chat::default().build(&Prompt { stop: &[], ..prompt }).body.unwrap().get("stop").is_none());
+    }
+
+    #[test]
+    fn what_a_model_refuses_is_left_out_from_then_on() {
+        let refusal = |message: &str| LmError::Unsupported(message.to_owned());
+        let limit = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.";
+        let chat = Chat::default().without(&refusal(limit)).unwrap();
+        let chat =
+            chat.without(&refusal("Unsupported value: 'temperature' does not support 0.8 with this model.")).unwrap();
+        let chat = chat.without(&refusal("Unsupported parameter: 'stop' is not supported with this model.")).unwrap();
+        insta::assert_snapshot!(shown(&chat.build(&PROMPT)), @r#"
+        Post /v1/chat/completions
+        {"model":"m","messages":[],"top_p":0.95,"seed":7,"stream":true,"stream_options":{"include_usage":true},"max_completion_tokens":512}
+        "#);
+        assert!(chat.without(&refusal(limit)).is_none(), "nothing more to leave out");
+    }
+
+    #[test]
+    fn p46_reasoning_is_kept_apart_by_either_name() {
+        for name in ["reasoning_content", "reasoning"] {
+            let event = format!(
+                r#"{{"choices":[{{"index":0,"delta":{{"role":"assistant","content":null,"{name}":"Hm"}},"finish_reason":null}}]}}"#
+            );
+            let reasoning = "Hm".to_owned();
+            assert_eq!(Chat::default().read(&event).unwrap(), [Piece { reasoning, ..Piece::default() }], "{name}");
+        }
+        let last = r#"{"choices":[{"index":0,"delta":{"content":" x"},"finish_reason":"length"}]}"#;
+        let expected = Piece { text: " x".to_owned(), end: Some(End::Length), ..Piece::default() };
+        assert_eq!(Chat::default().read(last).unwrap(), [expected]);
+    }
+
+    #[test]
+    fn p43_a_fault_in_mid_stream() {
+        let told = r#"{"id":"g","object":"chat.completion.chunk","error":{"code":429,"message":"Provider returned error"},"choices":[{"index":0,"delta":{"content":""},"finish_reason":"error"}]}"#;
+        assert!(matches!(Chat::default().read(told), Err(LmError::Passing { .. })));
+    }
+}

@@ -118,3 +118,75 @@ pub(super) fn usage(value: &Value) -> Option<Usage> {
         cached: count(&value["prompt_tokens_details"]["cached_tokens"]).unwrap_or(0),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::golden::{PROMPT, shown};
+    use super::*;
+
+    fn piece(sample: usize, text: &str) -> Piece {
+        Piece { sample, text: text.to_owned(), ..Piece::default() }
+    }
+
+    #[test]
+    fn p42_samples_come_interleaved_and_counts_at_the_end() {
+        let events = [
+            r#"{"choices":[{"index":1,"text":" a","finish_reason":null}]}"#,
+            r#"{"choices":[{"index":0,"text":" b","finish_reason":null},{"index":1,"text":" c","finish_reason":"stop","stop_reason":"x"}]}"#,
+            r#"{"choices":[{"index":0,"text":"","finish_reason":"length"}],"usage":null}"#,
+            r#"{"choices":[],"usage":{"prompt_tokens":6,"completion_tokens":3,"prompt_tokens_details":{"cached_tokens":2}}}"#,
+            "[DONE]",
+        ];
+        let pieces: Vec<Piece> = events.into_iter().flat_map(|text| event(text).unwrap()).collect();
+        let usage = Some(Usage { tokens_in: 6, tokens_out: 3, cached: 2 });
+        assert_eq!(
+            pieces,
+            [
+                piece(1, " a"),
+                piece(0, " b"),
+                Piece { end: Some(End::Stop), ..piece(1, " c") },
+                Piece { end: Some(End::Length), ..piece(0, "") },
+                Piece { usage, ..Piece::default() },
+            ]
+        );
+    }
+
+    #[test]
+    fn p43_a_fault_in_mid_stream() {
+        for told in [
+            r#"{"error":{"message":"EngineDeadError: see the log","type":"InternalServerError","code":500}}"#,
+            r#"{"object":"error","message":"CUDA out of memory","type":"InternalServerError","param":null,"code":500}"#,
+        ] {
+            let fault = event(told).unwrap_err();
+            assert!(matches!(fault, LmError::Passing { setback: crate::lm::Setback::Down, .. }), "{fault:?}");
+        }
+        assert!(matches!(event(r#"{"choices":[{"te"#), Err(LmError::Invalid(_))));
+    }
+
+    /// P47: an answer that was cut before its stop string says so; that its candidate is discarded is the parser's.
+    #[test]
+    fn p47_an_answer_cut_at_its_limit_says_so() {
+        let last = event(r#"{"choices":[{"index":0,"text":"and th","finish_reason":"length"}]}"#).unwrap();
+        assert_eq!(last[0].end, Some(End::Length));
+    }
+
+    /// P48: greedy decoding refuses more than one sample in a call. P50: a server may give fewer than it was asked for. Neither
+    /// can happen to a call that never asks for more than one.
+    #[test]
+    fn p48_p50_a_call_asks_for_one_sample_with_its_own_seed() {
+        let greedy =
+            crate::reer::search::Sampling { temperature: 0.0, top_k: Some(40), min_p: Some(0.1), ..*PROMPT.sampling };
+        let call = continuing(&Prompt { sampling: &greedy, ..PROMPT }, text(&PROMPT));
+        insta::assert_snapshot!(shown(&call), @r#"
+        Post /v1/completions
+        {"model":"m","prompt":"Hello world\n\n","max_tokens":512,"temperature":0.0,"top_p":0.95,"seed":7,"stop":["</refine>"],"stream":true,"stream_options":{"include_usage":true},"top_k":40,"min_p":0.1}
+        "#);
+        assert!(call.body.unwrap().get("n").is_none());
+    }
+
+    #[test]
+    fn seeds_fit_31_bits_and_differ_where_theirs_differ() {
+        assert_eq!(seed(u64::MAX), u32::MAX >> 1);
+        assert_ne!(seed(0x1234_5678_9abc_def0), seed(0x2234_5678_9abc_def0));
+    }
+}

@@ -69,3 +69,51 @@ fn with_affinity(call: Call, affinity: Option<&str>) -> Call {
         None => call,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::golden::{ASK, LOGPROBS, reply, shown};
+    use super::*;
+
+    fn parse(logprobs: &str) -> Result<Answer, LmError> {
+        Fireworks.parse(
+            &ASK,
+            &reply(
+                200,
+                &format!(r#"{{"choices":[{{"index":0,"text":"","logprobs":{logprobs},"finish_reason":"length"}}]}}"#),
+            ),
+        )
+    }
+
+    #[test]
+    fn a_score_asks_for_the_end_of_the_prompt() {
+        insta::assert_snapshot!(shown(&Scoring::build(&Fireworks, &Ask { affinity: Some("pair-1"), ..ASK })), @r#"
+        Post /v1/completions
+        x-session-affinity: pair-1
+        {"model":"m","prompt":[9906,1917,271,4320,374,279],"echo":true,"echo_last":3,"logprobs":1,"max_tokens":1,"temperature":0}
+        "#);
+    }
+
+    #[test]
+    fn p28_the_rows_of_the_end_alone() {
+        let three = r#"{"tokens":[" answer"," is"," the"],"token_logprobs":[-2.84,-0.41,-1.07],"top_logprobs":[{},{},{}],"text_offset":[14,21,24],"token_ids":[4320,374,279]}"#;
+        assert_eq!(parse(three).unwrap().logprobs, LOGPROBS);
+        let four = r#"{"tokens":[" answer"," is"," the"," x"],"token_logprobs":[-2.84,-0.41,-1.07,-0.2],"token_ids":[4320,374,279,220]}"#;
+        assert_eq!(parse(four).unwrap().logprobs, LOGPROBS, "and the generated one");
+        let shifted = r#"{"tokens":[" is"," the"," x"],"token_logprobs":[-0.41,-1.07,-0.2],"token_ids":[374,279,220]}"#;
+        assert!(parse(shifted).unwrap_err().to_string().contains("token 1 of 3 is 374, 4320 was sent"));
+    }
+
+    #[test]
+    fn p28_rows_of_the_whole_prompt_are_taken_from_their_end() {
+        let seven = r#"{"tokens":["Hello"," world","\n\n"," answer"," is"," the"," x"],"token_logprobs":[null,-3.2,-1.9,-2.84,-0.41,-1.07,-0.2],"token_ids":[9906,1917,271,4320,374,279,220]}"#;
+        assert_eq!(parse(seven).unwrap().logprobs, LOGPROBS);
+    }
+
+    #[test]
+    fn p22_rows_of_generated_tokens_alone_are_no_score() {
+        let one = r#"{"tokens":[" x"],"token_logprobs":[-0.2],"token_ids":[220]}"#;
+        assert!(matches!(parse(one), Err(LmError::Unsupported(_))));
+        assert!(matches!(parse("null"), Err(LmError::Unsupported(_))));
+    }
+}

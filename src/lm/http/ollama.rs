@@ -79,3 +79,52 @@ fn options(prompt: &Prompt<'_>) -> Value {
         "stop": prompt.stop,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::golden::{PROMPT, messages, shown};
+    use super::*;
+
+    #[test]
+    fn a_call_sends_messages_or_what_was_rendered() {
+        let messages = messages();
+        let prompt = Prompt { messages: &messages, ..PROMPT };
+        insta::assert_snapshot!(shown(&Ollama { raw: false }.build(&prompt)), @r#"
+        Post /api/chat
+        {"model":"m","messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"Hello world"}],"stream":true,"truncate":false,"shift":false,"options":{"num_predict":512,"temperature":0.8,"top_p":0.95,"top_k":0,"min_p":0.0,"seed":7,"stop":["</refine>"]}}
+        "#);
+        insta::assert_snapshot!(shown(&Ollama { raw: true }.build(&prompt)), @r#"
+        Post /api/generate
+        {"model":"m","prompt":"Hello world\n\n","raw":true,"stream":true,"truncate":false,"shift":false,"options":{"num_predict":512,"temperature":0.8,"top_p":0.95,"top_k":0,"min_p":0.0,"seed":7,"stop":["</refine>"]}}
+        "#);
+    }
+
+    fn read(event: &str) -> Piece {
+        Ollama::default().read(event).unwrap().remove(0)
+    }
+
+    #[test]
+    fn p49_each_line_is_an_event() {
+        let text = |text: &str| Piece { text: text.to_owned(), ..Piece::default() };
+        assert_eq!(read(r#"{"model":"m","created_at":"t","response":" x","done":false}"#), text(" x"));
+        assert_eq!(read(r#"{"model":"m","message":{"role":"assistant","content":" x"},"done":false}"#), text(" x"));
+        let last =
+            r#"{"model":"m","response":"","done":true,"done_reason":"stop","prompt_eval_count":6,"eval_count":9}"#;
+        let usage = Some(Usage { tokens_in: 6, tokens_out: 9, cached: 0 });
+        assert_eq!(read(last), Piece { end: Some(End::Stop), usage, ..Piece::default() });
+        assert_eq!(read(&last.replace("\"stop\"", "\"length\"")).end, Some(End::Length));
+    }
+
+    #[test]
+    fn p46_thinking_is_kept_apart() {
+        let piece = read(r#"{"message":{"role":"assistant","content":"","thinking":"Hm"},"done":false}"#);
+        assert_eq!((&*piece.text, &*piece.reasoning), ("", "Hm"));
+        assert_eq!(read(r#"{"response":"","thinking":"Hm","done":false}"#).reasoning, "Hm");
+    }
+
+    #[test]
+    fn p43_a_fault_in_mid_stream() {
+        let fault = Ollama::default().read(r#"{"error":"an error was encountered while running the model"}"#);
+        assert!(matches!(fault, Err(LmError::Passing { .. })), "{fault:?}");
+    }
+}

@@ -47,3 +47,45 @@ impl Refused {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OPTIONS: [&str; 4] = ["max_tokens", "temperature", "top_p", "stop"];
+
+    fn after(message: &str) -> Option<Refused> {
+        Refused::default().and_named(&LmError::Unsupported(message.to_owned()), &OPTIONS)
+    }
+
+    #[test]
+    fn a_refusal_names_what_to_leave_out() {
+        for (message, options) in [
+            (
+                "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+                vec!["max_tokens"],
+            ),
+            ("Unsupported value: 'temperature' does not support 0.8 with this model.", vec!["temperature"]),
+            ("`temperature` and `top_p` cannot both be specified for this model", vec!["temperature", "top_p"]),
+            ("`temperature` is deprecated for this model.", vec!["temperature"]),
+        ] {
+            assert_eq!(after(message), Some(Refused(options)), "{message}");
+        }
+    }
+
+    #[test]
+    fn other_refusals_name_nothing() {
+        assert_eq!(after("max_tokens: 9000 > 8192, which is the maximum"), None, "a value, not the option");
+        assert_eq!(after("this model does not support max_completion_tokens"), None, "a part of another name");
+        assert_eq!(
+            Refused::default().and_named(&LmError::Invalid("temperature unsupported".to_owned()), &OPTIONS),
+            None
+        );
+        let once = after("stop is not supported").unwrap();
+        assert_eq!(
+            once.and_named(&LmError::Unsupported("stop is not supported".to_owned()), &OPTIONS),
+            None,
+            "only once"
+        );
+    }
+}

@@ -71,8 +71,12 @@ pub(super) fn checked(
 fn same_text(ask: &Ask<'_>, rows: &[Row]) -> Result<(), LmError> {
     let texts = || rows.iter().filter_map(|row| row.text.as_deref());
     let spelled: String = texts().collect();
-    let whole = texts().all(|text| !text.is_empty() && !text.contains('\u{FFFD}'));
-    if if whole { spelled == ask.target_text } else { spells_but_parts(&spelled, ask.target_text) } {
+    let in_parts = texts().any(|text| text.is_empty() || text.contains('\u{FFFD}'));
+    let same = match in_parts {
+        true => !ask.target_text.is_ascii() && spells_but_parts(&spelled, ask.target_text),
+        false => spelled == ask.target_text,
+    };
+    if same {
         return Ok(());
     }
     Err(LmError::Invalid(
@@ -83,10 +87,8 @@ fn same_text(ask: &Ask<'_>, rows: &[Row]) -> Result<(), LmError> {
 /// Whether `spelled` is `text` but for missing characters beyond ASCII.
 fn spells_but_parts(spelled: &str, text: &str) -> bool {
     let mut rest = text.chars();
-    let found = spelled
-        .chars()
-        .filter(|c| *c != '\u{FFFD}')
-        .all(|c| rest.by_ref().find(|own| *own == c || own.is_ascii()) == Some(c));
+    let mut spelled = spelled.chars().filter(|c| *c != '\u{FFFD}');
+    let found = spelled.all(|c| rest.find(|own| *own == c || own.is_ascii()) == Some(c));
     found && rest.all(|own| !own.is_ascii())
 }
 
@@ -143,6 +145,7 @@ mod tests {
         };
         assert!(checked(&ASK, &texts([" answer", " is", " the"]), None, None).is_ok());
         assert!(checked(&ASK, &texts([" answer", " is", " a"]), None, None).is_err());
+        assert!(checked(&ASK, &texts([" answer is", " the", ""]), None, None).is_err(), "cut elsewhere");
         let ask = Ask { target_text: " 灯 it", ..ASK };
         assert!(checked(&ask, &texts([" \u{FFFD}", "\u{FFFD}", " it"]), None, None).is_ok());
         assert!(checked(&ask, &texts([" \u{FFFD}", "\u{FFFD}", " at"]), None, None).is_err());

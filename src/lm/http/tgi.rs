@@ -49,3 +49,48 @@ fn row(entry: &Value) -> Row {
     let id = entry["id"].as_u64().and_then(|id| u32::try_from(id).ok());
     Row { id, text: Some(entry["text"].as_str().unwrap_or_default().to_owned()), logprob: entry["logprob"].as_f64() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::golden::{ASK, LOGPROBS, reply, shown};
+    use super::*;
+
+    const CONTEXT: &str = r#"{"id":9906,"text":"Hello","logprob":null},{"id":1917,"text":" world","logprob":-3.2},{"id":271,"text":"\n\n","logprob":-1.9}"#;
+    const TARGET: &str = r#"{"id":4320,"text":" answer","logprob":-2.84},{"id":374,"text":" is","logprob":-0.41},{"id":279,"text":" the","logprob":-1.07}"#;
+
+    fn parse(prefill: &str) -> Result<Answer, LmError> {
+        let tokens = r#"[{"id":220,"text":" ","logprob":-0.2,"special":false}]"#;
+        Tgi.parse(&ASK, &reply(200, &format!(r#"{{"generated_text":" x","details":{{"finish_reason":"length","generated_tokens":1,"seed":null,"prefill":[{prefill}],"tokens":{tokens}}}}}"#)))
+    }
+
+    #[test]
+    fn a_score_asks_for_details_of_the_input() {
+        insta::assert_snapshot!(shown(&Scoring::build(&Tgi, &ASK)), @r#"
+        Post /generate
+        {"inputs":"Hello world\n\n answer is the","parameters":{"max_new_tokens":1,"decoder_input_details":true,"details":true,"do_sample":false}}
+        "#);
+    }
+
+    #[test]
+    fn p25_the_last_rows_are_the_target_s() {
+        let answer = parse(&format!("{CONTEXT},{TARGET}")).unwrap();
+        assert_eq!((answer.logprobs, answer.prompt_tokens), (LOGPROBS.to_vec(), Some(6)));
+    }
+
+    #[test]
+    fn p26_no_rows_at_all_have_a_remedy() {
+        assert!(matches!(parse(""), Err(LmError::Unsupported(why)) if why.contains("REQUEST_LOGPROBS=1")));
+    }
+
+    #[test]
+    fn p27_rows_from_a_prefix_cache_have_no_number() {
+        let refusal = parse(&format!("{CONTEXT},{}", TARGET.replace("-0.41", "null"))).unwrap_err();
+        assert!(refusal.to_string().contains("token 2 of 3 has no log-probability"));
+    }
+
+    #[test]
+    fn p52_a_prompt_with_another_bos_is_longer_than_what_was_sent() {
+        let refusal = parse(&format!(r#"{{"id":1,"text":"<s>","logprob":null}},{CONTEXT},{TARGET}"#)).unwrap_err();
+        assert!(refusal.to_string().contains("counted 7 tokens in a prompt of 6"));
+    }
+}

@@ -56,3 +56,48 @@ impl Completing for Together {
         completions::event(event)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::golden::{ASK, LOGPROBS, reply, shown};
+    use super::*;
+
+    fn parse(block: &str) -> Result<Answer, LmError> {
+        let choice = r#"{"index":0,"text":" x","logprobs":{"tokens":[" x"],"token_logprobs":[-0.2]}}"#;
+        Together.parse(&ASK, &reply(200, &format!(r#"{{"choices":[{choice}],"prompt":{block}}}"#)))
+    }
+
+    #[test]
+    fn a_score_sends_text() {
+        insta::assert_snapshot!(shown(&Scoring::build(&Together, &ASK)), @r#"
+        Post /v1/completions
+        {"model":"m","prompt":"Hello world\n\n answer is the","echo":true,"logprobs":1,"max_tokens":1,"temperature":0}
+        "#);
+    }
+
+    #[test]
+    fn p29_the_prompt_has_a_block_of_its_own() {
+        let block = |tokens: &str| {
+            format!(
+                r#"[{{"text":"Hello world\n\n answer is the","logprobs":{{"tokens":[{tokens}],"token_logprobs":[null,-3.2,-1.9,-2.84,-0.41,-1.07]}}}}]"#
+            )
+        };
+        let tokens = r#""Hello"," world","\n\n"," answer"," is"," the""#;
+        assert_eq!(parse(&block(tokens)).unwrap().logprobs, LOGPROBS);
+        let cut_elsewhere = r#""Hello"," world","\n"," answer is"," the","""#;
+        assert!(matches!(parse(&block(cut_elsewhere)), Err(LmError::Invalid(_))));
+    }
+
+    #[test]
+    fn p30_none_as_a_string() {
+        let block = r#"[{"logprobs":{"tokens":["Hello"," world","\n\n"," answer"," is"," the"],"token_logprobs":["None",-3.2,-1.9,-2.84,-0.41,-1.07]}}]"#;
+        assert_eq!(parse(block).unwrap().logprobs, LOGPROBS);
+    }
+
+    #[test]
+    fn p22_an_answer_without_the_block_is_no_score() {
+        for block in ["[]", "null", r#"[{"text":"Hello","logprobs":null}]"#] {
+            assert!(matches!(parse(block), Err(LmError::Unsupported(_))), "{block}");
+        }
+    }
+}
