@@ -14,4 +14,5 @@ mod proposers;
 mod pty;
 mod recorded;
 mod samples;
+mod servers;
 mod session;
