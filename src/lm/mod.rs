@@ -15,11 +15,14 @@ pub mod recorded;
 pub mod rewrite;
 pub mod spec;
 pub mod template;
+pub mod verbatim;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+
+pub use verbatim::{Passage, RawScore, Verbatim, score_raw};
 
 use crate::reer::search::{Refusal, Sampling};
 use crate::reer::{Example, Identity, Segment, SegmentId, Target, Trajectory};
@@ -211,6 +214,8 @@ pub struct CompletionRequest<'a> {
     /// One sample a seed.
     pub seeds: &'a [u64],
     pub sampling: &'a Sampling,
+    /// What is asked for one example carries the same name, so that a router of servers keeps it together.
+    pub affinity: Option<&'a str>,
 }
 
 /// One answer of a text model.

@@ -15,8 +15,8 @@ use super::generate::{Ask, generate};
 use super::model::Model;
 use super::prompt;
 use crate::lm::{
-    Answered, Complete, Completion, CompletionRequest, Context, FramePiece, LmError, Message, Scorer, Sink,
-    TokenLogprobs,
+    Answered, Complete, Completion, CompletionRequest, Context, FramePiece, LmError, Message, Passage, Scorer, Sink,
+    TokenLogprobs, Verbatim,
 };
 use crate::reer::{Example, Identity, Target};
 
@@ -34,18 +34,6 @@ pub struct Backend {
     engine: Arc<Mutex<Engine>>,
 }
 
-/// Log-probabilities of a text behind another, verbatim.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RawScore {
-    /// Tokens in front of the scored text, BOS included.
-    pub context_ids: Vec<u32>,
-    pub ids: Vec<u32>,
-    /// Byte range of each token in the scored text.
-    pub spans: Vec<std::ops::Range<usize>>,
-    /// Nats; `None` for a first token that nothing stands before.
-    pub logprobs: Vec<Option<f32>>,
-}
-
 impl Backend {
     pub fn new(model: Model, context: ContextFrame, conversation: ConversationFrame) -> Backend {
         let engine = Arc::new(Mutex::new(Engine::new(model.network.clone())));
@@ -54,29 +42,6 @@ impl Backend {
 
     pub fn model(&self) -> &Model {
         &self.model
-    }
-
-    /// Scores `reference` behind `context` without any frame: the ids are BOS, where the model uses one, and the two
-    /// texts, each encoded by itself, control tokens spelled in them recognised.
-    ///
-    /// # Errors
-    /// [`LmError::TooLong`], or a text that the vocabulary cannot spell.
-    pub async fn score_raw(&self, context: &str, reference: &str) -> Result<RawScore, LmError> {
-        let tokenizer = self.model.tokenizer();
-        let special = tokenizer.special();
-        let bos = special.bos.filter(|_| special.adds_bos);
-        let context_ids: Vec<u32> = bos.into_iter().chain(tokenizer.encode_markup(context, true)?.ids).collect();
-        let encoded = tokenizer.encode_markup(reference, context.is_empty())?;
-        let tokens: Vec<u32> = context_ids.iter().chain(&encoded.ids).copied().collect();
-        let mut logprobs = Vec::with_capacity(encoded.ids.len());
-        // Nothing predicts a sequence's first token.
-        logprobs.extend(encoded.ids.first().filter(|_| context_ids.is_empty()).map(|_| None));
-        let from = context_ids.len().max(1);
-        if from < tokens.len() {
-            let job = Job { tokens: self.fitting(tokens)?, from };
-            self.evaluate(vec![job], |_, scored| logprobs.extend(scored.logprobs.into_iter().map(Some))).await?;
-        }
-        Ok(RawScore { context_ids, ids: encoded.ids, spans: encoded.spans, logprobs })
     }
 
     fn fitting(&self, tokens: Vec<u32>) -> Result<Vec<u32>, LmError> {
@@ -200,6 +165,42 @@ impl Answers<'_> {
             }
         }
         self.known.into_iter().flatten().collect()
+    }
+}
+
+#[async_trait]
+impl Verbatim for Backend {
+    fn identity(&self) -> &Identity {
+        self.model.identity()
+    }
+
+    fn limit(&self) -> Option<usize> {
+        Some(self.model.config().context_length)
+    }
+
+    fn bos(&self) -> Option<u32> {
+        let special = self.model.tokenizer().special();
+        special.bos.filter(|_| special.adds_bos)
+    }
+
+    async fn encode(&self, text: &str, first: bool) -> Result<Target, LmError> {
+        let encoded = self.model.tokenizer().encode_markup(text, first)?;
+        Ok(Target { tokens: encoded.ids, spans: encoded.spans })
+    }
+
+    async fn logprobs(&self, context: Passage<'_>, target: Passage<'_>, fresh: bool) -> Result<TokenLogprobs, LmError> {
+        let tokens = self.fitting([context.ids, target.ids].concat())?;
+        let prompt_tokens = tokens.len();
+        let job = Job { tokens, from: context.ids.len() };
+        if fresh {
+            self.run(|engine, _| Ok(engine.forget())).await?;
+        }
+        let mut answer = Err(LmError::Cancelled);
+        let each = |_, Scored { logprobs, cached }| {
+            answer = Ok(TokenLogprobs { logprobs, prompt_tokens, cached_tokens: cached });
+        };
+        self.evaluate(vec![job], each).await?;
+        answer
     }
 }
 

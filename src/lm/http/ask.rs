@@ -1,6 +1,7 @@
 //! What a protocol is: how a request to score or to generate becomes a call, and how what comes back is read.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::{Call, Kind, Reply};
@@ -41,9 +42,11 @@ pub struct Answer {
 pub trait Scoring: fmt::Debug + Send + Sync {
     fn kind(&self) -> Kind;
 
-    /// Most tokens of a target that one call takes; longer ones are asked for in parts, each behind those before it.
-    fn most_tokens(&self) -> usize {
-        usize::MAX
+    /// The parts in which a target of so many tokens is asked for, one call each, each behind those before it. `text` is the
+    /// target's and `spans` the bytes of each token in it, where they are known; else empty.
+    fn parts(&self, tokens: usize, text: &str, spans: &[Range<usize>]) -> Vec<Range<usize>> {
+        let _ = (text, spans);
+        vec![0..tokens]
     }
 
     fn build(&self, ask: &Ask<'_>) -> Call;

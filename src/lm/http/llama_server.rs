@@ -3,6 +3,11 @@
 //! It gives log-probabilities of generated tokens only, so a grammar of token literals leaves it no choice but the target's
 //! tokens; the numbers are of the plain logits, before the grammar. Exact, at the speed of decoding. `echo` on its completions
 //! route is refused or ignored.
+//!
+//! A token that ends inside a character matches no literal, nor does one that begins a call inside of one (`Unexpected empty
+//! grammar stack`): these are asked for alone, and a call for one token alone forces it by a bias instead.
+
+use std::ops::Range;
 
 use serde_json::{Value, json};
 
@@ -15,6 +20,9 @@ use crate::lm::LmError;
 /// A grammar is checked against the whole vocabulary for each token; one rule of this many is fast and within its limits.
 const BLOCK: usize = 256;
 
+/// Added to a token's logit, so that nothing else is chosen.
+const CERTAIN: f64 = 1e6;
+
 /// llama-server since token literals stand in grammars (December 2025).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LlamaServer;
@@ -24,17 +32,26 @@ impl Scoring for LlamaServer {
         Kind::LlamaServer
     }
 
-    fn most_tokens(&self) -> usize {
-        BLOCK
+    fn parts(&self, tokens: usize, text: &str, spans: &[Range<usize>]) -> Vec<Range<usize>> {
+        let alone = |at: usize| match spans.len() == tokens {
+            true => shares_a_character(spans, at),
+            false => !text.is_ascii(),
+        };
+        let mut parts: Vec<Range<usize>> = Vec::new();
+        for at in 0..tokens {
+            match parts.last_mut() {
+                Some(part) if part.len() < BLOCK && !alone(at) && !alone(at - 1) => part.end = at + 1,
+                _ => parts.push(at..at + 1),
+            }
+        }
+        parts
     }
 
     fn build(&self, ask: &Ask<'_>) -> Call {
         let (prompt, forced) = parts(ask);
-        let literals: Vec<String> = forced.iter().map(|id| format!("<[{id}]>")).collect();
-        let body = json!({
+        let mut body = json!({
             "prompt": prompt,
             "n_predict": forced.len(),
-            "grammar": format!("root ::= {}", literals.join(" ")),
             "n_probs": 1,
             "post_sampling_probs": false,
             "temperature": 0,
@@ -42,6 +59,13 @@ impl Scoring for LlamaServer {
             "return_tokens": true,
             "stream": false,
         });
+        match forced {
+            [only] => body["logit_bias"] = json!([[only, CERTAIN]]),
+            forced => {
+                let literals: Vec<String> = forced.iter().map(|id| format!("<[{id}]>")).collect();
+                body["grammar"] = json!(format!("root ::= {}", literals.join(" ")));
+            }
+        }
         Call::post("/completion", body)
     }
 
@@ -78,6 +102,13 @@ impl Scoring for LlamaServer {
         let counted = count(&answer["tokens_evaluated"]).map(|tokens| tokens + sent - prompt.len());
         checked(ask, &rows, counted, count(&answer["timings"]["cache_n"]))
     }
+}
+
+/// Whether a token and one beside it hold parts of one character.
+fn shares_a_character(spans: &[Range<usize>], at: usize) -> bool {
+    let overlap = |a: &Range<usize>, b: &Range<usize>| a.end > b.start;
+    let before = at.checked_sub(1).is_some_and(|before| overlap(&spans[before], &spans[at]));
+    before || spans.get(at + 1).is_some_and(|next| overlap(&spans[at], next))
 }
 
 /// What is sent as the prompt and what is forced behind it. With nothing before the target its first token is the prompt.
@@ -162,10 +193,32 @@ mod tests {
     fn a_score_forces_the_target_by_its_ids() {
         insta::assert_snapshot!(shown(&Scoring::build(&LlamaServer, &ASK)), @r#"
         Post /completion
-        {"prompt":[9906,1917,271],"n_predict":3,"grammar":"root ::= <[4320]> <[374]> <[279]>","n_probs":1,"post_sampling_probs":false,"temperature":0,"cache_prompt":true,"return_tokens":true,"stream":false}
+        {"prompt":[9906,1917,271],"n_predict":3,"n_probs":1,"post_sampling_probs":false,"temperature":0,"cache_prompt":true,"return_tokens":true,"stream":false,"grammar":"root ::= <[4320]> <[374]> <[279]>"}
         "#);
         let fresh = Scoring::build(&LlamaServer, &Ask { fresh: true, ..ASK }).body.unwrap();
         assert_eq!(fresh["cache_prompt"], false);
+    }
+
+    #[test]
+    fn one_token_alone_is_forced_by_a_bias() {
+        let ask = Ask { target: &[374], target_text: " is", ..ASK };
+        insta::assert_snapshot!(shown(&Scoring::build(&LlamaServer, &ask)), @r#"
+        Post /completion
+        {"prompt":[9906,1917,271],"n_predict":1,"n_probs":1,"post_sampling_probs":false,"temperature":0,"cache_prompt":true,"return_tokens":true,"stream":false,"logit_bias":[[374,1000000.0]]}
+        "#);
+    }
+
+    /// P53: " 灯🚂x" as " 灯" in one token and the vehicle in three.
+    #[test]
+    fn p53_tokens_inside_a_character_are_asked_for_alone() {
+        let parts = |spans: &[Range<usize>]| LlamaServer.parts(5, " 灯🚂x", spans);
+        assert_eq!(parts(&[0..4, 4..8, 4..8, 4..8, 8..9]), [0..1, 1..2, 2..3, 3..4, 4..5]);
+        assert_eq!(parts(&[0..1, 1..4, 4..8, 8..9, 9..9]), [0..5], "whole characters");
+        assert_eq!(parts(&[]), [0..1, 1..2, 2..3, 3..4, 4..5], "nothing is known of them");
+        assert_eq!(LlamaServer.parts(3, " it", &[]), [0..3]);
+        let [first, second, rest] = &LlamaServer.parts(600, "", &[])[..] else { panic!() };
+        assert_eq!((first.clone(), second.clone(), rest.clone()), (0..256, 256..512, 512..600));
+        assert!(LlamaServer.parts(0, "", &[]).is_empty());
     }
 
     #[test]
