@@ -13,6 +13,7 @@ mod killed;
 mod model;
 mod proposers;
 mod pty;
+mod real_servers;
 mod recorded;
 mod samples;
 mod server;

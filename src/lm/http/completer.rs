@@ -56,7 +56,7 @@ impl HttpCompleter {
                 if piece.sample != 0 {
                     continue;
                 }
-                heard.usage = piece.usage.or(heard.usage);
+                heard.usage = piece.usage.map(|usage| heard.usage.unwrap_or_default().after(usage)).or(heard.usage);
                 heard.end = piece.end.or(heard.end);
                 heard.reasoning.push_str(&piece.reasoning);
                 let new = heard.add(&piece.text);

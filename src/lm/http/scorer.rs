@@ -1,5 +1,6 @@
 //! A scorer behind a server: frames, encodes, asks by its protocol, and makes numbers only of answers that pass every check.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -38,6 +39,7 @@ impl HttpScorer {
         &self,
         context: Passage<'_>,
         target: Passage<'_>,
+        spans: &[Range<usize>],
         affinity: Option<&str>,
         fresh: bool,
     ) -> Result<TokenLogprobs, LmError> {
@@ -48,7 +50,8 @@ impl HttpScorer {
         let mut scored =
             TokenLogprobs { logprobs: Vec::with_capacity(target.ids.len()), prompt_tokens: 0, cached_tokens: 0 };
         let mut before = context.ids.to_vec();
-        for part in target.ids.chunks(self.protocol.most_tokens()) {
+        for part in self.protocol.parts(target.ids.len(), target.text, spans) {
+            let part = &target.ids[part];
             let ask = Ask {
                 model: &self.identity.model,
                 context: &before,
@@ -81,8 +84,8 @@ impl HttpScorer {
         if target.tokens.is_empty() {
             return Ok(TokenLogprobs { logprobs: Vec::new(), prompt_tokens: ids.len(), cached_tokens: 0 });
         }
-        let target = Passage { ids: &target.tokens, text: example.scored_reference() };
-        self.ask(context, target, Some(&example.id), false).await
+        let passage = Passage { ids: &target.tokens, text: example.scored_reference() };
+        self.ask(context, passage, &target.spans, Some(&example.id), false).await
     }
 }
 
@@ -142,6 +145,6 @@ impl Verbatim for HttpScorer {
     }
 
     async fn logprobs(&self, context: Passage<'_>, target: Passage<'_>, fresh: bool) -> Result<TokenLogprobs, LmError> {
-        self.ask(context, target, None, fresh).await
+        self.ask(context, target, &[], None, fresh).await
     }
 }
