@@ -1,10 +1,17 @@
 //! Text to token ids as the served model has it. A scorer uses one codec for a whole run, so that every candidate is scored
 //! on the same tokens.
 
+mod control;
+pub mod local;
+mod spans;
+mod vocabulary;
+
 use async_trait::async_trait;
 
 use crate::lm::{FramePiece, LmError};
 use crate::reer::Target;
+
+pub use local::Local;
 
 /// A whole prompt in token ids, and the text they spell.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,4 +46,18 @@ pub trait Codec: Send + Sync {
 
     /// The token that begins every sequence of this model, when it uses one.
     fn bos(&self) -> Option<u32>;
+}
+
+/// The text of pieces, without the BOS that markup begins with.
+fn text_after(bos: Option<&str>, pieces: &[FramePiece]) -> String {
+    let mut text = String::new();
+    for (at, piece) in pieces.iter().enumerate() {
+        match (piece, bos) {
+            (FramePiece::Markup(markup), Some(bos)) if at == 0 => {
+                text.push_str(markup.strip_prefix(bos).unwrap_or(markup));
+            }
+            (FramePiece::Markup(piece) | FramePiece::Text(piece), _) => text.push_str(piece),
+        }
+    }
+    text
 }
