@@ -17,12 +17,15 @@ pub(super) struct Vocabulary {
 impl Vocabulary {
     /// `None` for what is no `tokenizer.json`.
     pub(super) fn new(mut json: Value) -> Option<Vocabulary> {
+        if !json.get("model")?.is_object() {
+            return None;
+        }
         // Answers are cut and padded by nobody but us.
         json["truncation"] = Value::Null;
         json["padding"] = Value::Null;
         let unknown = unknown(&json["model"]);
         let (mut control, mut added) = (Vec::new(), Vec::new());
-        for token in json["added_tokens"].as_array_mut().into_iter().flatten() {
+        for token in json.get_mut("added_tokens").and_then(Value::as_array_mut).into_iter().flatten() {
             let spelling = token["content"].as_str()?.to_owned();
             let id = u32::try_from(token["id"].as_u64()?).ok()?;
             if token["special"] == true || TAGS.contains(&spelling.as_str()) {
@@ -34,7 +37,7 @@ impl Vocabulary {
             }
         }
         hide_in_pieces(&mut json, &control);
-        json["model"].is_object().then_some(Vocabulary { json, control, added, unknown })
+        Some(Vocabulary { json, control, added, unknown })
     }
 
     /// The same without a space in front of a text, and whether the space also follows a control token; `None` where
@@ -72,7 +75,7 @@ fn hide_in_pieces(json: &mut Value, control: &[Spelled]) {
             hidden.push(token.id);
         }
     }
-    if let Some(added) = json["added_tokens"].as_array_mut() {
+    if let Some(added) = json.get_mut("added_tokens").and_then(Value::as_array_mut) {
         added.retain(|token| !token["id"].as_u64().is_some_and(|id| hidden.iter().any(|hide| u64::from(*hide) == id)));
     }
 }
