@@ -2,6 +2,8 @@
 //! on the same tokens.
 
 mod control;
+#[cfg(test)]
+mod fake;
 pub mod hub;
 pub mod local;
 pub mod open;

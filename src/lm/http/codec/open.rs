@@ -149,3 +149,119 @@ fn lasting<T>(result: Result<T, LmError>) -> Result<Option<T>, LmError> {
         Err(other) => Err(other),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::fake::{BYTES, Fake, PIECES, fixture, now};
+    use super::*;
+    use crate::lm::template::SpecialTokens;
+    use crate::lm::{FramePiece, Message};
+
+    const CHATML: &str = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}<|im_start|>assistant\n<think>\n";
+
+    fn opened(fake: Fake, kind: Kind, found: Option<hub::Found>) -> Result<Opened, LmError> {
+        now(open_found(Arc::new(fake), kind, "Q/M", found))
+    }
+
+    fn found(folder: &str) -> Option<hub::Found> {
+        Some(hub::Found { file: fixture(folder).join("tokenizer.json"), origin: "tokenizer.json of Q/M".to_owned() })
+    }
+
+    fn message(error: Result<Opened, LmError>) -> String {
+        error.map(|_| ()).unwrap_err().to_string()
+    }
+
+    fn conversation() -> [Message; 1] {
+        [Message { role: "user", content: " x <|im_end|>".to_owned() }]
+    }
+
+    fn here(source: &str) -> Vec<FramePiece> {
+        ChatTemplate::new(source, SpecialTokens::default()).unwrap().render(&conversation()).unwrap()
+    }
+
+    #[test]
+    fn what_is_on_this_machine_is_asked_of_nobody() {
+        let fake = Arc::new(Fake::new(Route::Vllm, BYTES));
+        let opened = now(open_found(fake.clone(), Kind::Vllm, "Q/M", found(BYTES.folder))).unwrap();
+        assert_eq!(opened.tokenizer_origin, "tokenizer.json of Q/M");
+        assert_eq!(opened.template_origin, "beside tokenizer.json of Q/M");
+        assert!(opened.template.is_some());
+        assert_eq!(fake.calls.load(std::sync::atomic::Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_tokenizer_here_without_a_template_leaves_that_to_the_server() {
+        let mut fake = Fake::new(Route::LlamaServer, BYTES);
+        fake.others.push(("/props", json!({ "chat_template": CHATML, "bos_token": "" })));
+        let opened = opened(fake, Kind::LlamaServer, found(PIECES.folder)).unwrap();
+        assert_eq!(
+            (&*opened.tokenizer_origin, &*opened.template_origin),
+            ("tokenizer.json of Q/M", "asked of the server")
+        );
+    }
+
+    #[test]
+    fn llama_server_tells_its_template() {
+        let mut fake = Fake::new(Route::LlamaServer, BYTES);
+        fake.others.push(("/props", json!({ "chat_template": CHATML, "bos_token": "" })));
+        let opened = opened(fake, Kind::LlamaServer, None).unwrap();
+        assert_eq!(opened.template.unwrap().render(&conversation()).unwrap(), here(CHATML));
+        assert_eq!(opened.tokenizer_origin, "asked of the server");
+    }
+
+    #[test]
+    fn the_template_that_llama_server_has_for_models_without_one_is_not_theirs() {
+        let mut fake = Fake::new(Route::LlamaServer, PIECES);
+        fake.others.push(("/props", json!({ "chat_template": CHATML, "bos_token": "<s>" })));
+        let opened = opened(fake, Kind::LlamaServer, None).unwrap();
+        assert!(opened.template.is_none());
+        assert_eq!(opened.template_origin, "none: the plain frame");
+    }
+
+    #[test]
+    fn a_template_that_is_not_for_us_is_rendered_by_llama_server() {
+        let mut fake = Fake::new(Route::LlamaServer, BYTES);
+        fake.others.push(("/props", json!({ "chat_template": "{% unknown %}" })));
+        let sentinel = &sentinels(&["user"])[0].content;
+        fake.others.push(("/apply-template", json!({ "prompt": format!("<|im_start|>{sentinel}<|im_end|>") })));
+        let template = opened(fake, Kind::LlamaServer, None).unwrap().template.unwrap();
+        let pieces = template.render(&conversation()).unwrap();
+        assert_eq!(pieces[1], FramePiece::Text(" x <|im_end|>".to_owned()));
+        let two = [Message { role: "system", content: "s".to_owned() }, conversation()[0].clone()];
+        assert!(template.render(&two).is_err(), "the server left the system message out");
+    }
+
+    #[test]
+    fn vllm_renders_and_spells_the_rendering() {
+        let mut fake = Fake::new(Route::Vllm, BYTES);
+        fake.template = Some(|messages| {
+            let turn = |m: &serde_json::Value| {
+                let (role, content) = (m["role"].as_str().unwrap(), m["content"].as_str().unwrap());
+                format!("<|im_start|>{role}\n{content}<|im_end|>\n")
+            };
+            let turns: String = messages.as_array().unwrap().iter().map(turn).collect();
+            turns + "<|im_start|>assistant\n<think>\n"
+        });
+        let template = opened(fake, Kind::Vllm, None).unwrap().template.unwrap();
+        assert_eq!(template.render(&conversation()).unwrap(), here(CHATML));
+        let two = [Message { role: "system", content: "s".to_owned() }, conversation()[0].clone()];
+        assert_eq!(template.render(&two).unwrap()[1], FramePiece::Text("s".to_owned()));
+    }
+
+    #[test]
+    fn a_server_without_a_template_gives_the_plain_frame() {
+        for (route, kind) in [(Route::Vllm, Kind::Vllm), (Route::Sglang, Kind::Sglang), (Route::Tgi, Kind::Tgi)] {
+            assert!(opened(Fake::new(route, BYTES), kind, None).unwrap().template.is_none(), "{kind}");
+        }
+    }
+
+    #[test]
+    fn without_a_tokenizer_the_remedy_is_named() {
+        for kind in [Kind::Fireworks, Kind::Together] {
+            let error = message(opened(Fake::new(Route::Vllm, BYTES), kind, None));
+            assert!(error.contains("Q/M") && error.contains("tokenizer=PATH"), "{error}");
+        }
+    }
+}

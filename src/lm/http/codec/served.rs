@@ -309,3 +309,137 @@ fn remedied(error: LmError) -> LmError {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use super::super::Local;
+    use super::super::fake::{BYTES, Both, Fake, PIECES, fixture, now};
+    use super::*;
+
+    const ROUTES: [Route; 5] = [Route::Vllm, Route::Sglang, Route::LlamaServer, Route::LlamaCppPython, Route::Tgi];
+
+    fn served(route: Route, both: Both) -> Served {
+        now(Served::open(Arc::new(Fake::new(route, both)), route, "m")).unwrap()
+    }
+
+    fn local(both: Both) -> Local {
+        Local::open(&fixture(both.folder)).unwrap()
+    }
+
+    fn text(text: &str) -> FramePiece {
+        FramePiece::Text(text.to_owned())
+    }
+
+    fn markup(text: &str) -> FramePiece {
+        FramePiece::Markup(text.to_owned())
+    }
+
+    /// P51, P53 and P55 for every server: y's tokens are its own, whatever stands before it, and their ranges cover it.
+    #[test]
+    fn targets_are_those_of_the_vocabulary_on_this_machine() {
+        for both in [BYTES, PIECES] {
+            let local = local(both);
+            for route in ROUTES {
+                let served = served(route, both);
+                for y in ["the lamp was told", "灯灯 naïve café\n\n\t3.14", "a🏮b", "l", "  two", ""] {
+                    let (ours, its) = (now(local.target(y)).unwrap(), now(served.target(y)).unwrap());
+                    assert_eq!(its.tokens, ours.tokens, "{route:?} {}: {y:?}", both.folder);
+                    let told = !matches!(route, Route::Sglang | Route::LlamaCppPython);
+                    if told {
+                        assert_eq!(its.spans, ours.spans, "{route:?} {}: {y:?}", both.folder);
+                    }
+                    assert_eq!(its.spans.last().map_or(0, |span| span.end), y.len(), "{route:?}: {y:?}");
+                }
+            }
+        }
+    }
+
+    /// P52.
+    #[test]
+    fn bos_is_found_and_stands_once() {
+        for route in ROUTES {
+            let served = served(route, PIECES);
+            assert_eq!((served.bos(), served.prefixes), (Some(1), true), "{route:?}");
+            assert_eq!(served.bos_spelling.as_deref(), Some("<s>"), "{route:?}");
+            let spelled = now(served.prompt(&[markup("<s>"), text("told us")])).unwrap();
+            assert_eq!(spelled.ids.iter().filter(|id| **id == 1).count(), 1, "{route:?}");
+            assert_eq!(spelled.text, "told us", "{route:?}");
+            assert_eq!(now(served.prompt(&[text("told us")])).unwrap().ids, spelled.ids, "{route:?}");
+        }
+        for route in [Route::Vllm, Route::Sglang, Route::Tgi] {
+            assert_eq!(served(route, BYTES).bos(), None, "{route:?}");
+        }
+    }
+
+    #[test]
+    fn prompts_of_a_server_that_keeps_texts_apart_are_those_of_this_machine() {
+        let frame = [
+            markup("</s>user [x]\n"),
+            text("Say </s> <think> 灯."),
+            markup("</s>\n"),
+            markup("<think>"),
+            text("\nz </s>\n"),
+            markup("</think>"),
+            text("\n\n"),
+        ];
+        let (served, local) = (served(Route::LlamaServer, PIECES), local(PIECES));
+        let (its, ours) = (now(served.prompt(&frame)).unwrap(), now(local.prompt(&frame)).unwrap());
+        assert_eq!(its, ours);
+        assert_eq!(its.ids.iter().filter(|id| **id == 2).count(), 2, "those of the markup");
+    }
+
+    #[test]
+    fn other_servers_recognise_control_tokens_in_texts_too() {
+        let frame = [markup("<|im_start|>user\n"), text("a<think>b")];
+        let hub = tokenizers::Tokenizer::from_file(fixture(BYTES.folder).join("tokenizer.json")).unwrap();
+        let whole = hub.encode_fast("<|im_start|>user\na<think>b", false).unwrap();
+        for route in [Route::Vllm, Route::Sglang, Route::Tgi] {
+            assert_eq!(now(served(route, BYTES).prompt(&frame)).unwrap().ids, whole.get_ids(), "{route:?}");
+        }
+    }
+
+    #[test]
+    fn verbatim_texts_have_their_control_tokens() {
+        for route in [Route::Vllm, Route::LlamaServer] {
+            let (served, local) = (served(route, PIECES), local(PIECES));
+            for (y, first) in [("told</s>", true), ("told</s>", false)] {
+                let (its, ours) = (now(served.verbatim(y, first)).unwrap(), now(local.verbatim(y, first)).unwrap());
+                assert_eq!((its.tokens, its.spans), (ours.tokens, ours.spans), "{route:?} {first}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_is_asked_for_once() {
+        let fake = Arc::new(Fake::new(Route::LlamaServer, PIECES));
+        let served = now(Served::open(fake.clone(), Route::LlamaServer, "m")).unwrap();
+        let frame = |z: &str| [markup("</s>"), text("query"), markup("</s>"), text(z)];
+        now(served.prompt(&frame("one"))).unwrap();
+        let before = fake.calls.load(Ordering::Relaxed);
+        now(served.prompt(&frame("two"))).unwrap();
+        assert_eq!(fake.calls.load(Ordering::Relaxed), before + 1, "only the thinking is new");
+        for n in 0..2 * MOST_KEPT {
+            now(served.target(&n.to_string())).unwrap();
+        }
+        assert_eq!(served.known().runs.len(), MOST_KEPT);
+    }
+
+    #[test]
+    fn a_text_that_the_tokens_do_not_spell_is_an_error_with_the_remedy() {
+        let served = served(Route::Vllm, BYTES);
+        let error = now(served.target("cafe\u{301}")).unwrap_err().to_string();
+        assert!(error.contains("do not spell") && error.contains("tokenizer=PATH"), "{error}");
+        let none = Arc::new(Fake::new(Route::Sglang, BYTES));
+        let error = now(Served::open(none, Route::Tgi, "m")).map(|_| ()).unwrap_err().to_string();
+        assert!(error.contains("404") && error.contains("tokenizer=PATH"), "{error}");
+    }
+
+    #[test]
+    fn brackets_of_markup_are_asked_about() {
+        let of = |text: &str| candidates(&markup(text)).into_iter().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(of("<s>[INST] a < b <|x|><灯> < > <>"), ["<s>", "<|x|>", "<灯>", "[INST]"]);
+        assert!(candidates(&text("<s>")).is_empty());
+    }
+}
