@@ -121,7 +121,7 @@ impl Served {
             ranges(&tokens, text, self.prefixes)
         } else {
             let texts = self.texts(&tokens).await?;
-            by_texts(&texts.iter().map(Option::as_deref).collect::<Vec<_>>(), text)
+            by_texts(&texts.iter().map(Option::as_deref).collect::<Vec<_>>(), text, self.prefixes)
         };
         let spans = spans.ok_or_else(|| {
             LmError::Unsupported(format!("the server's tokens do not spell the text that they are of; {REMEDY}"))
@@ -344,7 +344,8 @@ mod tests {
             for route in ROUTES {
                 let served = served(route, both);
                 for y in ["the lamp was told", "灯灯 naïve café\n\n\t3.14", "a🏮b", "l", "  two", ""] {
-                    let (ours, its) = (now(local.target(y)).unwrap(), now(served.target(y)).unwrap());
+                    let ours = now(local.target(y)).unwrap();
+                    let its = now(served.target(y)).unwrap_or_else(|error| panic!("{route:?} {y:?}: {error}"));
                     assert_eq!(its.tokens, ours.tokens, "{route:?} {}: {y:?}", both.folder);
                     let told = !matches!(route, Route::Sglang | Route::LlamaCppPython);
                     if told {

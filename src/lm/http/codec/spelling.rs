@@ -40,27 +40,41 @@ fn by_bytes(pieces: &[Vec<u8>], text: &str, prefixed: bool) -> Option<Vec<Range<
     Some(pieces.iter().map(range).collect())
 }
 
-/// Ranges counted in characters, which must leave no character out.
+/// Ranges counted in characters. They may leave out white space, which byte-level vocabularies trim off the ranges of their
+/// tokens and which belongs to the token behind it; nothing else.
 fn by_characters(tokens: &[Told], text: &str) -> Option<Vec<Range<usize>>> {
     let mut places: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
     places.push(text.len());
     let mut covered = 0;
     let range = |token: &Told| {
         let Spelling::Characters(range) = &token.spelling else { return None };
-        if range.start > covered {
+        let (start, end) = (*places.get(range.start)?, *places.get(range.end)?);
+        if start > covered && !text[covered..start].trim().is_empty() {
             return None;
         }
-        covered = covered.max(range.end);
-        Some(*places.get(range.start)?..*places.get(range.end)?)
+        let start = start.min(covered);
+        covered = covered.max(end);
+        Some(start..end)
     };
     let ranges = tokens.iter().map(range).collect::<Option<Vec<_>>>()?;
-    (covered + 1 == places.len()).then_some(ranges)
+    text[covered..].trim().is_empty().then_some(ranges)
 }
 
 /// Ranges from the texts of single tokens, of which those that are no text by themselves are `None`: a run of these
-/// shares what lies between its neighbours. Servers take the space off a SentencePiece token's text, so one may be missing
-/// in front of each. `None` unless all of `text` is accounted for.
-pub(super) fn by_texts(texts: &[Option<&str>], text: &str) -> Option<Vec<Range<usize>>> {
+/// shares what lies between its neighbours. With `prefixed`, the vocabulary may have put a space in front, which is no part
+/// of the text. `None` unless all of `text` is accounted for.
+pub(super) fn by_texts(texts: &[Option<&str>], text: &str, prefixed: bool) -> Option<Vec<Range<usize>>> {
+    // Servers take the space off a SentencePiece token's text, so that one is missing wherever it can be; the texts of
+    // byte-level tokens are whole.
+    laid_out(texts, text, without_space).or_else(|| laid_out(texts, text, as_it_is)).or_else(|| {
+        let (first, others) = texts.split_first().filter(|_| prefixed)?;
+        let first = first.and_then(|first| first.strip_prefix(' '))?;
+        laid_out(&[&[Some(first)], others].concat(), text, as_it_is)
+    })
+}
+
+/// Lays `texts` along `text`, where `length` tells how many bytes of what is left the next one takes.
+fn laid_out(texts: &[Option<&str>], text: &str, length: fn(&str, &str) -> Option<usize>) -> Option<Vec<Range<usize>>> {
     let mut spans: Vec<Range<usize>> = Vec::with_capacity(texts.len());
     let mut at = 0;
     let mut untold = 0;
@@ -74,15 +88,14 @@ pub(super) fn by_texts(texts: &[Option<&str>], text: &str) -> Option<Vec<Range<u
             // What is no text by itself is part of at least one character.
             _ => {
                 let mut later = text[at..].char_indices().skip(1).map(|(from, _)| at + from);
-                later.find(|from| behind(&text[*from..], piece).is_some())?
+                later.find(|from| length(&text[*from..], piece).is_some())?
             }
         };
         if untold > 0 {
             spans.extend(std::iter::repeat_n(at..start, std::mem::take(&mut untold)));
         }
-        let length = behind(&text[start..], piece)?;
-        spans.push(start..start + length);
-        at = start + length;
+        at = start + length(&text[start..], piece)?;
+        spans.push(start..at);
     }
     if untold > 0 {
         if at == text.len() {
@@ -94,12 +107,14 @@ pub(super) fn by_texts(texts: &[Option<&str>], text: &str) -> Option<Vec<Range<u
     (at == text.len()).then(|| covering(spans, text))
 }
 
-/// How many bytes of `rest` a token's text is, with the space that it may have lost.
-fn behind(rest: &str, piece: &str) -> Option<usize> {
-    if rest.starts_with(piece) {
-        return Some(piece.len());
-    }
-    rest.strip_prefix(' ').filter(|rest| rest.starts_with(piece)).map(|_| piece.len() + 1)
+/// How many bytes of `rest` a token is whose text has lost its space, if it had one.
+fn without_space(rest: &str, piece: &str) -> Option<usize> {
+    let spaced = rest.strip_prefix(' ').filter(|rest| rest.starts_with(piece));
+    spaced.map(|_| piece.len() + 1).or_else(|| as_it_is(rest, piece))
+}
+
+fn as_it_is(rest: &str, piece: &str) -> Option<usize> {
+    rest.starts_with(piece).then_some(piece.len())
 }
 
 /// The bytes of a token of a byte-level vocabulary; added tokens are spelled as they are.
@@ -160,12 +175,16 @@ mod tests {
 
     #[test]
     fn texts_of_single_tokens() {
-        assert_eq!(by_texts(&[Some("a"), None, None, Some("b")], "a🏮b").unwrap(), [0..1, 1..5, 1..5, 5..6]);
-        assert_eq!(by_texts(&[None, None], "灯").unwrap(), [0..3, 0..3]);
-        assert_eq!(by_texts(&[Some("a"), Some("lamp")], "a lamp").unwrap(), [0..1, 1..6], "the space was taken off");
-        assert_eq!(by_texts(&[Some("a"), None], "a"), None);
-        assert_eq!(by_texts(&[Some("a")], "ab"), None);
-        assert_eq!(by_texts(&[Some("b")], "ab"), None);
-        assert_eq!(by_texts(&[None, Some("x")], "灯b"), None);
+        assert_eq!(by_texts(&[Some("a"), None, None, Some("b")], "a🏮b", false).unwrap(), [0..1, 1..5, 1..5, 5..6]);
+        assert_eq!(by_texts(&[None, None], "灯", false).unwrap(), [0..3, 0..3]);
+        assert_eq!(
+            by_texts(&[Some("a"), Some("lamp")], "a lamp", false).unwrap(),
+            [0..1, 1..6],
+            "the space was taken off"
+        );
+        assert_eq!(by_texts(&[Some("a"), None], "a", false), None);
+        assert_eq!(by_texts(&[Some("a")], "ab", false), None);
+        assert_eq!(by_texts(&[Some("b")], "ab", false), None);
+        assert_eq!(by_texts(&[None, Some("x")], "灯b", false), None);
     }
 }

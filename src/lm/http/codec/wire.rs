@@ -236,7 +236,19 @@ mod tests {
             .map(|call| json!({ "path": call.path, "body": call.body }))
             .collect();
         let lines: Vec<String> = shown.iter().map(Value::to_string).collect();
-        insta::assert_snapshot!(lines.join("\n"), @"");
+        insta::assert_snapshot!(lines.join("\n"), @r#"
+        {"path":"/tokenize","body":{"model":"m","prompt":"a灯","add_special_tokens":false,"return_token_strs":true}}
+        {"path":"/tokenize","body":{"model":"m","messages":[{"role":"user","content":"x"}],"add_generation_prompt":true,"add_special_tokens":false}}
+        {"path":"/tokenize","body":{"model":"m","prompt":"a灯","add_special_tokens":false}}
+        {"path":"/detokenize","body":{"model":"m","tokens":[[5],[6]],"skip_special_tokens":false}}
+        {"path":"/tokenize","body":{"model":"m","content":"a灯","add_special":false,"parse_special":false,"with_pieces":true}}
+        {"path":"/apply-template","body":{"messages":[{"role":"user","content":"x"}],"add_generation_prompt":true}}
+        {"path":"/extras/tokenize","body":{"model":"m","input":"a灯"}}
+        {"path":"/extras/detokenize","body":{"model":"m","tokens":[5]}}
+        {"path":"/extras/detokenize","body":{"model":"m","tokens":[6]}}
+        {"path":"/tokenize","body":{"inputs":"a灯"}}
+        {"path":"/detokenize","body":{"model":"m","tokens":[1]}}
+        "#);
     }
 
     #[test]
