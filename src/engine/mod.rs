@@ -6,12 +6,14 @@ mod back_ends;
 mod batch;
 mod calls;
 pub mod desk;
+mod flight;
 mod forecast;
 mod observer;
 mod plan;
 mod rescore;
 mod run;
 mod scoring;
+mod sequence;
 mod setup;
 
 pub use back_ends::{BackEnds, Equipment, framing};
