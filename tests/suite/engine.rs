@@ -1,5 +1,7 @@
 //! The engine over a scripted generator and scorer: what is recorded, what an interruption leaves, what a fault does.
 
+mod batch;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -235,7 +237,7 @@ async fn whatever_the_order_of_arrival_the_journal_is_the_same() {
     for arrival in arrivals {
         let folder = folder(1);
         let (report, _) = run(plan(folder.path()), World { arrival, ..World::new("scripted") }).await;
-        journals.push(timeless(&report.unwrap().sessions[0].1));
+        journals.push(timeless(&at(&report.unwrap(), 0).1));
     }
     assert!(journals.iter().all(|journal| *journal == journals[0]));
     let scores = journals[0].iter().filter(|payload| matches!(payload, Payload::Score(_))).count();
@@ -248,7 +250,7 @@ async fn whatever_the_order_of_arrival_the_journal_is_the_same() {
 async fn token_log_probabilities_cost_no_call_of_their_own() {
     let folder = folder(1);
     let (report, world) = run(plan(folder.path()), World::new("scripted")).await;
-    let path = report.unwrap().sessions[0].1.clone();
+    let path = at(&report.unwrap(), 0).1;
     let payloads = timeless(&path);
     let again = payloads.iter().enumerate().filter(|(at, payload)| {
         let Payload::Score(score) = payload else { return false };
@@ -329,7 +331,7 @@ async fn a_spent_token_budget_stops_once_and_a_larger_one_goes_on() {
         plan
     };
     let (first, _) = run(with(2000), World::new("scripted")).await;
-    let path = at(&first.unwrap(), 0).1.clone();
+    let path = at(&first.unwrap(), 0).1;
     assert_eq!(session::read(&path).unwrap().state.stop.unwrap().reason, StopReason::Budget);
     let bytes = std::fs::read(&path).unwrap();
     run(with(2000), World::new("scripted")).await.0.unwrap();

@@ -27,6 +27,8 @@ pub(super) struct Director {
     /// What was begun and is to go on: put off by a pause, or asked for again.
     again: VecDeque<(u64, Place)>,
     tasks: JoinSet<Result<(u64, Came), BatchError>>,
+    /// Searches in work at most.
+    most: usize,
     stage: Stage,
     /// Who asked that it end before its time, in a sentence.
     asked_to_end: Option<String>,
@@ -48,6 +50,7 @@ pub(super) struct Outcome {
 impl Director {
     pub fn new(bench: Arc<Bench>, rows: Pairs, lines: Vec<u64>) -> Director {
         Director {
+            most: bench.plan.concurrency.max(1),
             bench,
             rows,
             lines: lines.into_iter().peekable(),
@@ -96,9 +99,8 @@ impl Director {
 
     /// Begins as many searches as may run. False when there may be more to begin after a look at everything else.
     fn begin(&mut self) -> bool {
-        let most = self.bench.plan.concurrency.max(1);
         for _ in 0..PASSED_OVER {
-            if self.stage != Stage::Running || self.tasks.len() >= most {
+            if self.stage != Stage::Running || self.tasks.len() >= self.most {
                 return true;
             }
             let next = self.again.pop_front().map(|(line, place)| Ok(Some((line, Job::GoOn(place)))));
@@ -197,6 +199,13 @@ impl Director {
             }
             (Wish::Resume, _) => "it is not paused".to_owned(),
             (Wish::Requeue { id }, _) => self.requeue(id),
+            (Wish::RequeueFailed, _) => self.requeue_failed(),
+            (Wish::Concurrency { examples: 0 }, _) => "no: at least one example is in work; pause holds all".to_owned(),
+            (Wish::Concurrency { examples }, _) => {
+                self.most = *examples;
+                self.bench.meter.concurrency(*examples);
+                format!("at most {examples} in work from now on")
+            }
         };
         self.bench.meter.answer(request, answer);
     }
@@ -208,9 +217,27 @@ impl Director {
         let Some(at) = self.through.iter().position(|(_, place)| *place == there.place) else {
             return format!("no: {id} is none of this run's");
         };
-        let again = self.through.swap_remove(at);
-        self.bench.meter.requeued(id, &there.path);
-        self.again.push_back(again);
+        let (line, place) = self.through.swap_remove(at);
+        self.take_up(line, place);
         format!("{id} is searched again")
+    }
+
+    fn requeue_failed(&mut self) -> String {
+        let shelf = self.bench.shelf();
+        let failed: Vec<(u64, Place)> =
+            self.through.extract_if(.., |(_, place)| shelf.status(*place) == Status::Failed).collect();
+        drop(shelf);
+        let count = failed.len();
+        failed.into_iter().for_each(|(line, place)| self.take_up(line, place));
+        match count {
+            0 => "no: none has failed".to_owned(),
+            count => format!("{count} are searched again"),
+        }
+    }
+
+    fn take_up(&mut self, line: u64, place: Place) {
+        let path = self.bench.shelf().path(place);
+        self.bench.meter.requeued(&path);
+        self.again.push_back((line, place));
     }
 }

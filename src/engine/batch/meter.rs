@@ -154,13 +154,19 @@ impl Meter {
     }
 
     /// A failed example is taken up again.
-    pub fn requeued(&self, id: &str, file: &Path) {
+    pub fn requeued(&self, file: &Path) {
+        let id = file.file_stem().unwrap_or_default().to_string_lossy();
         let under = self.under(file);
         let mut sums = self.sums();
         sums.record.counts.failed = sums.record.counts.failed.saturating_sub(1);
         sums.failures.retain(|failed| failed.file != under);
         drop(sums);
-        self.outer.see(Progress::Requeued { id });
+        self.outer.see(Progress::Requeued { id: &id });
+    }
+
+    /// So many examples may be in work from now on.
+    pub fn concurrency(&self, examples: usize) {
+        self.sums().record.plan.concurrency = examples;
     }
 
     pub fn stage(&self, stage: Stage) {

@@ -19,6 +19,7 @@ pub(super) struct Work {
     file: String,
     step: u32,
     steps: u32,
+    tokens: Option<usize>,
     baseline: Option<f64>,
     scores: Vec<f64>,
     /// Every how many steps a score is kept.
@@ -35,6 +36,7 @@ impl Work {
             file,
             step: 0,
             steps: 0,
+            tokens: None,
             baseline: None,
             scores: Vec::new(),
             stride: 1,
@@ -68,6 +70,7 @@ impl Work {
     fn look(&mut self, state: &State) {
         let Some(search) = &state.search else { return };
         self.steps = search.config().steps;
+        self.tokens = search.baseline().map(|measures| measures.tokens);
         self.baseline = search.baseline().and_then(|measures| value(measures, search.config().objective));
     }
 
@@ -104,6 +107,7 @@ impl Work {
             line: self.line,
             step: self.step,
             steps: self.steps,
+            tokens: self.tokens,
             baseline: self.baseline,
             scores: self.scores.clone(),
             seconds: self.seconds(),

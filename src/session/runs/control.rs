@@ -26,6 +26,10 @@ pub enum Wish {
         /// Of the session: its file's name without the ending.
         id: String,
     },
+    /// Every session of the run that failed is searched again.
+    RequeueFailed,
+    /// So many examples are in work from now on; those that are more are finished.
+    Concurrency { examples: usize },
 }
 
 /// A request and who made it.
@@ -48,6 +52,8 @@ impl std::fmt::Display for Wish {
             Wish::Drain => f.write_str("drain"),
             Wish::Stop => f.write_str("stop"),
             Wish::Requeue { id } => write!(f, "requeue {id}"),
+            Wish::RequeueFailed => f.write_str("requeue what failed"),
+            Wish::Concurrency { examples } => write!(f, "{examples} examples at once"),
         }
     }
 }
@@ -94,7 +100,15 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let me = || Author::User("ada".to_owned());
         assert_eq!(take(root.path(), "r1").unwrap(), []);
-        let wishes = [Wish::Pause, Wish::Requeue { id: "toast".to_owned() }, Wish::Resume, Wish::Drain, Wish::Stop];
+        let wishes = [
+            Wish::Pause,
+            Wish::Requeue { id: "toast".to_owned() },
+            Wish::RequeueFailed,
+            Wish::Concurrency { examples: 8 },
+            Wish::Resume,
+            Wish::Drain,
+            Wish::Stop,
+        ];
         for wish in &wishes {
             ask(root.path(), "r1", wish.clone(), me()).unwrap();
         }

@@ -162,6 +162,9 @@ pub struct Running {
     pub step: u32,
     /// Steps after which it stops.
     pub steps: u32,
+    /// Tokens of the reference; absent before they are known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub tokens: Option<usize>,
     /// Value of the objective for the empty think block, nats per token.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub baseline: Option<f64>,
