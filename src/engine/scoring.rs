@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::fleet::measured;
 use crate::lm::{Context, LmError, Scorer, TokenLogprobs};
 use crate::reer::search::{Fact, ScoreOf, Scored, Search, Want, Why};
 use crate::reer::{Example, Identity, LeakProbe, Target, measure};
@@ -31,7 +32,7 @@ impl Pair {
         contexts: Vec<Context>,
     ) -> (Call, Vec<Answer>) {
         let began = Instant::now();
-        let answers = scorer.score(&self.example, target, &contexts, &|_, _| {}).await;
+        let (answers, effort) = measured(scorer.score(&self.example, target, &contexts, &|_, _| {})).await;
         let purpose = match of.last() {
             Some(ScoreOf::Without(..)) => "leave-one-out",
             Some(ScoreOf::Baseline) => "baseline",
@@ -44,6 +45,8 @@ impl Pair {
             tokens_out: 0,
             tokens_cached: answers.iter().flatten().map(|a| a.cached_tokens as u64).sum(),
             ms: began.elapsed().as_millis() as u64,
+            requests: effort.requests,
+            retries: effort.retries,
             error: answers.iter().find_map(|a| a.as_ref().err()).map(LmError::to_string),
         };
         (call, answers)

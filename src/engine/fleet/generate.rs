@@ -1,0 +1,79 @@
+//! A fleet as a generator: every sample is a call of its own.
+
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use futures::future::try_join_all;
+
+use super::{Fleet, Tokens};
+use crate::lm::{Generator, LmError, Request, Sample, Sink};
+use crate::reer::Identity;
+
+#[async_trait]
+impl Generator for Fleet<dyn Generator> {
+    fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The first sample that cannot be had fails the whole call, and the others are given up: a request that lacks a
+    /// sample is of no use to a search.
+    async fn generate(&self, request: &Request<'_>, sink: Sink<'_>) -> Result<Vec<Sample>, LmError> {
+        let one = |place: usize| self.generate_one(request, place, sink);
+        let ahead = self.ahead(request.seeds.len());
+        let all = async {
+            let mut samples = try_join_all((0..ahead).map(one)).await?;
+            samples.extend(try_join_all((ahead..request.seeds.len()).map(one)).await?);
+            Ok(samples)
+        };
+        self.dispatch.watched(all).await
+    }
+}
+
+impl Fleet<dyn Generator> {
+    async fn generate_one(&self, request: &Request<'_>, place: usize, sink: Sink<'_>) -> Result<Sample, LmError> {
+        let only = place..place + 1;
+        let (seeds, slots) = (&request.seeds[only.clone()], request.slots.get(only).unwrap_or_default());
+        let request = Request { seeds, slots, ..request.clone() };
+        let shown = Mutex::new(0);
+        let ask = async |at: usize| {
+            let stream = Stream { shown: &shown, come: Mutex::new(0) };
+            let sink = |_: usize, piece: &str| {
+                let new = stream.new_part(piece);
+                if !new.is_empty() {
+                    sink(place, new);
+                }
+            };
+            let mut samples = self.back_ends[at].generate(&request, &sink).await?;
+            match (samples.pop(), samples.len()) {
+                (Some(sample), 0) => Ok(sample),
+                (_, more) => Err(LmError::Invalid(format!("one text was asked for, {more} more or none came"))),
+            }
+        };
+        self.dispatch.call(&request.example.id, spent, ask).await
+    }
+}
+
+fn spent(sample: &Sample) -> Tokens {
+    Tokens { read: sample.tokens_in as u64, written: sample.tokens_out as u64, cached: 0 }
+}
+
+/// One attempt's text on its way to whoever watches, who has seen some of it when an earlier attempt broke off: the same
+/// seed mostly writes the same again, and what is recorded is the last attempt's alone.
+struct Stream<'a> {
+    /// Bytes that have been shown, over all attempts.
+    shown: &'a Mutex<usize>,
+    /// Bytes that have come in this one.
+    come: Mutex<usize>,
+}
+
+impl Stream<'_> {
+    /// The part of a piece that is past what has been shown.
+    fn new_part<'p>(&self, piece: &'p str) -> &'p str {
+        let mut come = self.come.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = piece.ceil_char_boundary(shown.saturating_sub(*come));
+        *come += piece.len();
+        *shown = (*shown).max(*come);
+        &piece[seen..]
+    }
+}
