@@ -112,8 +112,8 @@ commands! {
     CandidateUp "candidate-up" [Bench] ["K" "shift-up"] "The candidate before";
     Take "take" [Bench] ["y"] "Take the candidate, against the search if need be";
     Refuse "refuse" [Bench] ["n"] "Refuse the candidate; if it was taken, go back to the version before";
-    Edit "edit" [Bench] ["e"] "Edit the segment here; of a session without a draft, write one";
-    EditOutside "edit-outside" [Bench] ["E"] "Edit the segment in $EDITOR";
+    Edit "edit" [Bench] ["e"] "Edit the segment or the selected candidate here; without a draft, write one";
+    EditOutside "edit-outside" [Bench] ["E"] "Edit the segment or the selected candidate in $EDITOR";
     Again "again" [Bench] ["g"] "Ask for new candidates with an instruction";
     More "more" [Bench] ["G"] "Ask for more candidates";
     Split "split" [Bench] ["v s"] "Split the segment where an empty line is left in the editor";
@@ -176,7 +176,7 @@ commands! {
     Repeat "repeat" [Bench] ["."] "Do the last command again";
     Redraw "redraw" [Anywhere] ["ctrl-l"] "Draw the screen anew";
     Close "close" [Anywhere Export Form] ["q"] "Close what is on top; from the last screen, quit";
-    Dismiss "dismiss" [Anywhere Export Form] ["esc"] "Close an overlay; end a search in a pane, a comparison, a zoom, a filter";
+    Dismiss "dismiss" [Anywhere Export Form] ["esc"] "Close an overlay; end a search in a pane, a comparison, a zoom, a filter, a selection";
     Quit "quit" [Anywhere Field Editor List Form Export] ["ctrl-c"] "Quit; everything is saved";
     Suspend "suspend" [Anywhere] ["ctrl-z"] "Stop the program until the shell brings it back";
 

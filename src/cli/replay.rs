@@ -190,7 +190,12 @@ fn play(path: &Path, speed: f64, output: &mut Output) -> Result<(), Fault> {
     let mut pause = Duration::ZERO;
     for event in &events {
         pause += Duration::from_millis(event.dt);
+        let again = matches!(&event.payload, Payload::Score(score) if state.has_score(&score.scorer, score.of()));
         state.apply(event);
+        if again {
+            // A score recorded once more with its log-probabilities says nothing new.
+            continue;
+        }
         let Some(line) = happened(&state, &event.payload) else { continue };
         sleep(std::mem::take(&mut pause).div_f64(speed).min(LONGEST_PAUSE));
         output.line(line);

@@ -7,12 +7,14 @@ mod batch;
 mod calls;
 pub mod desk;
 pub mod fleet;
+mod flight;
 mod forecast;
 mod observer;
 mod plan;
 mod rescore;
 mod run;
 mod scoring;
+mod sequence;
 mod setup;
 
 pub use back_ends::{BackEnds, Equipment, framing};

@@ -47,7 +47,7 @@ pub async fn rescore(session: &mut Session, scorer: &dyn Scorer) -> Result<Resco
             return Ok(done);
         }
     };
-    let (call, answers) = pair.ask(scorer, &target, &missing, scoring::contexts(&search, &missing)).await;
+    let (call, answers) = pair.ask(scorer, &target, &missing, scoring::contexts(&search, &missing), &|_, _| {}).await;
     let mut payloads = Vec::new();
     if !state.tokens.contains_key(scorer.identity()) {
         let ends = target.spans.iter().map(|span| span.end).collect();

@@ -1,22 +1,21 @@
 //! One search carried on: asks back ends for what the machine wants and records what they answer. Calls in flight
 //! borrow nothing of the session, so that a person's actions can be recorded meanwhile.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::StreamExt;
-use futures::future::{self, BoxFuture};
-use futures::stream::FuturesUnordered;
+use futures::future;
 use tokio_util::sync::CancellationToken;
 
 use super::calls::{self, Generated, Question};
+use super::flight::{Flight, Landed};
 use super::scoring::{self, Answer, Pair};
 use super::{Observer, Progress};
 use crate::lm::{Generator, LmError, Scorer};
 use crate::reer::search::{NodeId, ScoreOf, Search, StopReason, Want};
 use crate::reer::{MeasureError, Target};
-use crate::session::{Author, Call, Failure, Payload, Session, SessionError, State, Stop, Tokens};
+use crate::session::{Author, Failure, Payload, Score, Session, SessionError, State, Stop, Tokens};
 
 /// The back ends of a run.
 #[derive(Clone)]
@@ -69,14 +68,13 @@ pub async fn search(
             Course::Moved => continue,
             Course::Flying | Course::Waiting => {}
         }
-        let landed = async { while !run.landed().await {} };
         tokio::select! {
             biased;
             () = limits.cancel.cancelled() => return stop(session, StopReason::Person, "interrupted; the next run goes on here"),
             () = until(deadline) => return stop(session, StopReason::Budget, OUT_OF_TIME),
-            () = landed => {}
+            () = run.landed() => {}
         }
-        if let Some(reason) = run.land(session)? {
+        if let Some(reason) = run.record(session)? {
             return Ok(reason);
         }
     }
@@ -115,7 +113,7 @@ fn fail(session: &mut Session, fault: Fault) -> Result<StopReason, RunError> {
 /// Where a run stands after a look at what its search wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Course {
-    /// Calls are in flight: wait until they have [`landed`](Run::landed), then [`land`](Run::land).
+    /// Calls are in flight: wait until an answer has [`landed`](Run::landed), then [`record`](Run::record).
     Flying,
     /// Something was recorded; look again.
     Moved,
@@ -131,18 +129,13 @@ pub(super) struct Run<'a> {
     observer: Arc<dyn Observer + 'a>,
     /// y's tokens, once the scorer has been asked.
     target: Option<Arc<Target>>,
-    calls: FuturesUnordered<BoxFuture<'a, (usize, Landed)>>,
-    /// Answers that wait until all of their flight have come, with their place in the order of asking.
-    landed: Vec<(usize, Landed)>,
+    flight: Flight<'a>,
     /// What the calls in flight were asked for.
     wants: Vec<Want>,
-}
-
-/// What one call answered.
-enum Landed {
-    Target(Result<Target, LmError>),
-    Scores(Vec<ScoreOf>, (Call, Vec<Answer>)),
-    Generated(Box<Generated>),
+    /// Candidates' scores of this flight with their token log-probabilities, which are recorded of the chosen one.
+    whole: BTreeMap<ScoreOf, Score>,
+    /// The first fault of this flight.
+    fault: Option<Fault>,
 }
 
 impl<'a> Run<'a> {
@@ -155,8 +148,16 @@ impl<'a> Run<'a> {
         if state.search.is_none() {
             return Err(RunError::NotConfigured);
         }
-        let (calls, landed, wants) = (FuturesUnordered::new(), Vec::new(), Vec::new());
-        Ok(Run { models, pair: Arc::new(Pair::new(example)), observer, target: None, calls, landed, wants })
+        Ok(Run {
+            models,
+            pair: Arc::new(Pair::new(example)),
+            observer,
+            target: None,
+            flight: Flight::new(),
+            wants: Vec::new(),
+            whole: BTreeMap::new(),
+            fault: None,
+        })
     }
 
     /// Looks at what the search wants: records decisions and ends, sends calls off. `busy` are scores that are
@@ -165,12 +166,12 @@ impl<'a> Run<'a> {
     /// # Errors
     /// What keeps events from being recorded.
     pub fn advance(&mut self, session: &mut Session, busy: &BTreeSet<ScoreOf>) -> Result<Course, RunError> {
-        if !self.calls.is_empty() {
+        if !self.flight.is_over() {
             return Ok(Course::Flying);
         }
         let Some(target) = self.target.clone() else {
             let (scorer, pair) = (self.models.scorer.clone(), self.pair.clone());
-            self.send(async move { Landed::Target(scorer.tokenize(&pair.example).await) });
+            self.flight.send(async move { Landed::Target(scorer.tokenize(&pair.example).await) });
             return Ok(Course::Flying);
         };
         session.sync()?;
@@ -222,15 +223,15 @@ impl<'a> Run<'a> {
         if !scores.is_empty() {
             let (scorer, pair, target) = (self.models.scorer.clone(), self.pair.clone(), target.clone());
             let contexts = scoring::contexts(search, &scores);
-            self.send(async move {
-                let answers = pair.ask(scorer.as_ref(), &target, &scores, contexts).await;
-                Landed::Scores(scores, answers)
+            self.flight.send_scores(scores, |of, teller| async move {
+                let tell = |place: usize, answer: &Answer| teller.tell(place, answer);
+                pair.ask(scorer.as_ref(), &target, &of, contexts, &tell).await
             });
         }
         for question in wants.iter().filter_map(|want| Question::of(want, search)) {
             let (observer, pair) = (self.observer.clone(), self.pair.clone());
             let (generator, sampling) = (self.models.generator.clone(), search.config().sampling.clone());
-            self.send(async move {
+            self.flight.send(async move {
                 let (id, step) = (pair.example.id.clone(), question.step);
                 let sink =
                     move |sample: usize, piece: &str| observer.see(Progress::Streamed { id: &id, step, sample, piece });
@@ -238,53 +239,44 @@ impl<'a> Run<'a> {
             });
         }
         self.wants = wants;
-        Ok(if self.calls.is_empty() { Course::Waiting } else { Course::Flying })
+        Ok(if self.flight.is_over() { Course::Waiting } else { Course::Flying })
     }
 
-    fn send(&mut self, call: impl Future<Output = Landed> + Send + 'a) {
-        let place = self.calls.len();
-        self.calls.push(Box::pin(async move { (place, call.await) }));
-    }
-
-    /// Waits for the next answer; true when all of the flight have come. Can be dropped and called again.
-    pub async fn landed(&mut self) -> bool {
-        match self.calls.next().await {
-            Some(answer) => self.landed.push(answer),
-            None => future::pending().await,
-        }
-        self.calls.is_empty()
+    /// Waits for the next answer. Can be dropped and called again.
+    pub async fn landed(&mut self) {
+        self.flight.next().await;
     }
 
     /// What the calls in flight were asked for, and how many answers have come.
     pub fn in_flight(&self) -> (&[Want], usize) {
-        let answers = |landed: &Landed| match landed {
-            Landed::Target(_) => 0,
-            Landed::Scores(of, _) => of.len(),
-            Landed::Generated(generated) => generated.question.slots.len(),
-        };
-        (&self.wants, self.landed.iter().map(|(_, landed)| answers(landed)).sum())
+        (&self.wants, self.flight.come())
     }
 
-    /// Records a flight's answers in the order of asking; the reason, when a fault ended the search.
+    /// Records the answers that have come, each once all that were asked for before it are recorded; after the last of
+    /// a flight the reason, when a fault ended the search.
     ///
     /// # Errors
     /// What keeps events from being recorded.
-    pub fn land(&mut self, session: &mut Session) -> Result<Option<StopReason>, RunError> {
-        self.landed.sort_by_key(|(place, _)| *place);
-        let mut outcome = Ok(());
-        for (_, landed) in std::mem::take(&mut self.landed) {
+    pub fn record(&mut self, session: &mut Session) -> Result<Option<StopReason>, RunError> {
+        while let Some(landed) = self.flight.take() {
             let recorded = match landed {
                 Landed::Target(target) => self.learn_target(session, target)?,
-                Landed::Scores(of, answers) => self.record_scores(session, &of, answers)?,
+                Landed::Score(of, answer) => self.record_score(session, of, answer)?,
+                Landed::Scored(call) => {
+                    session.record(Author::Search, Payload::Call(call))?;
+                    Ok(())
+                }
                 Landed::Generated(generated) => record_generation(session, *generated)?,
             };
-            outcome = outcome.and(recorded);
+            self.fault = self.fault.take().or(recorded.err());
         }
+        if !self.flight.is_over() {
+            return Ok(None);
+        }
+        self.flight = Flight::new();
         self.wants.clear();
-        match outcome {
-            Ok(()) => Ok(None),
-            Err(fault) => fail(session, fault).map(Some),
-        }
+        self.whole.clear();
+        self.fault.take().map(|fault| fail(session, fault)).transpose()
     }
 
     /// y's tokens for this scorer: from the scorer, recorded once.
@@ -307,20 +299,33 @@ impl<'a> Run<'a> {
         Ok(Ok(()))
     }
 
-    fn record_scores(
-        &self,
+    /// Records a score. The log-probabilities of the candidate that the search will choose follow as a second record
+    /// of its score where they were not in the first: which one it is shows only with the last score of a step.
+    fn record_score(
+        &mut self,
         session: &mut Session,
-        of: &[ScoreOf],
-        answers: (Call, Vec<Answer>),
+        of: ScoreOf,
+        answer: Answer,
     ) -> Result<Result<(), Fault>, RunError> {
         let Some(target) = &self.target else { return Ok(Ok(())) };
         let search = search_of(session.state())?;
-        let (scores, fault) = self.pair.judge_all(target, search, of, answers.1);
-        let detailed = scoring::detailed(search, scores.iter().map(|(scored, _)| scored));
-        let keep = |of| detailed.contains(&of);
-        let payloads = scoring::payloads(answers.0, &scores, self.models.scorer.identity(), keep);
-        session.record_all(Author::Search, payloads)?;
-        Ok(fault.map_or(Ok(()), |message| Err(Fault { purpose: "score", message })))
+        let scored = match self.pair.judge(target, search, of, &answer) {
+            Ok(scored) => scored,
+            Err(message) => return Ok(Err(Fault { purpose: "score", message })),
+        };
+        let logprobs = answer.ok().map(|answer| scoring::rounded(&answer.logprobs));
+        let whole = scoring::event(&scored, self.models.scorer.identity(), logprobs);
+        let payloads = match scoring::detailed(search, &scored) {
+            Some(own) if own == of => vec![whole],
+            other => {
+                let detail = other.and_then(|of| self.whole.remove(&of));
+                let plain = Score { logprobs: None, ..whole.clone() };
+                self.whole.insert(of, whole);
+                std::iter::once(plain).chain(detail).collect()
+            }
+        };
+        session.record_all(Author::Search, payloads.into_iter().map(Payload::Score).collect())?;
+        Ok(Ok(()))
     }
 }
 

@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use super::fleet::measured;
-use crate::lm::{Context, LmError, Scorer, TokenLogprobs};
+use crate::lm::{Answered, Context, LmError, Scorer, TokenLogprobs};
 use crate::reer::search::{Fact, ScoreOf, Scored, Search, Want, Why};
 use crate::reer::{Example, Identity, LeakProbe, Target, measure};
-use crate::session::{Call, Payload, Score};
+use crate::session::{Call, Score};
 
 /// A scorer's answer for one context.
 pub(super) type Answer = Result<TokenLogprobs, LmError>;
@@ -23,16 +23,21 @@ impl Pair {
     }
 
     /// Scores y behind `contexts`, those [`contexts`] makes of `of`, not empty, all in one call; one answer each, in
-    /// order.
+    /// order. `answered` is told of them as they come.
     pub async fn ask(
         &self,
         scorer: &dyn Scorer,
         target: &Target,
         of: &[ScoreOf],
         contexts: Vec<Context>,
+        answered: Answered<'_>,
     ) -> (Call, Vec<Answer>) {
         let began = Instant::now();
-        let (answers, effort) = measured(scorer.score(&self.example, target, &contexts, &|_, _| {})).await;
+        let (mut answers, effort) = measured(scorer.score(&self.example, target, &contexts, answered)).await;
+        if answers.len() != contexts.len() {
+            let why = format!("the scorer gave {} answers for {} contexts", answers.len(), contexts.len());
+            answers = vec![Err(LmError::Invalid(why)); contexts.len()];
+        }
         let purpose = match of.last() {
             Some(ScoreOf::Without(..)) => "leave-one-out",
             Some(ScoreOf::Baseline) => "baseline",
@@ -70,63 +75,27 @@ impl Pair {
         let leak = matches!(of, ScoreOf::Node(_)).then(|| self.leak.leak(&thinking(search, of)));
         Ok(Scored { of, outcome, leak })
     }
-
-    /// The answers that are facts, with those facts; and the last fault, where there was one.
-    pub fn judge_all(
-        &self,
-        target: &Target,
-        search: &Search,
-        of: &[ScoreOf],
-        answers: Vec<Answer>,
-    ) -> (Vec<(Scored, Option<TokenLogprobs>)>, Option<String>) {
-        let (mut scores, mut fault) = (Vec::new(), None);
-        for (of, answer) in of.iter().zip(answers) {
-            match self.judge(target, search, *of, &answer) {
-                Ok(scored) => scores.push((scored, answer.ok())),
-                Err(message) => fault = Some(message),
-            }
-        }
-        (scores, fault)
-    }
 }
 
-/// Which of these scores a search keeps with their token log-probabilities: the baseline, drafts, a person's versions,
-/// the current version, and the candidate that it will choose once it knows them all.
-pub(super) fn detailed<'s>(search: &Search, scores: impl Iterator<Item = &'s Scored>) -> Vec<ScoreOf> {
+/// Whose token log-probabilities are recorded when the search learns `scored`: its own for the baseline, a draft, a
+/// person's version and the current version; those of the candidate that the search will choose now that it knows
+/// them all, which may be an earlier one.
+pub(super) fn detailed(search: &Search, scored: &Scored) -> Option<ScoreOf> {
+    let node = match scored.of {
+        ScoreOf::Baseline => return Some(scored.of),
+        ScoreOf::Without(..) => return None,
+        ScoreOf::Node(node) => node,
+    };
+    let candidate = search.tree().get(node).is_some_and(|v| v.node.why == Why::Candidate);
+    if !candidate || search.head() == Some(node) {
+        return Some(scored.of);
+    }
     let mut ahead = search.clone();
-    let mut keep = Vec::new();
-    for scored in scores {
-        ahead.apply(&Fact::Scored(scored.clone()));
-        match scored.of {
-            ScoreOf::Baseline => keep.push(scored.of),
-            ScoreOf::Node(node) => {
-                let candidate = search.tree().get(node).is_some_and(|v| v.node.why == Why::Candidate);
-                if !candidate || search.head() == Some(node) {
-                    keep.push(scored.of);
-                }
-            }
-            ScoreOf::Without(..) => {}
-        }
+    ahead.apply(&Fact::Scored(scored.clone()));
+    match &ahead.wants()[..] {
+        [Want::Decide(decision)] => decision.chosen.map(ScoreOf::Node),
+        _ => None,
     }
-    if let [Want::Decide(decision)] = &ahead.wants()[..] {
-        keep.extend(decision.chosen.map(ScoreOf::Node));
-    }
-    keep
-}
-
-/// The record of a scoring call and of its scores; `keep` says which keep their token log-probabilities.
-pub(super) fn payloads(
-    call: Call,
-    scores: &[(Scored, Option<TokenLogprobs>)],
-    scorer: &Identity,
-    keep: impl Fn(ScoreOf) -> bool,
-) -> Vec<Payload> {
-    let mut payloads = vec![Payload::Call(call)];
-    for (scored, answer) in scores {
-        let logprobs = answer.as_ref().filter(|_| keep(scored.of)).map(|a| rounded(&a.logprobs));
-        payloads.push(Payload::Score(event(scored, scorer, logprobs)));
-    }
-    payloads
 }
 
 /// The contexts that scores are of, as the search holds them.

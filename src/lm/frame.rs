@@ -39,7 +39,12 @@ impl Frame {
     /// # Errors
     /// [`LmError::Unsupported`] with the place and cause when the template does not compile.
     pub fn template(source: &str, tokens: SpecialTokens) -> Result<Frame, LmError> {
-        Ok(Frame { template: Some(Arc::new(ChatTemplate::new(source, tokens)?)), ..Frame::plain() })
+        Ok(Frame::chat(ChatTemplate::new(source, tokens)?))
+    }
+
+    /// The frame of a chat template that is at hand.
+    pub fn chat(template: ChatTemplate) -> Frame {
+        Frame { template: Some(Arc::new(template)), ..Frame::plain() }
     }
 
     /// This frame with a framing.

@@ -5,6 +5,7 @@
 
 pub mod bundled;
 pub mod cues;
+pub mod doctor;
 pub mod frame;
 pub mod gguf;
 pub mod http;
@@ -15,11 +16,14 @@ pub mod recorded;
 pub mod rewrite;
 pub mod spec;
 pub mod template;
+pub mod verbatim;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+
+pub use verbatim::{Next, Passage, RawScore, Verbatim, score_raw};
 
 use crate::reer::search::{Refusal, Sampling};
 use crate::reer::{Example, Identity, Segment, SegmentId, Target, Trajectory};
@@ -211,6 +215,8 @@ pub struct CompletionRequest<'a> {
     /// One sample a seed.
     pub seeds: &'a [u64],
     pub sampling: &'a Sampling,
+    /// What is asked for one example carries the same name, so that a router of servers keeps it together.
+    pub affinity: Option<&'a str>,
 }
 
 /// One answer of a text model.

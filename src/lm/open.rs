@@ -13,7 +13,7 @@ use super::prompts::{PromptError, Prompts};
 use super::recorded::{Recorded, RecordedError};
 use super::spec::{Spec, SpecError};
 use super::template::SpecialTokens;
-use super::{Generator, LmError, Scorer};
+use super::{Generator, LmError, Scorer, Verbatim};
 
 /// Why a back end could not be opened; one line each.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +54,14 @@ impl Opener {
     /// # Errors
     /// The SPEC names none, or its file cannot be used.
     pub fn scorer(&mut self, spec: &Spec) -> Result<Arc<dyn Scorer>, OpenError> {
+        Ok(self.model(&spec.clone().scorer()?)?)
+    }
+
+    /// Opens a scorer that takes bare tokens.
+    ///
+    /// # Errors
+    /// As [`Opener::scorer`].
+    pub fn verbatim(&mut self, spec: &Spec) -> Result<Arc<dyn Verbatim>, OpenError> {
         Ok(self.model(&spec.clone().scorer()?)?)
     }
 

@@ -71,6 +71,7 @@ impl<C: Complete> Generator for Prompted<C> {
             stop: &[stop],
             seeds: request.seeds,
             sampling: request.sampling,
+            affinity: Some(&request.example.id),
         };
         let answers = self.model.complete(&asked, sink).await?;
         let samples = answers.into_iter().map(|answer| {

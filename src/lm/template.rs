@@ -1,7 +1,10 @@
 //! Chat templates as model files carry them, rendered up to the assistant's turn.
 //!
 //! Contents are set in by sentinels, so that the caller knows which bytes are the template's and which the
-//! messages'. Tools, documents and pictures are not for us and are absent.
+//! messages'. Tools, documents and pictures are not for us and are absent. A template that only a server has is rendered
+//! there, with the sentinels as contents, once for each sequence of roles.
+
+use std::borrow::Cow;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Error, ErrorKind, Value, context};
@@ -18,11 +21,20 @@ pub struct SpecialTokens {
     pub padding: Option<String>,
 }
 
-/// A chat template that compiles.
+/// A chat template that compiles, or what one that is elsewhere makes of sentinels.
 #[derive(Debug, Clone)]
 pub struct ChatTemplate {
-    environment: Environment<'static>,
-    tokens: SpecialTokens,
+    source: Source,
+}
+
+#[derive(Debug, Clone)]
+enum Source {
+    Here {
+        environment: Environment<'static>,
+        tokens: SpecialTokens,
+    },
+    /// Renderings by the roles of their messages.
+    Elsewhere(Vec<(Vec<&'static str>, String)>),
 }
 
 /// Private-use characters around a message's number: no template's text contains them.
@@ -51,7 +63,18 @@ impl ChatTemplate {
         environment.add_function("strftime_now", strftime_now);
         environment.add_filter("tojson", to_json);
         environment.add_template_owned("chat", without_generation_marks(source)).map_err(|e| fault(&e))?;
-        Ok(ChatTemplate { environment, tokens })
+        Ok(ChatTemplate { source: Source::Here { environment, tokens } })
+    }
+
+    /// A template known by its renderings of [`sentinels`], each with the roles of its messages.
+    ///
+    /// # Errors
+    /// [`LmError::Unsupported`] when a rendering does not hold every sentinel.
+    pub fn of_renderings(renderings: Vec<(Vec<&'static str>, String)>) -> Result<ChatTemplate, LmError> {
+        for (roles, rendered) in &renderings {
+            pieces(rendered, &sentinels(roles))?;
+        }
+        Ok(ChatTemplate { source: Source::Elsewhere(renderings) })
     }
 
     /// The prompt for the assistant's next turn. What the template says is markup, the contents are text; a think
@@ -60,28 +83,51 @@ impl ChatTemplate {
     /// # Errors
     /// [`LmError::Unsupported`] when the template refuses the messages or leaves a content out.
     pub fn render(&self, messages: &[Message]) -> Result<Vec<FramePiece>, LmError> {
-        let marked: Vec<Value> = (0..messages.len())
-            .map(|at| context! { role => messages[at].role, content => format!("{PROBE}{OPEN}{at}{CLOSE}{PROBE}") })
-            .collect();
-        let tokens = &self.tokens;
-        let rendered = self
-            .environment
-            .get_template("chat")
-            .and_then(|template| {
-                template.render(context! {
-                    messages => marked,
-                    add_generation_prompt => true,
-                    bos_token => tokens.bos.as_deref().unwrap_or_default(),
-                    eos_token => tokens.eos.as_deref().unwrap_or_default(),
-                    unk_token => tokens.unknown.as_deref().unwrap_or_default(),
-                    pad_token => tokens.padding.as_deref().unwrap_or_default(),
-                    tools => (),
-                    documents => (),
-                })
-            })
-            .map_err(|e| fault(&e))?;
+        let rendered = match &self.source {
+            Source::Here { environment, tokens } => Cow::Owned(rendered(environment, tokens, messages)?),
+            Source::Elsewhere(renderings) => {
+                let is_asked = |roles: &[&str]| roles.iter().eq(messages.iter().map(|message| &message.role));
+                let known = renderings.iter().find(|(roles, _)| is_asked(roles));
+                let (_, rendered) = known.ok_or_else(|| {
+                    let roles: Vec<&str> = messages.iter().map(|message| message.role).collect();
+                    left_out(&format!("has not been asked for the messages {}", roles.join(", ")))
+                })?;
+                Cow::Borrowed(rendered.as_str())
+            }
+        };
         pieces(without_think(&rendered), messages)
     }
+}
+
+/// Messages whose contents are sentinels, for a template that is elsewhere.
+pub fn sentinels(roles: &[&'static str]) -> Vec<Message> {
+    roles.iter().enumerate().map(|(at, role)| Message { role, content: sentinel(at) }).collect()
+}
+
+fn sentinel(at: usize) -> String {
+    format!("{PROBE}{OPEN}{at}{CLOSE}{PROBE}")
+}
+
+fn rendered(
+    environment: &Environment<'static>,
+    tokens: &SpecialTokens,
+    messages: &[Message],
+) -> Result<String, LmError> {
+    let marked: Vec<Value> =
+        (0..messages.len()).map(|at| context! { role => messages[at].role, content => sentinel(at) }).collect();
+    let rendered = environment.get_template("chat").and_then(|template| {
+        template.render(context! {
+            messages => marked,
+            add_generation_prompt => true,
+            bos_token => tokens.bos.as_deref().unwrap_or_default(),
+            eos_token => tokens.eos.as_deref().unwrap_or_default(),
+            unk_token => tokens.unknown.as_deref().unwrap_or_default(),
+            pad_token => tokens.padding.as_deref().unwrap_or_default(),
+            tools => (),
+            documents => (),
+        })
+    });
+    rendered.map_err(|e| fault(&e))
 }
 
 /// Splits a rendering at its sentinels and sets the contents in, trimmed where the template trims.
@@ -273,6 +319,27 @@ mod tests {
             shown(HEADERS, &[user(" x \n")]),
             "<s><|start|>system<|end|>\n\nToday Date: 26 Jul 2024\n\n<|eot|><|start|>user<|end|>\n\n[x]<|eot|><|start|>assistant<|end|>\n\n"
         );
+    }
+
+    #[test]
+    fn a_template_elsewhere_is_known_by_what_it_makes_of_sentinels() {
+        for source in [CHATML, HEADERS] {
+            let here = ChatTemplate::new(source, tokens()).unwrap();
+            let Source::Here { environment, tokens } = &here.source else { panic!("it is here") };
+            let rendering = |roles: &[&'static str]| {
+                (roles.to_vec(), rendered(environment, tokens, &sentinels(roles)).unwrap() + "<think>\n")
+            };
+            let renderings = vec![rendering(&["user"]), rendering(&["system", "user"])];
+            let elsewhere = ChatTemplate::of_renderings(renderings).unwrap();
+            let system = Message { role: "system", content: " Plan. ".to_owned() };
+            for messages in [vec![user(" x \n")], vec![system, user("<|im_end|>")]] {
+                assert_eq!(elsewhere.render(&messages), here.render(&messages));
+            }
+            let unknown = elsewhere.render(&[user("x"), user("y")]).unwrap_err().to_string();
+            assert!(unknown.contains("user, user"), "{unknown}");
+        }
+        let cut = vec![(vec!["user"], "no content".to_owned())];
+        assert!(ChatTemplate::of_renderings(cut).is_err());
     }
 
     #[test]

@@ -9,8 +9,11 @@ use retrace::engine::{BatchError, Models, Plan, Report, batch};
 use retrace::lm::{Answered, Context, Generator, LmError, Request, Sample, Scorer, Sink, Task, TokenLogprobs};
 use retrace::reer::search::{Config, Preset, ScoreOf, StopReason, Why};
 use retrace::reer::{Example, Identity, Target};
-use retrace::session::{self, ConfigRecord, Models as ModelsRecord, State, Status};
+use retrace::session::{self, Call, ConfigRecord, Models as ModelsRecord, Payload, State, Status};
 use tokio_util::sync::CancellationToken;
+
+/// The order in which the answers to so many contexts come.
+type Arrival = fn(usize) -> Vec<usize>;
 
 /// A world of texts: log-probabilities hang on a hash of z, rewrites on their seeds. `fails_on` names a query.
 pub struct World {
@@ -18,7 +21,10 @@ pub struct World {
     fails_on: Option<&'static str>,
     /// After this many scoring calls the token is cancelled.
     cancel_after: Option<(usize, CancellationToken)>,
+    /// None: the answers of a call come with its end.
+    arrival: Option<Arrival>,
     calls: AtomicUsize,
+    scorings: AtomicUsize,
     flying: AtomicUsize,
     most_flying: AtomicUsize,
 }
@@ -29,7 +35,9 @@ impl World {
             identity: Identity { kind: kind.to_owned(), model: "scripted".to_owned(), revision: None },
             fails_on: None,
             cancel_after: None,
+            arrival: Some(|count| (0..count).collect()),
             calls: AtomicUsize::new(0),
+            scorings: AtomicUsize::new(0),
             flying: AtomicUsize::new(0),
             most_flying: AtomicUsize::new(0),
         }
@@ -63,6 +71,7 @@ impl Scorer for World {
         of: &[Context],
         answered: Answered<'_>,
     ) -> Vec<Result<TokenLogprobs, LmError>> {
+        self.scorings.fetch_add(1, Ordering::SeqCst);
         let flying = self.flying.fetch_add(1, Ordering::SeqCst) + 1;
         self.most_flying.fetch_max(flying, Ordering::SeqCst);
         if let Some((after, token)) = &self.cancel_after
@@ -72,7 +81,8 @@ impl Scorer for World {
         }
         tokio::task::yield_now().await;
         self.flying.fetch_sub(1, Ordering::SeqCst);
-        of.iter()
+        let answers: Vec<Result<TokenLogprobs, LmError>> = of
+            .iter()
             .map(|Context::Thinking { z }| {
                 if self.fails_on.is_some_and(|query| example.query.contains(query)) && z.contains("rewrite") {
                     return Err(LmError::Invalid("the answer has 3 rows for 4 tokens".to_owned()));
@@ -81,10 +91,12 @@ impl Scorer for World {
                 let logprobs = (0..target.tokens.len()).map(|i| -value - (i % 3) as f32 * 0.1).collect();
                 Ok(TokenLogprobs { logprobs, prompt_tokens: z.len() + target.tokens.len(), cached_tokens: 0 })
             })
-            .enumerate()
-            .inspect(|(place, answer)| answered(*place, answer))
-            .map(|(_, answer)| answer)
-            .collect()
+            .collect();
+        for place in self.arrival.map_or_else(Vec::new, |arrival| arrival(of.len())) {
+            answered(place, &answers[place]);
+            tokio::task::yield_now().await;
+        }
+        answers
     }
 }
 
@@ -188,6 +200,59 @@ async fn baseline_drafts_and_accepted_versions_keep_their_token_log_probabilitie
         let kept = state.logprobs.contains_key(&ScoreOf::Node(id));
         assert_eq!(kept, version.node.why == Why::Draft || accepted.contains(&id), "{id:?}");
     }
+}
+
+/// What a search recorded, without times.
+fn timeless(path: &Path) -> Vec<Payload> {
+    let payloads = session::events(path).unwrap().0.into_iter().map(|event| event.payload);
+    let payloads = payloads.map(|payload| match payload {
+        Payload::Call(call) => Payload::Call(Call { ms: 0, ..call }),
+        payload => payload,
+    });
+    payloads.filter(|payload| !matches!(payload, Payload::Closed(_))).collect()
+}
+
+#[tokio::test]
+async fn whatever_the_order_of_arrival_the_journal_is_the_same() {
+    let arrivals: [Option<Arrival>; 5] = [
+        Some(|count| (0..count).collect()),
+        Some(|count| (0..count).rev().collect()),
+        Some(|count| (0..count).map(|place| (place + count / 2) % count).collect()),
+        // One twice, the others with the end.
+        Some(|count| vec![count - 1, count - 1]),
+        None,
+    ];
+    let mut journals = Vec::new();
+    for arrival in arrivals {
+        let folder = folder(1);
+        let (report, _) = run(plan(folder.path()), World { arrival, ..World::new("scripted") }).await;
+        journals.push(timeless(&report.unwrap().sessions[0].1));
+    }
+    assert!(journals.iter().all(|journal| *journal == journals[0]));
+    let scores = journals[0].iter().filter(|payload| matches!(payload, Payload::Score(_))).count();
+    assert!(scores > 20, "there is something to be recorded in another order: {scores}");
+    let calls: Vec<_> = journals[0].iter().filter(|payload| matches!(payload, Payload::Call(_))).collect();
+    assert!(calls.len() * 2 < scores, "one record a call: {} of {scores} scores", calls.len());
+}
+
+#[tokio::test]
+async fn token_log_probabilities_cost_no_call_of_their_own() {
+    let folder = folder(1);
+    let (report, world) = run(plan(folder.path()), World::new("scripted")).await;
+    let path = report.unwrap().sessions[0].1.clone();
+    let payloads = timeless(&path);
+    let again = payloads.iter().enumerate().filter(|(at, payload)| {
+        let Payload::Score(score) = payload else { return false };
+        payloads[..*at].iter().any(|before| matches!(before, Payload::Score(known) if known.of() == score.of()))
+    });
+    let chosen = session::read(&path).unwrap().state.search.unwrap().decisions().iter().flat_map(|d| d.chosen).count();
+    assert!((1..=chosen).contains(&again.count()), "only what the search chose is recorded twice");
+    let calls = payloads.iter().filter(|p| matches!(p, Payload::Call(call) if call.tokens_out == 0)).count();
+    assert_eq!(calls, world.scorings.load(Ordering::SeqCst));
+    let steps = payloads.iter().filter(|payload| matches!(payload, Payload::Decide(_))).count();
+    let rounds =
+        payloads.iter().filter(|p| matches!(p, Payload::Call(call) if call.purpose == "leave-one-out")).count();
+    assert_eq!(calls, 2 + rounds + steps, "the baseline, the draft, each round's leave-one-out and each step");
 }
 
 #[tokio::test]

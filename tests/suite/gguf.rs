@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use proptest::prelude::*;
 use retrace::lm::FramePiece;
 use retrace::lm::gguf::{Backend, GgufError, Model, Precision};
-use retrace::lm::{Complete, CompletionRequest, Context, LmError, Message, Scorer, TokenLogprobs};
+use retrace::lm::{Complete, CompletionRequest, Context, LmError, Message, Scorer, TokenLogprobs, score_raw};
 use retrace::reer::search::Sampling;
 use retrace::reer::{Example, Language};
 use serde::Deserialize;
@@ -90,7 +90,7 @@ fn agrees_with_peers(model: &Model, proof: &Path, torch: &Limits, llama_cpp: &Li
     let (mut sums, mut tokens) = ([0.0; 2], 0);
     for case in proof.cases {
         let at = format!("{}, {}", model.identity().model, case.name);
-        let raw = block_on(backend.score_raw(&case.context, &case.text)).unwrap();
+        let raw = block_on(score_raw(&backend, &case.context, &case.text)).unwrap();
         assert_eq!(raw.ids, case.text_ids, "{at}: tokens");
         assert_eq!(raw.context_ids, case.context_ids, "{at}: tokens of the context");
         tokens += raw.ids.len();
@@ -211,7 +211,7 @@ fn what_does_not_fit_the_context_is_refused_and_the_rest_is_scored() {
         assert!(scored[0].is_ok());
         assert!(matches!(scored[1], Err(LmError::TooLong { have, limit: Some(512) }) if have > 512), "{:?}", scored[1]);
         let text = "lamp ".repeat(600);
-        assert!(matches!(backend.score_raw("", &text).await, Err(LmError::TooLong { .. })));
+        assert!(matches!(score_raw(&backend, "", &text).await, Err(LmError::TooLong { .. })));
         let refused = backend.complete(&request(&user(&text), &[1], &[], &sampling(5)), &|_, _| ()).await;
         assert!(matches!(refused, Err(LmError::TooLong { .. })));
     });
@@ -240,11 +240,11 @@ fn each_answer_is_told_once_as_it_is_returned() {
 
 #[test]
 fn nothing_predicts_a_first_token_without_bos() {
-    let raw = block_on(open("qwen2-f16").score_raw("", "The lamp")).unwrap();
+    let raw = block_on(score_raw(&open("qwen2-f16"), "", "The lamp")).unwrap();
     assert!(raw.logprobs[0].is_none() && raw.logprobs[1..].iter().all(Option::is_some));
-    let raw = block_on(open("llama-f16").score_raw("", "The lamp")).unwrap();
+    let raw = block_on(score_raw(&open("llama-f16"), "", "The lamp")).unwrap();
     assert!(raw.logprobs.iter().all(Option::is_some));
-    let raw = block_on(open("llama-f16").score_raw("The lamp", "")).unwrap();
+    let raw = block_on(score_raw(&open("llama-f16"), "The lamp", "")).unwrap();
     assert!(raw.logprobs.is_empty());
 }
 
@@ -277,7 +277,7 @@ fn request<'a>(
     stop: &'a [&'a str],
     sampling: &'a Sampling,
 ) -> CompletionRequest<'a> {
-    CompletionRequest { messages, prefill: "", stop, seeds, sampling }
+    CompletionRequest { messages, prefill: "", stop, seeds, sampling, affinity: None }
 }
 
 /// Texts, streamed texts and whether each answer was finished.

@@ -144,6 +144,19 @@ fn by_hand(state: &State, node: NodeId, until: u64) -> Option<ByHand> {
 }
 
 impl Candidate {
+    /// Checks that there is a text with which a person could do what `act` says.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn usable(&self, act: &str) -> Result<(), String> {
+        match self.fate {
+            Fate::Unusable(refusal) => {
+                Err(format!("this answer holds no text to {act} ({})", refusal_in_words(refusal)))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// True when the person and the search differ on it.
     pub fn is_disputed(&self) -> bool {
         match (self.by_hand, self.fate) {

@@ -12,6 +12,8 @@ use crate::session::{Override, Payload};
 pub enum Writing {
     /// The segment of this version, edited.
     Segment { node: NodeId, segment: SegmentId },
+    /// The segment of this version, with the text of a candidate for it, edited.
+    Candidate { node: NodeId, segment: SegmentId, candidate: NodeId },
     /// The segment, each paragraph a segment of its own.
     Split { node: NodeId, segment: SegmentId },
     /// A new segment after this one.
@@ -45,15 +47,14 @@ impl Bench {
     /// # Errors
     /// Why it cannot be taken.
     pub fn take(&self, candidate: &Candidate) -> Result<Order, String> {
-        if let Fate::Unusable(refusal) = candidate.fate {
-            return Err(format!("this answer holds no text to take ({})", super::refusal_in_words(refusal)));
-        }
+        candidate.usable("take")?;
         let node = self.node().ok_or("there is no version yet")?;
         if self.is_beside(candidate, node) {
             let choice = Override { node: candidate.node, step: candidate.step, refused: None };
             return Ok(Order::Record(vec![Payload::Override(choice)]));
         }
-        self.with_text(node, candidate, &candidate.new)
+        let segment = self.segment().ok_or("no segment is selected")?;
+        self.with_text((node, segment), candidate.step, &candidate.new)
     }
 
     /// Refuses a candidate: where it stands in the version under the cursor, goes back to the text before; else only
@@ -71,7 +72,8 @@ impl Bench {
             return Ok(Order::Record(vec![Payload::Override(choice)]));
         }
         if stands && candidate.fate == Fate::Chosen {
-            return self.with_text(node, candidate, &candidate.old);
+            let segment = self.segment().ok_or("no segment is selected")?;
+            return self.with_text((node, segment), candidate.step, &candidate.old);
         }
         let choice = Override { node: head, step: candidate.step, refused: Some(candidate.node) };
         Ok(Order::Record(vec![Payload::Override(choice)]))
@@ -89,8 +91,8 @@ impl Bench {
             || (parent(node) == Some(candidate.parent) && same_segment(node))
     }
 
-    fn with_text(&self, node: NodeId, candidate: &Candidate, text: &str) -> Result<Order, String> {
-        let segment = self.segment().ok_or("no segment is selected")?;
+    /// A version by hand in which a segment of `node` has this text; `step` is the one whose decision it goes against.
+    fn with_text(&self, (node, segment): (NodeId, SegmentId), step: Option<u32>, text: &str) -> Result<Order, String> {
         let mut segments = self.listed(node);
         let place = segments.iter_mut().find(|(id, _)| *id == Some(segment));
         let place = place.ok_or("this version no longer has the segment")?;
@@ -98,7 +100,26 @@ impl Bench {
             return Err("this text stands there already".to_owned());
         }
         text.clone_into(&mut place.1);
-        Ok(Order::Make { parent: node, why: Why::Edit, segment: Some(segment), segments, step: candidate.step })
+        Ok(Order::Make { parent: node, why: Why::Edit, segment: Some(segment), segments, step })
+    }
+
+    /// What a candidate's text, changed by the person, asks for; `None` when it was not changed.
+    fn rewritten(
+        &self,
+        node: NodeId,
+        segment: SegmentId,
+        candidate: NodeId,
+        text: &str,
+    ) -> Result<Option<Order>, String> {
+        let known = self.search().and_then(|search| search.tree().get(candidate));
+        let candidate = &known.ok_or("there is no such candidate")?.node;
+        if text.is_empty() {
+            return Err("a candidate cannot be empty; write something, or leave it as it was".to_owned());
+        }
+        if candidate.text.as_deref().is_some_and(|old| old.trim() == text) {
+            return Ok(None);
+        }
+        self.with_text((node, segment), candidate.step, text).map(Some)
     }
 
     /// What the text written in the editor asks for; `None` when it changes nothing.
@@ -115,6 +136,7 @@ impl Bench {
         let (node, segment) = match writing {
             Writing::Draft if text.is_empty() => return Ok(None),
             Writing::Draft => return Ok(Some(Order::Write { text: text.to_owned() })),
+            Writing::Candidate { node, segment, candidate } => return self.rewritten(node, segment, candidate, text),
             Writing::Segment { node, segment } | Writing::Split { node, segment } => (node, segment),
             Writing::Insert { node, after } => (node, after),
             Writing::Note => return Ok(None),

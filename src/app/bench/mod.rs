@@ -204,6 +204,12 @@ impl Bench {
         (!all.is_empty()).then(|| all.swap_remove(index))
     }
 
+    /// The candidate that the person selected, where candidates are what the keys act on.
+    pub fn picked(&self) -> Option<Candidate> {
+        self.candidate.filter(|_| matches!(self.focus, Pane::Trajectory | Pane::Chart))?;
+        self.candidate()
+    }
+
     /// What of the session is seen at the cursor; at the end of the timeline, all of it.
     fn seen(&self) -> Seen {
         if self.is_at_end() {

@@ -128,6 +128,11 @@ impl Bench {
         self.candidate = Some(to);
     }
 
+    /// Selects no candidate any more; false when none was.
+    pub fn leave_candidate(&mut self) -> bool {
+        self.candidate.take().is_some()
+    }
+
     /// Plays from here, or from the beginning when this is the end; or pauses.
     pub fn toggle_play(&mut self, speed: f64) {
         if self.play.take().is_some() {

@@ -54,6 +54,7 @@ impl Text {
     pub fn title(&self) -> &'static str {
         match self {
             Text::Of(_, Writing::Segment { .. }) => "Edit the segment",
+            Text::Of(_, Writing::Candidate { .. }) => "Edit the candidate",
             Text::Of(_, Writing::Split { .. }) => "Split: each paragraph becomes a segment",
             Text::Of(_, Writing::Insert { .. }) => "A new segment",
             Text::Of(_, Writing::Draft) => "Your own draft: paragraphs become segments",

@@ -52,12 +52,19 @@ impl App {
 
     pub(super) fn edit(&mut self, outside: bool) -> Vec<Effect> {
         let Some(bench) = self.bench() else { return Vec::new() };
-        let writing = match (bench.node(), bench.segment()) {
-            (Some(node), Some(segment)) => Writing::Segment { node, segment },
+        let (writing, text) = match (bench.node(), bench.segment(), bench.picked()) {
+            (Some(node), Some(segment), Some(picked)) => {
+                if let Err(why) = picked.usable("edit") {
+                    return self.fail(why);
+                }
+                (Writing::Candidate { node, segment, candidate: picked.node }, picked.new)
+            }
+            (Some(node), Some(segment), None) => {
+                (Writing::Segment { node, segment }, bench.segment_text().unwrap_or_default())
+            }
             _ if bench.is_searching() => return self.tell("the draft is being written"),
-            _ => Writing::Draft,
+            _ => (Writing::Draft, String::new()),
         };
-        let text = bench.segment_text().unwrap_or_default();
         let mut effects = self.write(writing, text);
         if outside && matches!(self.overlays.last(), Some(Overlay::Writing(_))) {
             effects.push(Effect::WriteOutside);

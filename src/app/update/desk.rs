@@ -6,7 +6,7 @@ use crate::app::command::Command;
 use crate::app::effect::DeskId;
 use crate::app::memory::Decided;
 use crate::app::{App, Effect};
-use crate::engine::desk::News;
+use crate::engine::desk::{Deed, News};
 use crate::session::{Action, Author, Event, Payload, Verdict, VerdictRecord};
 
 impl App {
@@ -16,7 +16,7 @@ impl App {
             News::Events(events) => self.recorded(desk, events),
             News::Copied(path) => self.copied(desk, path),
             News::Opened { events, health, writable, .. } => self.opened(desk, events, health, writable),
-            News::Refused { what, why } => self.refused(desk, what, why),
+            News::Refused { what, why } => self.refused(desk, *what, why),
             News::Closed => {
                 self.errands.remove(&desk);
                 Vec::new()
@@ -217,9 +217,8 @@ impl App {
         self.remember()
     }
 
-    fn refused(&mut self, desk: DeskId, what: &str, why: &str) -> Vec<Effect> {
-        // Searching, measuring and asking for candidates record nothing that could be undone.
-        if matches!(what, "record" | "change the trajectory" | "write a draft") {
+    fn refused(&mut self, desk: DeskId, what: Deed, why: &str) -> Vec<Effect> {
+        if what.is_action() {
             self.arrived(desk);
         }
         let title = self.title_of(desk);

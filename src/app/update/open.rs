@@ -133,6 +133,9 @@ impl App {
         if let Some(effects) = self.close_smaller() {
             return effects;
         }
+        if self.bench_mut().is_some_and(crate::app::bench::Bench::leave_candidate) {
+            return Vec::new();
+        }
         let key = self.key_of(Command::Close).unwrap_or_default();
         self.tell(if self.front.is_some() { format!("{key} goes back to the library") } else { format!("{key} quits") })
     }

@@ -6,7 +6,7 @@ use super::tokens::{self, Token};
 use super::{ScoreArgs, Why, runtime};
 use crate::cli::numbers::ScoreReport;
 use crate::cli::{Outcome, Output, back_ends};
-use crate::lm::gguf::RawScore;
+use crate::lm::{self, RawScore};
 use crate::reer::{MeasureError, Measures, Objective, Target, measure};
 use crate::settings::Settings;
 
@@ -31,10 +31,10 @@ pub fn run(
     args: &ScoreArgs,
     output: &mut Output,
 ) -> Result<Outcome, Why> {
-    let model = back_ends::opener(settings)?.model(&back_ends::spec(&settings.scorer)?)?;
-    let raw = runtime()?.block_on(model.score_raw(context, reference))?;
+    let model = back_ends::opener(settings)?.verbatim(&back_ends::spec(&settings.scorer)?)?;
+    let raw = runtime()?.block_on(lm::score_raw(model.as_ref(), context, reference))?;
     let measures = measures(reference, &raw).map_err(|why| Why::Reference(why.to_string()))?;
-    let score = ScoreReport::new(model.model().identity(), Objective::Nll, &measures);
+    let score = ScoreReport::new(model.identity(), Objective::Nll, &measures);
     let per_token = args.tokens.then(|| tokens::tokens(reference, 0, &raw.ids, &raw.spans, &raw.logprobs));
     let context_ids = args.tokens.then(|| raw.context_ids.clone());
     let scored = Scored { score, context_tokens: raw.context_ids.len(), context_ids, per_token };

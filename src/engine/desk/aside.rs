@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{News, Stream};
+use super::{Activity, News, Stream};
 use crate::engine::calls::{self, Generated, Question};
 use crate::engine::desk::book::Teller;
 use crate::engine::scoring::{Answer, Pair};
+use crate::engine::sequence::InOrder;
 use crate::engine::{BackEnds, Setup};
 use crate::lm::{Context, Scorer};
 use crate::reer::search::{Preset, Sampling, ScoreOf};
@@ -23,10 +24,38 @@ pub(super) struct Bound {
     pub target: Arc<Target>,
 }
 
-/// What an aside came to.
-pub(super) enum Answered {
-    Scores { of: Vec<ScoreOf>, purpose: Purpose, outcome: Result<(Bound, (Call, Vec<Answer>)), String> },
+/// What an aside told, or came to.
+pub(super) enum Heard {
+    /// The score at this place of those asked for.
+    Score(Bound, usize, Answer),
+    /// The end: all scores, those told before too.
+    Scores(Result<(Bound, (Call, Vec<Answer>)), String>),
+    /// The end.
     Candidates(Result<Box<Generated>, String>),
+}
+
+/// An aside in flight.
+pub(super) struct Aside {
+    pub number: u64,
+    pub activity: Activity,
+    /// Where it scores.
+    pub scores: Option<Scores>,
+}
+
+/// The scores that an aside is to bring.
+pub(super) struct Scores {
+    pub of: Vec<ScoreOf>,
+    pub purpose: Purpose,
+    pub pair: Arc<Pair>,
+    pub answers: InOrder<(ScoreOf, Answer)>,
+    /// The first fault.
+    pub fault: Option<String>,
+}
+
+impl Scores {
+    pub fn new(of: Vec<ScoreOf>, purpose: Purpose, pair: Arc<Pair>) -> Scores {
+        Scores { of, purpose, pair, answers: InOrder::default(), fault: None }
+    }
 }
 
 /// What scores are for.
@@ -79,26 +108,25 @@ pub(super) fn same_scorer(expected: Option<&Identity>, spec: &str, found: &Ident
     }
 }
 
-/// Scores `of`, whose contexts are given.
+/// Scores `of`, whose contexts are given; `tell` hears of each score as it comes.
 pub(super) async fn score(
     known: Result<Bound, ToBind>,
     pair: Arc<Pair>,
     of: Vec<ScoreOf>,
     contexts: Vec<Context>,
-    purpose: Purpose,
-) -> Answered {
+    tell: impl Fn(Heard) + Send + Sync,
+) -> Heard {
     let bound = match known {
         Ok(bound) => Ok(bound),
         Err(to_bind) => to_bind.bind(&pair).await,
     };
-    let outcome = match bound {
-        Ok(bound) => {
-            let answers = pair.ask(bound.scorer.as_ref(), &bound.target, &of, contexts).await;
-            Ok((bound, answers))
-        }
-        Err(why) => Err(why),
+    let bound = match bound {
+        Ok(bound) => bound,
+        Err(why) => return Heard::Scores(Err(why)),
     };
-    Answered::Scores { of, purpose, outcome }
+    let told = |place: usize, answer: &Answer| tell(Heard::Score(bound.clone(), place, answer.clone()));
+    let answers = pair.ask(bound.scorer.as_ref(), &bound.target, &of, contexts, &told).await;
+    Heard::Scores(Ok((bound, answers)))
 }
 
 /// Asks the generator that `spec` names for candidates.
@@ -109,16 +137,16 @@ pub(super) async fn propose(
     sampling: Sampling,
     question: Question,
     news: Teller,
-) -> Answered {
+) -> Heard {
     let opened = tokio::task::spawn_blocking(move || back_ends.generator(&setup.generator, setup.search.preset)).await;
     let generator = match opened {
         Ok(Ok(generator)) => generator,
-        Ok(Err(error)) => return Answered::Candidates(Err(error.to_string())),
-        Err(error) => return Answered::Candidates(Err(error.to_string())),
+        Ok(Err(error)) => return Heard::Candidates(Err(error.to_string())),
+        Err(error) => return Heard::Candidates(Err(error.to_string())),
     };
     let step = question.step;
     let sink = move |sample: usize, piece: &str| {
         news(News::Streamed { purpose: Stream::Aside, step, sample, piece: piece.to_owned() });
     };
-    Answered::Candidates(Ok(Box::new(calls::generate(generator, pair, sampling, question, sink).await)))
+    Heard::Candidates(Ok(Box::new(calls::generate(generator, pair, sampling, question, sink).await)))
 }

@@ -8,14 +8,15 @@ use std::time::{Duration, Instant};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::aside::{Answered, Bound};
+use super::aside::{Aside, Bound, Heard};
 use super::book::{self, Book, Teller};
 use super::pursuit::{self, Came, Pursuit, Refused};
-use super::{Activity, News, Order, Origin, hand};
+use super::{Activity, Deed, News, Order, Origin, hand};
 use crate::engine::run::{self, Course, OUT_OF_TIME};
 use crate::engine::{BackEnds, RunError, Setup};
+use crate::lm::Context;
 use crate::reer::search::{ScoreOf, StopReason};
 use crate::session::{Author, Clock, Payload, Session, SessionError};
 
@@ -29,16 +30,21 @@ pub(super) struct Clerk {
     pub(super) news: Teller,
     pub(super) pursuit: Pursuit,
     /// Calls outside the search, each with a number.
-    pub(super) asides: FuturesUnordered<BoxFuture<'static, (u64, Answered)>>,
-    /// What the asides in flight do, by number.
-    pub(super) doing: Vec<(u64, Activity)>,
+    pub(super) asides: FuturesUnordered<BoxFuture<'static, (u64, Heard)>>,
+    /// Where asides tell what comes before their end.
+    pub(super) tell: UnboundedSender<(u64, Heard)>,
+    told: UnboundedReceiver<(u64, Heard)>,
+    /// The asides in flight.
+    pub(super) doing: Vec<Aside>,
     pub(super) next_aside: u64,
-    /// Scores that asides will record.
+    /// Scores to be recorded that were asked for while others were on their way, with their contexts: one call each.
+    pub(super) waiting: Vec<(Vec<ScoreOf>, Vec<Context>)>,
+    /// Scores that asides will record, those that wait too.
     pub(super) busy: BTreeSet<ScoreOf>,
     /// The session's scorer, once it was needed outside a search.
     pub(super) bound: Option<Bound>,
-    /// What was told last.
-    told: Activity,
+    /// The activity that was told last.
+    known: Activity,
 }
 
 /// What a wait brought.
@@ -46,13 +52,14 @@ enum Turn {
     Order(Option<Order>),
     Late,
     Search(Came),
-    Aside(u64, Answered),
+    Aside(u64, Heard),
     Look,
 }
 
 impl Clerk {
     /// Opens the session and tells of it.
     pub fn new(origin: Origin, back_ends: Arc<BackEnds>, author: Author, news: Teller, clock: Arc<dyn Clock>) -> Clerk {
+        let (tell, told) = unbounded_channel();
         Clerk {
             book: Book::open(origin, news.clone(), clock),
             back_ends,
@@ -60,11 +67,14 @@ impl Clerk {
             news,
             pursuit: Pursuit::Idle,
             asides: FuturesUnordered::new(),
+            tell,
+            told,
             doing: Vec::new(),
             next_aside: 0,
+            waiting: Vec::new(),
             busy: BTreeSet::new(),
             bound: None,
-            told: Activity::default(),
+            known: Activity::default(),
         }
     }
 
@@ -80,7 +90,8 @@ impl Clerk {
                 order = orders.recv() => Turn::Order(order),
                 () = run::until(deadline) => Turn::Late,
                 came = self.pursuit.next() => Turn::Search(came),
-                Some((number, answered)) = self.asides.next() => Turn::Aside(number, answered),
+                Some((number, heard)) = self.told.recv() => Turn::Aside(number, heard),
+                Some((number, heard)) = self.asides.next() => Turn::Aside(number, heard),
                 () = run::until(look) => Turn::Look,
             };
             match came {
@@ -88,10 +99,7 @@ impl Clerk {
                 Turn::Order(None) => break,
                 Turn::Late => self.stop(StopReason::Budget, OUT_OF_TIME),
                 Turn::Search(came) => self.learn(came),
-                Turn::Aside(number, answered) => {
-                    self.doing.retain(|(of, _)| *of != number);
-                    self.answered(answered);
-                }
+                Turn::Aside(number, heard) => self.heard(number, heard),
                 Turn::Look => {
                     self.book.look();
                     next_look = Instant::now() + LOOK_EVERY;
@@ -108,7 +116,7 @@ impl Clerk {
             self.stop(StopReason::Person, "closed; the search goes on from here");
         }
         if let Err(why) = self.book.close() {
-            self.refuse("close", why);
+            self.refuse(Deed::Close, why);
         }
         (self.news)(News::Closed);
     }
@@ -124,8 +132,8 @@ impl Clerk {
     fn carry_out(&mut self, order: Order) {
         match order {
             Order::Record(payloads) => self.record(payloads),
-            Order::Undo => self.step_back("undo", "there is nothing to take back", Session::undo),
-            Order::Redo => self.step_back("redo", "there is nothing to bring back", Session::redo),
+            Order::Undo => self.step_back(Deed::Undo, "there is nothing to take back", Session::undo),
+            Order::Redo => self.step_back(Deed::Redo, "there is nothing to bring back", Session::redo),
             Order::Make { parent, why, segment, segments, step } => {
                 self.make(hand::Made { parent, why, segment, segments, step });
             }
@@ -151,13 +159,13 @@ impl Clerk {
         match written {
             Ok(()) if self.book.state().head() != before => self.appraise_head(),
             Ok(()) => {}
-            Err(why) => self.refuse("record", why),
+            Err(why) => self.refuse(Deed::Record, why),
         }
     }
 
     fn step_back<T>(
         &mut self,
-        what: &str,
+        what: Deed,
         nothing: &str,
         step: impl FnOnce(&mut Session, Author) -> Result<Option<T>, SessionError>,
     ) {
@@ -178,7 +186,7 @@ impl Clerk {
     fn make(&mut self, made: hand::Made) {
         match hand::make(self.book.state(), made).and_then(|(_, payloads)| self.write_group(payloads)) {
             Ok(()) => self.appraise_head(),
-            Err(why) => self.refuse("change the trajectory", why),
+            Err(why) => self.refuse(Deed::Make, why),
         }
     }
 
@@ -187,7 +195,7 @@ impl Clerk {
             hand::write(self.book.state(), text).and_then(|(node, payloads)| self.write_group(payloads).map(|()| node));
         match written {
             Ok(node) => self.appraise_draft(&node),
-            Err(why) => self.refuse("write a draft", why),
+            Err(why) => self.refuse(Deed::Write, why),
         }
     }
 
@@ -199,19 +207,19 @@ impl Clerk {
 
     fn search(&mut self, asked: Setup) {
         if !self.pursuit.is_idle() {
-            return self.refuse("search", "the search is running already".to_owned());
+            return self.refuse(Deed::Search, "the search is running already".to_owned());
         }
         let setup = pursuit::effective(self.book.state(), asked);
         let ready = pursuit::admit(self.book.state(), &setup).and_then(|()| self.book.write().map(drop));
         match ready {
             Ok(()) => self.pursuit = Pursuit::load(setup, self.back_ends.clone()),
-            Err(why) => self.refuse("search", why),
+            Err(why) => self.refuse(Deed::Search, why),
         }
     }
 
     fn pause(&mut self) {
         if self.pursuit.is_idle() {
-            return self.refuse("pause", "no search is running".to_owned());
+            return self.refuse(Deed::Pause, "no search is running".to_owned());
         }
         self.stop(StopReason::Person, "paused; the search goes on from here");
     }
@@ -223,7 +231,7 @@ impl Clerk {
             let stopped = run::stop(session, reason, why).and_then(|_| Ok(session.sync()?));
             self.book.flush();
             if let Err(error) = stopped {
-                self.refuse("stop the search", told(&error));
+                self.refuse(Deed::Stop, told(&error));
             }
         }
     }
@@ -239,16 +247,16 @@ impl Clerk {
                     pursuit::begin(session, &setup, equipment, &self.news)
                 }) {
                     Ok(pursuit) => self.pursuit = pursuit,
-                    Err(Refused::Why(why)) => self.refuse("search", why),
-                    Err(Refused::Run(error)) => self.refuse("search", told(&error)),
+                    Err(Refused::Why(why)) => self.refuse(Deed::Search, why),
+                    Err(Refused::Run(error)) => self.refuse(Deed::Search, told(&error)),
                 }
             }
-            (Came::Answers, Pursuit::Running { run, .. }) => {
-                let landed = match self.book.session() {
-                    Some(session) => run.land(session),
+            (Came::Answer, Pursuit::Running { run, .. }) => {
+                let recorded = match self.book.session() {
+                    Some(session) => run.record(session),
                     None => Err(RunError::NotConfigured),
                 };
-                match landed {
+                match recorded {
                     Ok(None) => {}
                     Ok(Some(_)) => self.pursuit = Pursuit::Idle,
                     Err(error) => self.break_off(&error),
@@ -273,7 +281,7 @@ impl Clerk {
                     self.pursuit = Pursuit::Idle;
                     let synced = self.book.session().map_or(Ok(()), Session::sync);
                     if let Err(error) = synced {
-                        self.refuse("search", book::sentence(&error));
+                        self.refuse(Deed::Search, book::sentence(&error));
                     }
                 }
                 Err(error) => self.break_off(&error),
@@ -285,18 +293,18 @@ impl Clerk {
     fn break_off(&mut self, error: &RunError) {
         self.pursuit = Pursuit::Idle;
         self.book.flush();
-        self.refuse("search", told(error));
+        self.refuse(Deed::Search, told(error));
     }
 
-    pub(super) fn refuse(&self, what: &str, why: String) {
-        (self.news)(News::Refused { what: what.to_owned(), why });
+    pub(super) fn refuse(&self, what: Deed, why: String) {
+        (self.news)(News::Refused { what, why });
     }
 
     fn tell_activity(&mut self) {
-        let aside = || self.doing.last().map(|(_, activity)| *activity);
+        let aside = || self.doing.last().map(|aside| aside.activity);
         let now = self.pursuit.activity().or_else(aside).unwrap_or_default();
-        if now != self.told {
-            self.told = now;
+        if now != self.known {
+            self.known = now;
             (self.news)(News::Activity(now));
         }
     }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::aside::{self, Answered, Bound, Purpose, ToBind};
+use super::aside::{self, Aside, Bound, Heard, Purpose, Scores, ToBind};
 use super::book;
 use super::clerk::Clerk;
-use super::{Activity, News, Work};
+use super::{Activity, Deed, News, Work};
 use crate::engine::calls::{Asked, Generated, Question};
 use crate::engine::run;
 use crate::engine::scoring::{self, Answer, Pair};
@@ -59,7 +59,7 @@ impl Clerk {
         let Some(search) = &self.book.state().search else {
             let z = Trajectory { segments: node.segments.clone().unwrap_or_default() }.text();
             let contexts = [String::new(), z].map(|z| Context::Thinking { z }).to_vec();
-            return self.send_score(vec![ScoreOf::Baseline, ScoreOf::Node(node.id)], contexts, Purpose::Record);
+            return self.record_next(vec![ScoreOf::Baseline, ScoreOf::Node(node.id)], contexts);
         };
         let wanted = missing_baseline(search).into_iter().chain([ScoreOf::Node(node.id)]).collect();
         self.appraise(wanted, Purpose::Record);
@@ -75,7 +75,7 @@ impl Clerk {
             ScoreOf::Without(node, segment) => z(node).is_some_and(|z| z.position(segment).is_some()),
         };
         if of.is_empty() || !of.iter().all(there) {
-            return self.refuse("measure", "there is no such version or segment".to_owned());
+            return self.refuse(Deed::Measure, "there is no such version or segment".to_owned());
         }
         self.appraise(of, Purpose::Measure);
     }
@@ -86,7 +86,7 @@ impl Clerk {
         let known = state.search.as_ref().and_then(|search| Some((search, search.tree().trajectory(node)?)));
         let known = known.filter(|(_, z)| z.position(segment).is_some());
         let (Some((search, trajectory)), Some(pair)) = (known, self.pair()) else {
-            return self.refuse("ask for candidates", "there is no such version or segment".to_owned());
+            return self.refuse(Deed::Propose, "there is no such version or segment".to_owned());
         };
         let count = count.clamp(1, MOST_CANDIDATES);
         let sampling = search.config().sampling.clone();
@@ -98,13 +98,13 @@ impl Clerk {
         };
         let setup = Setup::going_on(state, self.back_ends.defaults());
         if let Err(why) = self.book.write() {
-            return self.refuse("ask for candidates", why);
+            return self.refuse(Deed::Propose, why);
         }
         let asked = aside::propose(self.back_ends.clone(), setup, pair, sampling, question, self.news.clone());
-        self.send(asked, Work::Proposing { step: 0, segment }, count as usize);
+        self.send(asked, Work::Proposing { step: 0, segment }, count as usize, None);
     }
 
-    /// Sends scores off that are not on their way already.
+    /// Has scores computed; those to be recorded only where they are not on their way already.
     fn appraise(&mut self, of: Vec<ScoreOf>, purpose: Purpose) {
         let of: Vec<ScoreOf> = match purpose {
             Purpose::Record => {
@@ -113,31 +113,62 @@ impl Clerk {
             }
             Purpose::Measure => of,
         };
-        if !of.is_empty() {
-            let contexts = scoring::contexts(&self.search_or_none(), &of);
-            self.send_score(of, contexts, purpose);
+        if of.is_empty() {
+            return;
+        }
+        let contexts = scoring::contexts(&self.search_or_none(), &of);
+        match purpose {
+            Purpose::Record => self.record_next(of, contexts),
+            Purpose::Measure => self.send_scores(of, contexts, purpose),
         }
     }
 
-    fn send_score(&mut self, of: Vec<ScoreOf>, contexts: Vec<Context>, purpose: Purpose) {
+    /// Has scores recorded, after those on their way.
+    fn record_next(&mut self, of: Vec<ScoreOf>, contexts: Vec<Context>) {
+        self.busy.extend(&of);
+        self.waiting.push((of, contexts));
+        self.send_waiting();
+    }
+
+    /// Sends off one call of those that wait, once none is in flight: what belongs to the current version first, else
+    /// the oldest.
+    fn send_waiting(&mut self) {
+        let records = |aside: &Aside| aside.scores.as_ref().is_some_and(|scores| scores.purpose == Purpose::Record);
+        if self.waiting.is_empty() || self.doing.iter().any(records) {
+            return;
+        }
+        let head = self.book.state().head().map(ScoreOf::Node);
+        let of_head = self.waiting.iter().position(|(of, _)| of.iter().any(|of| Some(*of) == head));
+        let (of, contexts) = self.waiting.remove(of_head.unwrap_or(0));
+        self.send_scores(of, contexts, Purpose::Record);
+    }
+
+    fn send_scores(&mut self, of: Vec<ScoreOf>, contexts: Vec<Context>, purpose: Purpose) {
         let Some(pair) = self.pair() else {
-            return self.refuse("score", "the session holds no pair to score".to_owned());
+            self.busy.retain(|busy| !of.contains(busy));
+            return self.refuse(Deed::Score, "the session holds no pair to score".to_owned());
         };
-        let (asked, work) = match purpose {
-            Purpose::Record => (of.len(), Work::Scoring),
-            Purpose::Measure => (of.len(), Work::Measuring),
+        let work = match purpose {
+            Purpose::Record => Work::Scoring,
+            Purpose::Measure => Work::Measuring,
         };
-        if purpose == Purpose::Record {
-            self.busy.extend(&of);
-        }
-        let scoring = aside::score(self.bind(), pair, of, contexts, purpose);
-        self.send(scoring, work, asked);
+        let (number, tell) = (self.next_aside, self.tell.clone());
+        // The clerk that hears them may have closed.
+        let tell = move |heard| drop(tell.send((number, heard)));
+        let (asked, scores) = (of.len(), Scores::new(of.clone(), purpose, pair.clone()));
+        self.send(aside::score(self.bind(), pair, of, contexts, tell), work, asked, Some(scores));
     }
 
-    fn send(&mut self, aside: impl Future<Output = Answered> + Send + 'static, work: Work, asked: usize) {
+    fn send(
+        &mut self,
+        aside: impl Future<Output = Heard> + Send + 'static,
+        work: Work,
+        asked: usize,
+        scores: Option<Scores>,
+    ) {
         let number = self.next_aside;
         self.next_aside += 1;
-        self.doing.push((number, Activity { searching: false, work, asked, done: 0 }));
+        self.doing.push(Aside { number, activity: Activity { searching: false, work, asked, done: 0 }, scores });
         self.asides.push(Box::pin(async move { (number, aside.await) }));
     }
 
@@ -167,63 +198,105 @@ impl Clerk {
         self.book.state().search.clone().unwrap_or_else(none)
     }
 
-    /// Records or tells what an aside answered.
-    pub(super) fn answered(&mut self, answered: Answered) {
-        match answered {
-            Answered::Scores { of, purpose, outcome } => {
-                if purpose == Purpose::Record {
-                    self.busy.retain(|busy| !of.contains(busy));
-                }
-                let done = outcome.and_then(|(bound, answers)| {
-                    self.bound = Some(bound.clone());
-                    match purpose {
-                        Purpose::Record => self.record_scores(&bound, &of, answers),
-                        Purpose::Measure => self.tell_scores(&bound, &of, answers.1),
-                    }
-                });
-                if let Err(why) = done {
-                    self.refuse("score", why);
-                }
+    /// What an aside told, or came to.
+    pub(super) fn heard(&mut self, number: u64, heard: Heard) {
+        let Some(at) = self.doing.iter().position(|aside| aside.number == number) else { return };
+        let mut aside = self.doing.remove(at);
+        match heard {
+            Heard::Score(bound, place, answer) => {
+                self.take_in(&mut aside, &bound, place, answer);
+                self.doing.insert(at, aside);
             }
-            Answered::Candidates(outcome) => {
+            Heard::Scores(outcome) => {
+                self.end_scores(aside, outcome);
+                self.send_waiting();
+            }
+            Heard::Candidates(outcome) => {
                 let done = outcome.and_then(|generated| self.record_candidates(*generated));
                 match done {
                     Ok(nodes) => self.appraise(nodes.into_iter().map(ScoreOf::Node).collect(), Purpose::Record),
-                    Err(why) => self.refuse("ask for candidates", why),
+                    Err(why) => self.refuse(Deed::Propose, why),
                 }
             }
         }
     }
 
-    fn record_scores(&mut self, bound: &Bound, of: &[ScoreOf], answers: (Call, Vec<Answer>)) -> Result<(), String> {
-        let (defaults, pair) = (self.back_ends.defaults().clone(), self.pair());
-        let pair = pair.ok_or_else(|| "the session holds no pair to score".to_owned())?;
-        let session = self.book.write()?;
-        configure(session, bound, defaults, self.back_ends.prompts())?;
-        let Some(search) = &session.state().search else { return Ok(()) };
-        let (scores, fault) = pair.judge_all(&bound.target, search, of, answers.1);
-        let identity = bound.scorer.identity();
-        let payloads = scoring::payloads(answers.0, &scores, identity, |of| !matches!(of, ScoreOf::Without(..)));
-        session.record_all(Author::Search, payloads).map_err(|error| book::sentence(&error))?;
-        fault.map_or(Ok(()), Err)
-    }
-
-    fn tell_scores(&self, bound: &Bound, of: &[ScoreOf], answers: Vec<Answer>) -> Result<(), String> {
-        let Some(pair) = self.pair() else { return Ok(()) };
-        let (scores, fault) = pair.judge_all(&bound.target, &self.search_or_none(), of, answers);
-        let mut too_long = None;
-        for (scored, answer) in scores {
-            match (scored.outcome, answer) {
-                (Ok(measures), Some(answer)) => (self.news)(News::Measured {
-                    of: scored.of,
-                    measures,
-                    leak: scored.leak,
-                    logprobs: answer.logprobs,
-                }),
-                _ => too_long = Some("the text does not fit the scorer's context; shorten it".to_owned()),
+    /// Records or tells the scores that have come, each once all that were asked for before it are.
+    fn take_in(&mut self, aside: &mut Aside, bound: &Bound, place: usize, answer: Answer) {
+        let Some(scores) = &mut aside.scores else { return };
+        let Some(of) = scores.of.get(place) else { return };
+        if scores.answers.put(place, (*of, answer)) {
+            aside.activity.done += 1;
+        }
+        while let Some((of, answer)) = scores.answers.take() {
+            let done = match scores.purpose {
+                Purpose::Record => self.record_score(bound, &scores.pair, of, answer),
+                Purpose::Measure => self.tell_score(bound, &scores.pair, of, answer),
+            };
+            if let Err(why) = done {
+                scores.fault.get_or_insert(why);
             }
         }
-        fault.or(too_long).map_or(Ok(()), Err)
+    }
+
+    fn end_scores(&mut self, mut aside: Aside, outcome: Result<(Bound, (Call, Vec<Answer>)), String>) {
+        let ended = outcome.and_then(|(bound, (call, answers))| {
+            for (place, answer) in answers.into_iter().enumerate() {
+                self.take_in(&mut aside, &bound, place, answer);
+            }
+            self.bound = Some(bound.clone());
+            match &aside.scores {
+                Some(scores) if scores.purpose == Purpose::Record => self.record_call(&bound, call),
+                _ => Ok(()),
+            }
+        });
+        let Some(scores) = aside.scores else { return };
+        if scores.purpose == Purpose::Record {
+            self.busy.retain(|busy| !scores.of.contains(busy));
+        }
+        if let Some(why) = scores.fault.or(ended.err()) {
+            self.refuse(Deed::Score, why);
+        }
+    }
+
+    fn record_score(&mut self, bound: &Bound, pair: &Pair, of: ScoreOf, answer: Answer) -> Result<(), String> {
+        let session = self.configured(bound)?;
+        let Some(search) = &session.state().search else { return Ok(()) };
+        let scored = pair.judge(&bound.target, search, of, &answer)?;
+        let kept = answer.ok().filter(|_| !matches!(of, ScoreOf::Without(..)));
+        let logprobs = kept.map(|answer| scoring::rounded(&answer.logprobs));
+        let score = scoring::event(&scored, bound.scorer.identity(), logprobs);
+        session.record(Author::Search, Payload::Score(score)).map(drop).map_err(|error| book::sentence(&error))
+    }
+
+    fn record_call(&mut self, bound: &Bound, call: Call) -> Result<(), String> {
+        let session = self.configured(bound)?;
+        session.record(Author::Search, Payload::Call(call)).map(drop).map_err(|error| book::sentence(&error))
+    }
+
+    /// The session, with what scores hang on recorded.
+    fn configured(&mut self, bound: &Bound) -> Result<&mut Session, String> {
+        let (defaults, prompts) = (self.back_ends.defaults().clone(), self.back_ends.prompts());
+        let session = self.book.write()?;
+        configure(session, bound, defaults, prompts)?;
+        Ok(session)
+    }
+
+    fn tell_score(&self, bound: &Bound, pair: &Pair, of: ScoreOf, answer: Answer) -> Result<(), String> {
+        let nothing;
+        let search = match &self.book.state().search {
+            Some(search) => search,
+            None => {
+                nothing = self.search_or_none();
+                &nothing
+            }
+        };
+        let scored = pair.judge(&bound.target, search, of, &answer)?;
+        let (Ok(measures), Ok(answer)) = (scored.outcome, answer) else {
+            return Err("the text does not fit the scorer's context; shorten it".to_owned());
+        };
+        (self.news)(News::Measured { of, measures, leak: scored.leak, logprobs: answer.logprobs });
+        Ok(())
     }
 
     /// Records candidates; the versions that can be scored.

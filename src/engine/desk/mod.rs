@@ -16,7 +16,7 @@ mod pursuit;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use news::{Activity, News, Stream, Work};
+pub use news::{Activity, Deed, News, Stream, Work};
 pub use order::Order;
 
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};

@@ -49,13 +49,62 @@ pub enum News {
     },
     /// An order could not be carried out; nothing is lost and the desk goes on.
     Refused {
-        /// What was asked for, in a word or two.
-        what: String,
+        /// What was asked for.
+        what: Deed,
         /// One sentence, with the remedy.
         why: String,
     },
     /// The last news.
     Closed,
+}
+
+/// What the desk was asked to do, or does by itself. Shown in a word or two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deed {
+    /// [`Order::Record`](super::Order::Record)
+    Record,
+    Undo,
+    Redo,
+    /// [`Order::Make`](super::Order::Make)
+    Make,
+    /// [`Order::Write`](super::Order::Write)
+    Write,
+    Search,
+    Pause,
+    /// A search that is to stop could not record its end.
+    Stop,
+    Propose,
+    Measure,
+    /// Scoring a person's version or candidates.
+    Score,
+    /// The end of the sitting could not be recorded.
+    Close,
+}
+
+impl Deed {
+    /// True for orders that record an action of the person, which one undo would take back.
+    pub fn is_action(self) -> bool {
+        matches!(self, Deed::Record | Deed::Make | Deed::Write)
+    }
+}
+
+impl std::fmt::Display for Deed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Deed::Record => "record",
+            Deed::Undo => "undo",
+            Deed::Redo => "redo",
+            Deed::Make => "change the trajectory",
+            Deed::Write => "write a draft",
+            Deed::Search => "search",
+            Deed::Pause => "pause",
+            Deed::Stop => "stop the search",
+            Deed::Propose => "ask for candidates",
+            Deed::Measure => "measure",
+            Deed::Score => "score",
+            Deed::Close => "close",
+        })
+    }
 }
 
 /// What a stream of text will become.

@@ -30,10 +30,8 @@ pub(super) enum Pursuit {
 /// What a pursuit came to next.
 pub(super) enum Came {
     Opened(Box<Result<Equipment, String>>),
-    /// Every answer of a flight.
-    Answers,
-    /// Some answers of a flight.
-    SomeAnswers,
+    /// An answer of a flight, or the last ones.
+    Answer,
 }
 
 impl Pursuit {
@@ -70,11 +68,8 @@ impl Pursuit {
             Pursuit::Idle => future::pending().await,
             Pursuit::Loading { opening, .. } => Came::Opened(Box::new(opening.await)),
             Pursuit::Running { run, .. } => {
-                if run.landed().await {
-                    Came::Answers
-                } else {
-                    Came::SomeAnswers
-                }
+                run.landed().await;
+                Came::Answer
             }
         }
     }

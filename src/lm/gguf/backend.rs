@@ -15,9 +15,10 @@ use super::generate::{Ask, generate};
 use super::model::Model;
 use super::prompt;
 use crate::lm::{
-    Answered, Complete, Completion, CompletionRequest, Context, FramePiece, LmError, Message, Scorer, Sink,
-    TokenLogprobs,
+    Answered, Complete, Completion, CompletionRequest, Context, FramePiece, LmError, Message, Passage, Scorer, Sink,
+    TokenLogprobs, Verbatim,
 };
+use crate::reer::search::Sampling;
 use crate::reer::{Example, Identity, Target};
 
 /// Everything before y, given x and z.
@@ -34,18 +35,6 @@ pub struct Backend {
     engine: Arc<Mutex<Engine>>,
 }
 
-/// Log-probabilities of a text behind another, verbatim.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RawScore {
-    /// Tokens in front of the scored text, BOS included.
-    pub context_ids: Vec<u32>,
-    pub ids: Vec<u32>,
-    /// Byte range of each token in the scored text.
-    pub spans: Vec<std::ops::Range<usize>>,
-    /// Nats; `None` for a first token that nothing stands before.
-    pub logprobs: Vec<Option<f32>>,
-}
-
 impl Backend {
     pub fn new(model: Model, context: ContextFrame, conversation: ConversationFrame) -> Backend {
         let engine = Arc::new(Mutex::new(Engine::new(model.network.clone())));
@@ -56,27 +45,44 @@ impl Backend {
         &self.model
     }
 
-    /// Scores `reference` behind `context` without any frame: the ids are BOS, where the model uses one, and the two
-    /// texts, each encoded by itself, control tokens spelled in them recognised.
+    /// Continues the token ids of a prompt, exactly as they are; one answer a seed, in order.
     ///
     /// # Errors
-    /// [`LmError::TooLong`], or a text that the vocabulary cannot spell.
-    pub async fn score_raw(&self, context: &str, reference: &str) -> Result<RawScore, LmError> {
-        let tokenizer = self.model.tokenizer();
-        let special = tokenizer.special();
-        let bos = special.bos.filter(|_| special.adds_bos);
-        let context_ids: Vec<u32> = bos.into_iter().chain(tokenizer.encode_markup(context, true)?.ids).collect();
-        let encoded = tokenizer.encode_markup(reference, context.is_empty())?;
-        let tokens: Vec<u32> = context_ids.iter().chain(&encoded.ids).copied().collect();
-        let mut logprobs = Vec::with_capacity(encoded.ids.len());
-        // Nothing predicts a sequence's first token.
-        logprobs.extend(encoded.ids.first().filter(|_| context_ids.is_empty()).map(|_| None));
-        let from = context_ids.len().max(1);
-        if from < tokens.len() {
-            let job = Job { tokens: self.fitting(tokens)?, from };
-            self.evaluate(vec![job], |_, scored| logprobs.extend(scored.logprobs.into_iter().map(Some))).await?;
+    /// As [`Complete::complete`].
+    pub async fn continue_ids(
+        &self,
+        prompt: Vec<u32>,
+        stop: &[&str],
+        seeds: &[u64],
+        sampling: &Sampling,
+        sink: Sink<'_>,
+    ) -> Result<Vec<Completion>, LmError> {
+        let limit = self.model.config().context_length;
+        if prompt.len() >= limit {
+            return Err(LmError::TooLong { have: prompt.len() + 1, limit: Some(limit) });
         }
-        Ok(RawScore { context_ids, ids: encoded.ids, spans: encoded.spans, logprobs })
+        if prompt.is_empty() {
+            return Err(LmError::Invalid("the prompt is empty: there is nothing to continue".to_owned()));
+        }
+        let ask = Ask {
+            prompt,
+            stops: stop.iter().map(|stop| (*stop).to_owned()).collect(),
+            seeds: seeds.to_vec(),
+            sampling: sampling.clone(),
+        };
+        let model = self.model.clone();
+        let (sender, mut receiver) = unbounded_channel::<(usize, String)>();
+        let work = self.run(move |engine, cancelled| {
+            // A receiver that is gone means that nobody watches, which is no reason to stop.
+            let show = |sample, piece: &str| drop(sender.send((sample, piece.to_owned())));
+            generate(engine, model.tokenizer(), &ask, &show, cancelled)
+        });
+        let watch = async {
+            while let Some((sample, piece)) = receiver.recv().await {
+                sink(sample, &piece);
+            }
+        };
+        futures::join!(work, watch).0
     }
 
     fn fitting(&self, tokens: Vec<u32>) -> Result<Vec<u32>, LmError> {
@@ -204,6 +210,46 @@ impl Answers<'_> {
 }
 
 #[async_trait]
+impl Verbatim for Backend {
+    fn identity(&self) -> &Identity {
+        self.model.identity()
+    }
+
+    fn limit(&self) -> Option<usize> {
+        Some(self.model.config().context_length)
+    }
+
+    fn bos(&self) -> Option<u32> {
+        let special = self.model.tokenizer().special();
+        special.bos.filter(|_| special.adds_bos)
+    }
+
+    async fn encode(&self, text: &str, first: bool) -> Result<Target, LmError> {
+        let encoded = self.model.tokenizer().encode_markup(text, first)?;
+        Ok(Target { tokens: encoded.ids, spans: encoded.spans })
+    }
+
+    async fn logprobs(&self, context: Passage<'_>, target: Passage<'_>, fresh: bool) -> Result<TokenLogprobs, LmError> {
+        let tokens = self.fitting([context.ids, target.ids].concat())?;
+        let prompt_tokens = tokens.len();
+        let job = Job { tokens, from: context.ids.len() };
+        if fresh {
+            self.run(|engine, _| {
+                engine.forget();
+                Ok(())
+            })
+            .await?;
+        }
+        let mut answer = Err(LmError::Cancelled);
+        let each = |_, Scored { logprobs, cached }| {
+            answer = Ok(TokenLogprobs { logprobs, prompt_tokens, cached_tokens: cached });
+        };
+        self.evaluate(vec![job], each).await?;
+        answer
+    }
+}
+
+#[async_trait]
 impl Complete for Backend {
     fn identity(&self) -> &Identity {
         self.model.identity()
@@ -213,31 +259,6 @@ impl Complete for Backend {
         let mut pieces = (self.conversation)(request.messages)?;
         pieces.push(FramePiece::Markup(request.prefill.to_owned()));
         let prompt = prompt::encode(self.model.tokenizer(), &pieces)?;
-        let limit = self.model.config().context_length;
-        if prompt.len() >= limit {
-            return Err(LmError::TooLong { have: prompt.len() + 1, limit: Some(limit) });
-        }
-        if prompt.is_empty() {
-            return Err(LmError::Invalid("the prompt is empty: there is nothing to continue".to_owned()));
-        }
-        let ask = Ask {
-            prompt,
-            stops: request.stop.iter().map(|stop| (*stop).to_owned()).collect(),
-            seeds: request.seeds.to_vec(),
-            sampling: request.sampling.clone(),
-        };
-        let model = self.model.clone();
-        let (sender, mut receiver) = unbounded_channel::<(usize, String)>();
-        let work = self.run(move |engine, cancelled| {
-            // A receiver that is gone means that nobody watches, which is no reason to stop.
-            let show = |sample, piece: &str| drop(sender.send((sample, piece.to_owned())));
-            generate(engine, model.tokenizer(), &ask, &show, cancelled)
-        });
-        let watch = async {
-            while let Some((sample, piece)) = receiver.recv().await {
-                sink(sample, &piece);
-            }
-        };
-        futures::join!(work, watch).0
+        self.continue_ids(prompt, request.stop, request.seeds, request.sampling, sink).await
     }
 }

@@ -271,6 +271,13 @@ impl Engine {
         self.retained.push_back(sequence);
     }
 
+    /// Forgets everything that earlier calls left.
+    pub(super) fn forget(&mut self) {
+        for sequence in std::mem::take(&mut self.retained) {
+            self.pool.release(sequence);
+        }
+    }
+
     /// Forgets the least recently used sequences beyond the limits.
     pub(super) fn evict(&mut self) {
         while self.retained.len() > RETAINED || self.pool.live_bytes() > RETAINED_BYTES {

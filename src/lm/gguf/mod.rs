@@ -24,7 +24,7 @@ mod sample;
 mod simd;
 mod tokenizer;
 
-pub use backend::{Backend, ContextFrame, ConversationFrame, RawScore};
+pub use backend::{Backend, ContextFrame, ConversationFrame};
 pub use config::{Architecture, Config};
 pub use error::GgufError;
 pub use linear::Precision;

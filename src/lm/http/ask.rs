@@ -1,6 +1,8 @@
 //! What a protocol is: how a request to score or to generate becomes a call, and how what comes back is read.
 
 use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
 
 use super::{Call, Kind, Reply};
 use crate::lm::{LmError, Message};
@@ -40,9 +42,11 @@ pub struct Answer {
 pub trait Scoring: fmt::Debug + Send + Sync {
     fn kind(&self) -> Kind;
 
-    /// Most tokens of a target that one call takes; longer ones are asked for in parts, each behind those before it.
-    fn most_tokens(&self) -> usize {
-        usize::MAX
+    /// The parts in which a target of so many tokens is asked for, one call each, each behind those before it. `text` is the
+    /// target's and `spans` the bytes of each token in it, where they are known; else empty.
+    fn parts(&self, tokens: usize, text: &str, spans: &[Range<usize>]) -> Vec<Range<usize>> {
+        let _ = (text, spans);
+        vec![0..tokens]
     }
 
     fn build(&self, ask: &Ask<'_>) -> Call;
@@ -118,6 +122,19 @@ pub struct Usage {
     pub cached: usize,
 }
 
+impl Usage {
+    /// The counts after a later piece of the same stream: some servers tell those of the prompt first and those of the answer
+    /// as it grows.
+    #[must_use]
+    pub fn after(self, later: Usage) -> Usage {
+        Usage {
+            tokens_in: self.tokens_in.max(later.tokens_in),
+            tokens_out: self.tokens_out.max(later.tokens_out),
+            cached: self.cached.max(later.cached),
+        }
+    }
+}
+
 /// A protocol by which a server generates.
 pub trait Completing: fmt::Debug + Send + Sync {
     fn kind(&self) -> Kind;
@@ -137,4 +154,11 @@ pub trait Completing: fmt::Debug + Send + Sync {
     /// # Errors
     /// A fault that the server tells in mid-stream, or an event that is not of this protocol.
     fn read(&self, event: &str) -> Result<Vec<Piece>, LmError>;
+
+    /// The same protocol without the options that `refusal` says this model does not take; none when it says nothing of the
+    /// kind.
+    fn without(&self, refusal: &LmError) -> Option<Arc<dyn Completing>> {
+        let _ = refusal;
+        None
+    }
 }

@@ -7,7 +7,7 @@ use futures::{Stream, StreamExt, stream};
 
 use super::ask::Events;
 use super::stream::Cutter;
-use super::{Address, Call, Method, Reply, Secret, fault};
+use super::{Address, Call, Kind, Method, Reply, Secret, fault};
 use crate::lm::{LmError, Setback};
 
 /// How long a client waits.
@@ -119,6 +119,11 @@ impl Client {
         Ok(Box::pin(batches.flat_map(stream::iter)))
     }
 
+    /// Who reads the key in a header of its own.
+    fn is_anthropic(&self) -> bool {
+        self.address.kind == Some(Kind::Anthropic) || self.address.host().ends_with("anthropic.com")
+    }
+
     fn request(&self, call: &Call) -> reqwest::RequestBuilder {
         let url = self.address.url(&call.path);
         let mut request = match call.method {
@@ -129,8 +134,7 @@ impl Client {
             request = request.header(*name, value);
         }
         if let Some(key) = &self.key {
-            // Anthropic reads the one, everybody else the other.
-            let name = if call.path.starts_with("/v1/messages") { "x-api-key" } else { "authorization" };
+            let name = if self.is_anthropic() { "x-api-key" } else { "authorization" };
             let value = if name == "x-api-key" { key.reveal().to_owned() } else { format!("Bearer {}", key.reveal()) };
             match reqwest::header::HeaderValue::from_str(&value) {
                 Ok(mut value) => {

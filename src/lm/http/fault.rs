@@ -126,6 +126,7 @@ fn classified(status: u16, after: Option<Duration>, message: &str, value: &Value
         "exceed context",
         "context window",
         "longer than the model",
+        "maximum allowed length",
         "too many tokens",
         "`inputs` tokens + `max_new_tokens`",
         "input is too long",
@@ -160,7 +161,14 @@ fn classified(status: u16, after: Option<Duration>, message: &str, value: &Value
 
 /// The number after the words that name a limit.
 fn limit_in(lower: &str) -> Option<usize> {
-    let words = ["maximum context length is ", "context length of ", "context size (", "context length is only "];
+    let words = [
+        "maximum context length is ",
+        "maximum allowed length (",
+        "context length of ",
+        "context length (",
+        "context size (",
+        "context length is only ",
+    ];
     let rest = words.iter().find_map(|word| lower.split_once(word)).map(|(_, rest)| rest)?;
     let digits: String = rest.chars().take_while(|c| c.is_ascii_digit() || *c == ',').filter(|c| *c != ',').collect();
     digits.parse().ok()

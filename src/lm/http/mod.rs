@@ -4,18 +4,36 @@
 //! A call is made once: how often it is tried and how many run at a time is the engine's. Keys are sent and never shown.
 
 pub mod address;
+pub mod anthropic;
 pub mod ask;
 pub mod call;
+pub mod chat;
 pub mod client;
 pub mod codec;
+pub mod completer;
+mod completions;
+pub mod echo;
 pub mod fault;
+pub mod fireworks;
+#[cfg(test)]
+mod golden;
+pub mod llama_server;
+pub mod ollama;
+pub mod probe;
+pub mod refused;
 pub mod rows;
+pub mod scorer;
 pub mod secret;
+pub mod sglang;
 pub mod stream;
+pub mod tgi;
+pub mod together;
 pub mod vllm;
 
 pub use address::{Address, AddressError, Kind};
 pub use ask::{Answer, Ask, Completing, Piece, Prompt, Scoring};
 pub use call::{Call, Method, Reply};
 pub use client::Client;
+pub use completer::HttpCompleter;
+pub use scorer::HttpScorer;
 pub use secret::{Keys, Secret};

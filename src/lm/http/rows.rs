@@ -67,23 +67,16 @@ pub(super) fn checked(
 }
 
 /// Where no ids come back, the tokens' texts must spell the target. A token that holds a part of a character is told as
-/// a replacement character, which stands for anything.
+/// a replacement character or as nothing: where there is one, characters beyond ASCII may be missing.
 fn same_text(ask: &Ask<'_>, rows: &[Row]) -> Result<(), LmError> {
-    let spelled: String = rows.iter().filter_map(|row| row.text.as_deref()).collect();
-    let mut rest = ask.target_text;
-    let mut parts = spelled.split('\u{FFFD}').filter(|part| !part.is_empty()).peekable();
-    let whole = !spelled.contains('\u{FFFD}');
-    let matches = match whole {
-        true => spelled == rest,
-        false => parts.all(|part| match rest.find(part) {
-            Some(at) => {
-                rest = &rest[at + part.len()..];
-                true
-            }
-            None => false,
-        }),
+    let texts = || rows.iter().filter_map(|row| row.text.as_deref());
+    let spelled: String = texts().collect();
+    let in_parts = texts().any(|text| text.is_empty() || text.contains('\u{FFFD}'));
+    let same = match in_parts {
+        true => !ask.target_text.is_ascii() && spells_but_parts(&spelled, ask.target_text),
+        false => spelled == ask.target_text,
     };
-    if matches {
+    if same {
         return Ok(());
     }
     Err(LmError::Invalid(
@@ -91,19 +84,18 @@ fn same_text(ask: &Ask<'_>, rows: &[Row]) -> Result<(), LmError> {
     ))
 }
 
+/// Whether `spelled` is `text` but for missing characters beyond ASCII.
+fn spells_but_parts(spelled: &str, text: &str) -> bool {
+    let mut rest = text.chars();
+    let mut spelled = spelled.chars().filter(|c| *c != '\u{FFFD}');
+    let found = spelled.all(|c| rest.find(|own| *own == c || own.is_ascii()) == Some(c));
+    found && rest.all(|own| !own.is_ascii())
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::golden::ASK;
     use super::*;
-
-    pub(crate) const ASK: Ask<'static> = Ask {
-        model: "m",
-        context: &[9906, 1917, 271],
-        target: &[4320, 374, 279],
-        context_text: "Hello world\n\n",
-        target_text: " answer is the",
-        affinity: None,
-        fresh: false,
-    };
 
     fn rows(values: [f64; 3]) -> Vec<Row> {
         let row = |(id, value): (&u32, f64)| Row { id: Some(*id), text: None, logprob: Some(value) };
@@ -153,8 +145,12 @@ mod tests {
         };
         assert!(checked(&ASK, &texts([" answer", " is", " the"]), None, None).is_ok());
         assert!(checked(&ASK, &texts([" answer", " is", " a"]), None, None).is_err());
+        assert!(checked(&ASK, &texts([" answer is", " the", ""]), None, None).is_err(), "cut elsewhere");
         let ask = Ask { target_text: " 灯 it", ..ASK };
         assert!(checked(&ask, &texts([" \u{FFFD}", "\u{FFFD}", " it"]), None, None).is_ok());
         assert!(checked(&ask, &texts([" \u{FFFD}", "\u{FFFD}", " at"]), None, None).is_err());
+        assert!(checked(&ask, &texts([" ", "", " it"]), None, None).is_ok(), "parts of a character told as nothing");
+        assert!(checked(&ask, &texts([" ", "", " i"]), None, None).is_err());
+        assert!(checked(&ask, &texts([" it", "", " "]), None, None).is_err());
     }
 }

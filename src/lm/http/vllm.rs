@@ -5,7 +5,8 @@
 
 use serde_json::{Value, json};
 
-use super::ask::{Answer, Ask, Completing, End, Piece, Prompt, Scoring, Usage};
+use super::ask::{Answer, Ask, Completing, Piece, Prompt, Scoring};
+use super::completions::{self, count, with_affinity};
 use super::rows::{Row, checked};
 use super::{Call, Kind, Reply, fault};
 use crate::lm::LmError;
@@ -56,7 +57,6 @@ impl Scoring for Vllm {
         let rows = entries[ask.context.len()..].iter().zip(ask.target).enumerate();
         let rows: Result<Vec<Row>, LmError> = rows.map(|(at, (entry, id))| row(entry, *id, at)).collect();
         let usage = &answer["usage"];
-        let count = |value: &Value| value.as_u64().map(|n| n as usize);
         checked(ask, &rows?, count(&usage["prompt_tokens"]), count(&usage["prompt_tokens_details"]["cached_tokens"]))
     }
 }
@@ -110,58 +110,94 @@ impl Completing for Vllm {
     }
 
     fn read(&self, event: &str) -> Result<Vec<Piece>, LmError> {
-        completion_event(event)
+        completions::event(event)
     }
 }
 
-/// Calls with one name go to one engine, where a router knows this header.
-fn with_affinity(call: Call, affinity: Option<&str>) -> Call {
-    match affinity {
-        Some(name) => call.with_header("x-session-id", name),
-        None => call,
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::super::golden::{ASK, LOGPROBS, PROMPT, reply, shown};
+    use super::*;
 
-/// An event of a streamed completion, as every server of the OpenAI family writes it.
-///
-/// # Errors
-/// A fault told in mid-stream, or what is no event of this kind.
-pub(super) fn completion_event(event: &str) -> Result<Vec<Piece>, LmError> {
-    if event.trim() == "[DONE]" {
-        return Ok(Vec::new());
-    }
-    let value: Value =
-        serde_json::from_str(event).map_err(|e| LmError::Invalid(format!("an event of the stream is no JSON: {e}")))?;
-    if let Some(fault) = fault::in_stream(&value, 0) {
-        return Err(fault);
-    }
-    let mut pieces: Vec<Piece> = value["choices"].as_array().into_iter().flatten().map(choice).collect();
-    if let Some(usage) = usage(&value["usage"]) {
-        pieces.push(Piece { usage: Some(usage), ..Piece::default() });
-    }
-    Ok(pieces)
-}
+    /// The rows of the context, then those of the target.
+    const ROWS: &str = r#"null,{"1917":{"logprob":-3.2,"rank":14,"decoded_token":" world"}},{"271":{"logprob":-1.9,"rank":4,"decoded_token":"\n\n"}},{"220":{"logprob":-0.9,"rank":1,"decoded_token":" "},"4320":{"logprob":-2.84,"rank":6,"decoded_token":" answer"}},{"374":{"logprob":-0.41,"rank":1,"decoded_token":" is"}},{"279":{"logprob":-1.07,"rank":2,"decoded_token":" the"}}"#;
 
-fn choice(choice: &Value) -> Piece {
-    let end = match choice["finish_reason"].as_str() {
-        None => None,
-        Some("length") => Some(End::Length),
-        Some(_) => Some(End::Stop),
-    };
-    Piece {
-        sample: choice["index"].as_u64().unwrap_or(0) as usize,
-        text: choice["text"].as_str().unwrap_or_default().to_owned(),
-        end,
-        ..Piece::default()
+    fn parse(rows: &str) -> Result<Answer, LmError> {
+        Vllm.parse(&ASK, &reply(200, &format!(r#"{{"id":"cmpl-1","object":"text_completion","created":1,"model":"m","choices":[{{"index":0,"text":" x","logprobs":null,"finish_reason":"length","stop_reason":null,"prompt_logprobs":{rows}}}],"usage":{{"prompt_tokens":6,"completion_tokens":1,"total_tokens":7,"prompt_tokens_details":null}}}}"#)))
     }
-}
 
-/// The counts of a `usage` object.
-pub(super) fn usage(value: &Value) -> Option<Usage> {
-    let count = |value: &Value| value.as_u64().map(|n| n as usize);
-    Some(Usage {
-        tokens_in: count(&value["prompt_tokens"])?,
-        tokens_out: count(&value["completion_tokens"]).unwrap_or(0),
-        cached: count(&value["prompt_tokens_details"]["cached_tokens"]).unwrap_or(0),
-    })
+    fn refusal(from: &str, to: &str) -> String {
+        assert!(ROWS.contains(from));
+        let refusal = parse(&format!("[{}]", ROWS.replace(from, to))).unwrap_err();
+        assert!(matches!(refusal, LmError::Invalid(_)), "{refusal:?}");
+        refusal.to_string()
+    }
+
+    #[test]
+    fn a_score_and_a_continuation_send_ids() {
+        insta::assert_snapshot!(shown(&Scoring::build(&Vllm, &Ask { affinity: Some("pair-1"), fresh: true, ..ASK })), @r#"
+        Post /v1/completions
+        x-session-id: pair-1
+        {"model":"m","prompt":[9906,1917,271,4320,374,279],"max_tokens":1,"temperature":0,"prompt_logprobs":0,"add_special_tokens":false,"cache_salt":"retrace-fresh"}
+        "#);
+        insta::assert_snapshot!(shown(&Completing::build(&Vllm, &PROMPT)), @r#"
+        Post /v1/completions
+        {"model":"m","prompt":[9906,1917,271],"max_tokens":512,"temperature":0.8,"top_p":0.95,"seed":30064771072,"stop":["</refine>"],"add_special_tokens":false,"stream":true,"stream_options":{"include_usage":true}}
+        "#);
+    }
+
+    #[test]
+    fn p1_the_token_that_was_sent_is_taken_and_not_the_first() {
+        let answer = parse(&format!("[{ROWS}]")).unwrap();
+        assert_eq!((answer.logprobs, answer.prompt_tokens), (LOGPROBS.to_vec(), Some(6)));
+    }
+
+    #[test]
+    fn p2_a_row_without_the_token_that_was_sent_is_no_score() {
+        assert!(refusal("\"279\"", "\"280\"").contains("row 3 of the target does not have token 279"));
+    }
+
+    #[test]
+    fn p3_the_stand_in_for_no_probability_is_no_score() {
+        assert!(refusal("-0.41", "-9999.0").contains("token 2 of 3 has -9999"));
+    }
+
+    #[test]
+    fn p4_a_row_too_few_is_no_score() {
+        assert!(
+            refusal(r#"{"1917":{"logprob":-3.2,"rank":14,"decoded_token":" world"}},"#, "")
+                .contains("5 rows for a prompt of 6")
+        );
+    }
+
+    #[test]
+    fn p5_a_number_above_zero_is_no_score() {
+        assert!(refusal("-1.07", "1.0").contains("token 3 of 3 has 1, which is no log-probability"));
+    }
+
+    /// P6: only the doctor, who compares, can tell.
+    #[test]
+    fn p6_all_zeros_look_like_a_score() {
+        let zeros = ROWS.replace("-2.84", "0.0").replace("-0.41", "0.0").replace("-1.07", "0.0");
+        assert_eq!(parse(&format!("[{zeros}]")).unwrap().logprobs, [Some(0.0); 3]);
+    }
+
+    #[test]
+    fn p7_an_option_that_was_dropped_on_the_way() {
+        assert!(matches!(parse("null"), Err(LmError::Unsupported(why)) if why.contains("prompt_logprobs")));
+    }
+
+    #[test]
+    fn p8_rows_at_the_top_as_on_the_chat_route() {
+        let body = format!(
+            r#"{{"choices":[{{"index":0,"message":{{"role":"assistant","content":"x"}}}}],"prompt_logprobs":[{ROWS}],"prompt_token_ids":[9906,1917,271,4320,374,279]}}"#
+        );
+        assert_eq!(Vllm.parse(&ASK, &reply(200, &body)).unwrap().logprobs, LOGPROBS);
+    }
+
+    /// P52.
+    #[test]
+    fn p52_a_second_bos_is_a_row_too_many() {
+        assert!(refusal("null,", "null,{},").contains("7 rows for a prompt of 6"));
+    }
 }

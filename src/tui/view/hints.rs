@@ -102,7 +102,8 @@ fn wanted(app: &App) -> Vec<(Command, &'static str)> {
     } else if !bench.candidates().is_empty() {
         list.extend([(Command::CandidateDown, "candidate"), (Command::Take, "take"), (Command::Refuse, "refuse")]);
     }
-    list.extend([(Command::Edit, "edit"), (Command::Again, "again")]);
+    let edit = if bench.picked().is_some() { "edit candidate" } else { "edit" };
+    list.extend([(Command::Edit, edit), (Command::Again, "again")]);
     list.extend(rest);
     list
 }

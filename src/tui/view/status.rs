@@ -141,7 +141,7 @@ fn running(app: &App, bench: &Bench, room: usize) -> Vec<Part> {
         Work::Proposing { .. } => format!("rewriting{}", count(bench)),
         Work::Scoring => format!("scoring{}", count(bench)),
         Work::LeaveOneOut => format!("leave one out{}", count(bench)),
-        Work::Measuring => "measuring".to_owned(),
+        Work::Measuring => format!("measuring{}", count(bench)),
     };
     let mut said = vec![format!("● {work}")];
     if bench.is_searching()
@@ -201,10 +201,11 @@ fn budget(bench: &Bench) -> String {
 }
 
 fn count(bench: &Bench) -> String {
+    let rewriting = matches!(bench.activity.work, Work::Proposing { .. });
     match (bench.activity.done, bench.activity.asked) {
         (_, 0 | 1) => String::new(),
-        // Asked for in one call, they come together.
-        (0, asked) => format!(" {asked} at once"),
+        // Asked for in one call, texts come together; scores come one by one.
+        (0, asked) if rewriting => format!(" {asked} at once"),
         (done, asked) => format!(" {done} of {asked}"),
     }
 }

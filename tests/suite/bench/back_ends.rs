@@ -11,16 +11,17 @@ use retrace::reer::search::{Config, Preset, Refusal};
 use retrace::reer::{Example, Identity, Target};
 use tokio::sync::Semaphore;
 
-/// Both back ends. A call of the generator takes a permit, so that a test can look while a search runs.
+/// Both back ends. A call of the generator and each score take a permit, so that a test can look while a search runs.
 pub struct Scripted {
     identity: Identity,
     pub permits: Semaphore,
+    pub scores: Semaphore,
 }
 
 impl Scripted {
-    pub fn new(permits: usize) -> Arc<Scripted> {
+    pub fn new(permits: usize, scores: usize) -> Arc<Scripted> {
         let identity = Identity { kind: "scripted".to_owned(), model: "scripted".to_owned(), revision: None };
-        Arc::new(Scripted { identity, permits: Semaphore::new(permits) })
+        Arc::new(Scripted { identity, permits: Semaphore::new(permits), scores: Semaphore::new(scores) })
     }
 
     /// Back ends in which this one serves for everything.
@@ -92,25 +93,31 @@ impl Scorer for Scripted {
         answered: Answered<'_>,
     ) -> Vec<Result<TokenLogprobs, LmError>> {
         let y = example.scored_reference();
-        of.iter()
-            .map(|Context::Thinking { z }| {
-                let named: std::collections::BTreeSet<String> = z.split_whitespace().map(bare).collect();
-                let told = telling(y).iter().filter(|word| named.contains(*word) || z.contains(*word)).count().min(12);
-                let told = if z.is_empty() { 0.0 } else { 0.1 + 0.06 * told as f32 };
-                let surprise = |span: &std::ops::Range<usize>| {
-                    let word = bare(&y[span.clone()]);
-                    let alone = 1.5 + (hash(&word) % 2000) as f32 / 900.0;
-                    let known = word.len() > 2 && named.contains(&word);
-                    (if known { alone * 0.45 } else { alone }) - told
-                };
-                let logprobs = target.spans.iter().map(|span| -surprise(span)).collect();
-                Ok(TokenLogprobs { logprobs, prompt_tokens: 40 + target.spans.len(), cached_tokens: 0 })
-            })
-            .enumerate()
-            .inspect(|(place, answer)| answered(*place, answer))
-            .map(|(_, answer)| answer)
-            .collect()
+        let mut answers = Vec::new();
+        for (place, Context::Thinking { z }) in of.iter().enumerate() {
+            if let Ok(permit) = self.scores.acquire().await {
+                permit.forget();
+            }
+            let answer = Ok(logprobs(y, target, z));
+            answered(place, &answer);
+            answers.push(answer);
+        }
+        answers
     }
+}
+
+fn logprobs(y: &str, target: &Target, z: &str) -> TokenLogprobs {
+    let named: std::collections::BTreeSet<String> = z.split_whitespace().map(bare).collect();
+    let told = telling(y).iter().filter(|word| named.contains(*word) || z.contains(*word)).count().min(12);
+    let told = if z.is_empty() { 0.0 } else { 0.1 + 0.06 * told as f32 };
+    let surprise = |span: &std::ops::Range<usize>| {
+        let word = bare(&y[span.clone()]);
+        let alone = 1.5 + (hash(&word) % 2000) as f32 / 900.0;
+        let known = word.len() > 2 && named.contains(&word);
+        (if known { alone * 0.45 } else { alone }) - told
+    };
+    let logprobs = target.spans.iter().map(|span| -surprise(span)).collect();
+    TokenLogprobs { logprobs, prompt_tokens: 40 + target.spans.len(), cached_tokens: 0 }
 }
 
 #[async_trait]

@@ -212,6 +212,60 @@ async fn a_line_that_does_not_move_is_drawn_flat() {
 }
 
 #[tokio::test]
+async fn the_candidate_that_a_person_selected_is_edited() {
+    let mut script = Script::at(150, 44).await;
+    script.open_session("harbour").await;
+    script.keys("0 l l l");
+    let mut told = vec![script.hints()];
+    script.keys("K K K K J");
+    told.push(script.hints());
+    let picked = script.bench().candidate().unwrap();
+    assert_ne!(Some(&picked.new), script.bench().segment_text().as_ref());
+    script.keys("e");
+    told.extend([script.hints(), script.lines(&["▸ Edit"])]);
+    script.keys("ctrl-end");
+    script.write(" So I look once more.");
+    let (node, segment) = (script.bench().node(), script.bench().segment());
+    script.act("ctrl-s").await;
+    let search = script.bench().search().unwrap();
+    let made = search.tree().get(search.head().unwrap()).unwrap();
+    assert_eq!((made.node.why, made.node.parent, made.node.segment), (Why::Edit, node, segment));
+    assert_eq!(
+        texts(&script).iter().filter(|text| **text == format!("{} So I look once more.", picked.new)).count(),
+        1
+    );
+    let choice = script.bench().state.annotations.overrides().last().unwrap().value.clone();
+    assert_eq!((choice.node, choice.step), (made.node.id, picked.step), "it goes against the step's decision");
+    told.push(script.hints());
+    script.act("u").await;
+    assert!(!texts(&script).iter().any(|text| text.ends_with("So I look once more.")));
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    ←/→ step  ↑/↓ segment  K/J candidate  y take  n refuse  e edit  g again  r search  space play  a keep  x drop  s later  u undo  : commands  ? help
+    ←/→ step  ↑/↓ segment  K/J candidate  y take  n refuse  e edit candidate  g again  r search  space play  a keep  x drop  s later  : commands  ? help
+    ctrl-s save  ctrl-o $EDITOR  esc never mind
+    ╭ Query ─────────────────────────╮╭ Reference ──────────────────────────────────────────╮╭ ▸ Edit the candidate ─────────────────────────────────────╮
+    your version v34 is saved and being scored · u undoes
+    "#);
+}
+
+#[tokio::test]
+async fn a_candidate_left_as_it_was_makes_nothing_and_esc_leaves_it() {
+    let mut script = Script::at(150, 44).await;
+    script.open_session("harbour").await;
+    let before = script.bench().state.last_seq;
+    script.keys("0 l l l J e ctrl-s");
+    assert!(script.app().overlays.is_empty());
+    script.keys("E");
+    assert!(matches!(script.wanted.last(), Some(Effect::WriteOutside)));
+    assert!(script.shows("Edit the candidate"));
+    script.keys("esc esc e");
+    assert!(script.shows("Edit the segment"), "{}", script.screen());
+    script.keys("esc");
+    script.settled().await;
+    assert_eq!(script.bench().state.last_seq, before);
+}
+
+#[tokio::test]
 async fn another_program_writes_the_segment() {
     let mut script = Script::at(120, 40).await;
     script.open_session("harbour").await;

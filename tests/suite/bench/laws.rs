@@ -16,7 +16,7 @@ use retrace::app::memory::Memory;
 use retrace::app::message::{At, Message, Press, Target};
 use retrace::app::overlay::Overlay;
 use retrace::app::{App, Effect, Start};
-use retrace::engine::desk::{Activity, News, Order, Origin, Stream, Work};
+use retrace::engine::desk::{Activity, Deed, News, Order, Origin, Stream, Work};
 use retrace::reer::SegmentId;
 use retrace::reer::search::NodeId;
 use retrace::session::{Event, Health, Payload, State, SystemClock, Undo, read, unwritten};
@@ -306,7 +306,7 @@ fn news(which: usize) -> News {
         2 => working(false, Work::Idle),
         3 => News::Streamed { purpose: Stream::Candidate, step: 3, sample: 1, piece },
         4 => News::Streamed { purpose: Stream::Draft, step: 0, sample: 0, piece },
-        5 => News::Refused { what: "record".to_owned(), why: "the disk is full".to_owned() },
+        5 => News::Refused { what: Deed::Record, why: "the disk is full".to_owned() },
         6 => News::Writable(Err("another process is writing it".to_owned())),
         _ => News::Writable(Ok(())),
     }

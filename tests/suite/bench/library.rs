@@ -68,7 +68,7 @@ async fn make() -> Vec<(String, Vec<u8>)> {
 /// Searches a session to its end.
 pub async fn search(path: &Path) {
     let (tell, mut news) = unbounded_channel();
-    let back_ends = Scripted::new(Semaphore::MAX).back_ends();
+    let back_ends = Scripted::new(Semaphore::MAX, Semaphore::MAX).back_ends();
     let author = Author::User("ada".to_owned());
     let desk = Desk::open(
         Origin::File(path.to_owned()),

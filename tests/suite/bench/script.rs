@@ -35,6 +35,8 @@ pub struct Opening {
     pub memory: Memory,
     /// Calls of the generator that are let through.
     pub permits: usize,
+    /// Scores that are let through.
+    pub scores: usize,
     /// What is opened, by its path in the script's folder; `library` holds the pieces.
     pub at: &'static str,
     /// Where new sessions go, by its path in the script's folder.
@@ -54,6 +56,7 @@ impl Default for Opening {
             depth: Depth::True,
             memory,
             permits,
+            scores: permits,
             at: "library",
             home: "home",
             own: false,
@@ -100,7 +103,7 @@ impl Script {
             open_first: matches!(place, Place::Session(_)),
             memory,
         };
-        let scripted = Scripted::new(opening.permits);
+        let scripted = Scripted::new(opening.permits, opening.scores);
         let author = ada();
         let state = Some(root.join("state"));
         let back_ends = opening.back_ends.unwrap_or_else(|| scripted.back_ends());

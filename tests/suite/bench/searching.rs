@@ -1,6 +1,7 @@
 //! Searching: a search that is watched, paused, left and gone on with; its settings; candidates on request.
 
 use retrace::app::bench::Fate;
+use retrace::engine::desk::Work;
 use retrace::reer::search::StopReason;
 
 use super::script::{Opening, Script};
@@ -11,6 +12,11 @@ fn timeless(screen: &str) -> String {
     let is_time = |part: &&str| part.contains("tok/s") || part.contains(" left") || part.trim().starts_with("0:");
     let parts: Vec<&str> = status.split(" · ").filter(|part| !is_time(part)).collect();
     format!("{}\n{rest}", parts.join(" · ").split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// The status line without what hangs on the clock.
+fn status(script: &mut Script) -> String {
+    timeless(&script.screen()).lines().next().unwrap_or_default().to_owned()
 }
 
 async fn gated(permits: usize) -> Script {
@@ -42,6 +48,45 @@ async fn a_search_is_followed_until_a_person_touches_something() {
     script.until(|app| app.bench().is_some_and(|b| b.state.stop.as_ref().is_some_and(|s| s.reason.is_final()))).await;
     script.settled().await;
     assert!(script.bench().is_at_end(), "what was followed before is followed again");
+}
+
+#[tokio::test]
+async fn candidates_appear_as_they_are_scored() {
+    let opening = Opening { permits: 2, scores: 2, size: (150, 44), ..Opening::default() };
+    let mut script = Script::open(opening).await;
+    script.open_session("kettle").await;
+    let doing = |app: &retrace::app::App| app.bench().map_or_else(Default::default, |bench| bench.activity);
+    let waiting = |work, done| move |app: &retrace::app::App| doing(app).work == work && doing(app).done == done;
+    script.keys("r");
+    script.until(waiting(Work::LeaveOneOut, 0)).await;
+    let mut told = vec![status(&mut script)];
+    script.scripted.scores.add_permits(3);
+    script.until(waiting(Work::LeaveOneOut, 3)).await;
+    told.push(status(&mut script));
+    script.scripted.scores.add_permits(1);
+    script.until(|app| waiting(Work::Scoring, 0)(app) && app.bench().is_some_and(|b| !b.candidates().is_empty())).await;
+    let fates = |script: &Script| script.bench().candidates().iter().map(|c| c.fate).collect::<Vec<_>>();
+    assert!(!fates(&script).contains(&Fate::Open), "{:?}", fates(&script));
+    told.push(status(&mut script));
+    script.scripted.scores.add_permits(1);
+    script.until(waiting(Work::Scoring, 1)).await;
+    script.until(|app| app.bench().is_some_and(|b| b.candidates().iter().any(|c| c.fate == Fate::Open))).await;
+    told.push(status(&mut script));
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    kettle ppl 5.9 draft · seg 1 by scripted, nll, 45 tokens how-to, en 2 of 4 ● leave one out 0 of 4 · step 1/8
+    kettle ppl 5.9 draft · seg 1 by scripted, nll, 45 tokens how-to, en 2 of 4 ● leave one out 3 of 4 · step 1/8
+    kettle ppl 5.9 draft · seg 1 by scripted, nll, 45 tokens how-to, en 2 of 4 ● scoring 0 of 4 · step 1/8
+    kettle ppl 5.9 draft · seg 1 by scripted, nll, 45 tokens how-to, en 2 of 4 ● scoring 1 of 4 · step 1/8
+    "#);
+    insta::assert_snapshot!(script.lines(&["├ ", "└ "]), @r#"
+    │                                ││with it is finished too.                             ││    ├ a▸  −0.081  not decided  leak 1w  −3 chars           │
+    │                                ││                                                     ││    ├ b        …  scoring…  −27 chars                      │
+    │                                ││                                                     ││    ├ c        …  scoring…  −27 chars                      │
+    │                                ││                                                     ││    └ d        …  scoring…  −5 chars                       │
+    "#);
+    script.scripted.scores.add_permits(1000);
+    script.until(|app| app.bench().is_some_and(|bench| bench.state.steps() == 1)).await;
+    assert!(!fates(&script).iter().any(|fate| matches!(fate, Fate::Open | Fate::Scoring)));
 }
 
 #[tokio::test]

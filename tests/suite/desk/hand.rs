@@ -104,6 +104,49 @@ async fn more_candidates_come_outside_any_step_with_score_and_leak() {
     }
 }
 
+/// The order that makes a version in which the first segment says something else.
+fn edited(stand: &Stand, text: &str) -> Order {
+    let search = stand.state.search.as_ref().unwrap();
+    let parent = search.head().unwrap();
+    let segments = &search.tree().trajectory(parent).unwrap().segments;
+    let mut segments: Vec<_> = segments.iter().map(|s| (Some(s.id), s.text.clone())).collect();
+    segments[0].1 = text.to_owned();
+    Order::Make { parent, why: Why::Edit, segment: segments[0].0, segments, step: None }
+}
+
+#[tokio::test]
+async fn of_the_versions_that_wait_the_current_one_is_scored_first() {
+    let (_folder, path) = fresh();
+    let (generator, scorer) = (Gated::with(0), Gated::with(1));
+    let mut stand = Stand::at(&path, &generator, &scorer);
+    stand.desk.order(Order::Write { text: DRAFT.to_owned() });
+    stand.until(|_, state| state.head().is_some()).await;
+    stand.idle().await;
+    let mut made = Vec::new();
+    for text in ["One way to begin.", "Another way to begin.", "A third way to begin."] {
+        let before = stand.state.head();
+        stand.desk.order(edited(&stand, text));
+        stand.until(|_, state| state.head() != before).await;
+        made.extend(stand.state.head());
+    }
+    scorer.permits.add_permits(3);
+    let (mut scored, all) = (Vec::new(), made.clone());
+    stand
+        .until(|_, state| {
+            let search = state.search.as_ref().unwrap();
+            let new = all.iter().filter(|node| search.score(**node).is_some() && !scored.contains(*node));
+            let new: Vec<_> = new.copied().collect();
+            scored.extend(new);
+            scored.len() == 3
+        })
+        .await;
+    assert_eq!(scored, [made[0], made[2], made[1]], "the first was being scored when the others were made");
+    let calls = |state: &retrace::session::State| state.ledger.total().calls;
+    stand.idle().await;
+    assert_eq!(calls(&stand.state), 4, "the draft with the baseline, and each version once");
+    stand.close(&path).await;
+}
+
 #[tokio::test]
 async fn measuring_records_nothing() {
     let (_folder, path) = fresh();

@@ -1,10 +1,27 @@
 //! Text to token ids as the served model has it. A scorer uses one codec for a whole run, so that every candidate is scored
 //! on the same tokens.
 
+mod control;
+#[cfg(test)]
+mod fake;
+pub mod hub;
+pub mod local;
+pub mod open;
+pub mod served;
+mod spans;
+mod spelling;
+mod vocabulary;
+pub mod wire;
+
 use async_trait::async_trait;
 
+use super::{Call, Client, Reply};
 use crate::lm::{FramePiece, LmError};
 use crate::reer::Target;
+
+pub use local::Local;
+pub use open::{Opened, open};
+pub use served::Served;
 
 /// A whole prompt in token ids, and the text they spell.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,4 +56,33 @@ pub trait Codec: Send + Sync {
 
     /// The token that begins every sequence of this model, when it uses one.
     fn bos(&self) -> Option<u32>;
+}
+
+/// Sends calls to the server that tokenises.
+#[async_trait]
+pub trait Sends: Send + Sync {
+    /// # Errors
+    /// No answer came.
+    async fn send(&self, call: &Call) -> Result<Reply, LmError>;
+}
+
+#[async_trait]
+impl Sends for Client {
+    async fn send(&self, call: &Call) -> Result<Reply, LmError> {
+        Client::send(self, call).await
+    }
+}
+
+/// The text of pieces, without the BOS that markup begins with.
+fn text_after(bos: Option<&str>, pieces: &[FramePiece]) -> String {
+    let mut text = String::new();
+    for (at, piece) in pieces.iter().enumerate() {
+        match (piece, bos) {
+            (FramePiece::Markup(markup), Some(bos)) if at == 0 => {
+                text.push_str(markup.strip_prefix(bos).unwrap_or(markup));
+            }
+            (FramePiece::Markup(piece) | FramePiece::Text(piece), _) => text.push_str(piece),
+        }
+    }
+    text
 }
