@@ -11,9 +11,9 @@ use tokio::sync::Notify;
 
 use super::backoff::Jitter;
 use super::limit::{Limit, Place};
-use super::station::{Station, watched};
+use super::station::{Sent, Station, watched};
 use super::traffic::{Tokens, Traffic};
-use super::tries::{Remedy, Tries, deadly, out_of_time};
+use super::tries::{Remedy, Tries, out_of_time};
 use super::{Alarm, Clock, Probe, Rules, effort};
 use crate::lm::{LmError, Setback};
 use crate::session::Role;
@@ -21,6 +21,9 @@ use crate::session::Role;
 /// How many round trips longer than elsewhere a call waits at its example's own endpoint before it goes to the least
 /// loaded one. Smaller: more calls find a cold prefix cache; larger: a slow endpoint holds its examples up.
 const STICKY_ROUNDS: f64 = 2.0;
+
+/// How long a call waits for its place before it looks whether another endpoint is less loaded by now.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The endpoints of one role, and what goes on there.
 pub struct Dispatch {
@@ -36,10 +39,21 @@ pub struct Dispatch {
 
 impl Dispatch {
     pub(super) fn new(role: Role, endpoints: Vec<(String, Arc<dyn Probe>)>, rules: &Rules) -> Dispatch {
-        let station = |(name, probe)| Station::new(name, Limit::new(rules.start, rules.most), probe);
+        let station =
+            |(name, probe)| Station::new(name, Limit::new(rules.start, rules.most), probe, rules.clock.clone());
+        Dispatch::over(role, endpoints.into_iter().map(station).collect(), rules)
+    }
+
+    /// One model in this process, whose calls are only counted.
+    pub(super) fn local(role: Role, name: String) -> Dispatch {
+        let rules = Rules::generating();
+        Dispatch::over(role, vec![Station::local(name, rules.clock.clone())], &rules)
+    }
+
+    fn over(role: Role, stations: Vec<Station>, rules: &Rules) -> Dispatch {
         Dispatch {
             role,
-            stations: endpoints.into_iter().map(station).collect(),
+            stations,
             reopened: Notify::new(),
             jitter: Jitter::seeded(rules.seed),
             clock: rules.clock.clone(),
@@ -50,24 +64,29 @@ impl Dispatch {
 
     /// What goes on at this moment. Cheap, and may be asked from any thread.
     pub fn traffic(&self) -> Traffic {
-        let now = self.clock.now();
-        Traffic { role: self.role, endpoints: self.stations.iter().map(|station| station.traffic(now)).collect() }
+        Traffic { role: self.role, endpoints: self.stations.iter().map(Station::traffic).collect() }
     }
 
     /// Carries out `work`, which makes any number of [`call`](Dispatch::call)s, while paused endpoints are asked for their
     /// health.
     pub(super) async fn watched<T>(&self, work: impl Future<Output = T>) -> T {
-        watched(work, &self.stations, self.clock.as_ref(), &self.jitter, &self.reopened).await
+        watched(work, &self.stations, &self.jitter, &self.reopened).await
     }
 
-    /// Makes one call that belongs to the example `id`: `ask` sends it to the endpoint of a number, and may be called
-    /// again after a fault. Must be awaited within [`watched`](Dispatch::watched).
+    /// Begins a call of the only endpoint without waiting; nothing is done when it fails.
+    pub(super) async fn begin(&self) -> Option<Sent<'_>> {
+        let [only] = &self.stations[..] else { return None };
+        only.limit.place().await.ok().map(|place| only.send(place, false))
+    }
+
+    /// Makes one call: `ask` sends it to the endpoint of a number, and may be called again after a fault. Calls of the same
+    /// `affinity` go to the same endpoint. Must be awaited within [`watched`](Dispatch::watched).
     ///
     /// # Errors
     /// The last fault, when nothing helps against it or the call has met too many.
     pub(super) async fn call<T, A>(
         &self,
-        id: &str,
+        affinity: Option<&str>,
         spent: fn(&T) -> Tokens,
         ask: impl Fn(usize) -> A,
     ) -> Result<T, LmError>
@@ -76,29 +95,23 @@ impl Dispatch {
     {
         let (mut tries, mut avoid) = (Tries::default(), None);
         loop {
-            let (at, place) = self.place(id, avoid, &mut tries).await?;
+            let (at, place) = self.place(affinity, avoid, &mut tries).await?;
             let station = &self.stations[at];
-            if avoid.is_some() {
-                station.retried();
-            }
             effort::count(avoid.is_some());
-            let sent = station.send(place, self.clock.now());
+            let sent = station.send(place, avoid.is_some());
             let error = match ask(at).await {
                 Ok(answer) => {
-                    station.answered(sent, self.clock.now(), spent(&answer));
+                    sent.answered(spent(&answer));
                     return Ok(answer);
                 }
                 Err(error) => error,
             };
-            let died = station.failed(sent, self.clock.now(), &error, &self.jitter);
-            if died && tries.saw_death() {
-                return Err(deadly(error));
-            }
+            let blame = sent.faulted(&error, &self.jitter);
             if Remedy::of(&error) == Remedy::EndRun {
                 self.alarm.raise(|| format!("{}: {error}", station.name));
             }
             let now = self.clock.now();
-            let wait = tries.again(error, now, self.budget, &self.jitter)?;
+            let wait = tries.again(error, blame, now, self.budget, &self.jitter)?;
             self.clock.sleep_until(now + wait).await;
             avoid = Some(at);
         }
@@ -108,22 +121,43 @@ impl Dispatch {
     ///
     /// # Errors
     /// None did for the whole budget; the run is ended then.
-    async fn place(&self, id: &str, avoid: Option<usize>, tries: &mut Tries) -> Result<(usize, Place), LmError> {
+    async fn place(
+        &self,
+        affinity: Option<&str>,
+        avoid: Option<usize>,
+        tries: &mut Tries,
+    ) -> Result<(usize, Place), LmError> {
         loop {
             let mut reopened = pin!(self.reopened.notified());
             reopened.as_mut().enable();
-            match self.choose(id, avoid) {
-                // An endpoint that is paused meanwhile sends its calls away.
-                Some(at) => match self.stations[at].limit.place().await {
-                    Ok(place) => return Ok((at, place)),
-                    Err(_) => continue,
-                },
-                None => {
-                    let deadline = self.clock.sleep_until(tries.deadline(self.clock.now(), self.budget));
-                    if let Either::Right(_) = select(reopened, deadline).await {
-                        return Err(self.nobody_left());
-                    }
+            if let Some(at) = self.choose(affinity, avoid) {
+                match self.place_at(at, affinity, avoid).await {
+                    Some(place) => return Ok((at, place)),
+                    None => continue,
                 }
+            }
+            let deadline = self.clock.sleep_until(tries.deadline(self.clock.now(), self.budget));
+            if let Either::Right(_) = select(reopened, deadline).await {
+                return Err(self.nobody_left());
+            }
+        }
+    }
+
+    /// A place at this endpoint; `None` when the call had better choose anew: it is paused, or others have become much
+    /// less loaded.
+    async fn place_at(&self, at: usize, affinity: Option<&str>, avoid: Option<usize>) -> Option<Place> {
+        let mut queue = self.stations[at].limit.place();
+        if self.stations.len() == 1 {
+            return queue.await.ok();
+        }
+        loop {
+            let patience = self.clock.sleep_until(self.clock.now() + PATIENCE);
+            match select(queue, patience).await {
+                Either::Left((place, _)) => return place.ok(),
+                Either::Right((_, waiting)) => queue = waiting,
+            }
+            if self.choose(affinity, avoid) != Some(at) {
+                return None;
             }
         }
     }
@@ -136,15 +170,20 @@ impl Dispatch {
         error
     }
 
-    /// The endpoint for a call of the example `id`: always the same while it is up and not much more loaded than another,
-    /// so that its prefix cache serves. One that has just failed is avoided where there are others.
-    fn choose(&self, id: &str, avoid: Option<usize>) -> Option<usize> {
+    /// The endpoint for a call: for the same affinity always the same while it is up and not much more loaded than another,
+    /// so that its prefix cache serves; else the least loaded one. One that has just failed is avoided where there are
+    /// others.
+    fn choose(&self, affinity: Option<&str>, avoid: Option<usize>) -> Option<usize> {
+        if let [only] = &self.stations[..] {
+            return only.is_up().then_some(0);
+        }
         let up: Vec<usize> = (0..self.stations.len()).filter(|at| self.stations[*at].is_up()).collect();
         let others: Vec<usize> = up.iter().copied().filter(|at| Some(*at) != avoid).collect();
         let open = if others.is_empty() { up } else { others };
         let load = |at: usize| self.stations[at].limit.gauge().load();
-        let own = open.iter().copied().max_by_key(|at| weight(&self.stations[*at].name, id))?;
         let least = open.iter().copied().min_by(|a, b| load(*a).total_cmp(&load(*b)))?;
+        let Some(id) = affinity else { return Some(least) };
+        let own = open.iter().copied().max_by_key(|at| weight(&self.stations[*at].name, id))?;
         Some(if load(own) > load(least) + STICKY_ROUNDS { least } else { own })
     }
 }
@@ -152,7 +191,7 @@ impl Dispatch {
 /// Rendezvous hashing (Thaler and Ravishankar 1996): an example belongs to the endpoint where this is largest. When an
 /// endpoint comes or goes, only its own examples move.
 fn weight(endpoint: &str, id: &str) -> u64 {
-    let hash = blake3::hash(format!("{endpoint}\0{id}").as_bytes());
+    let hash = blake3::Hasher::new().update(endpoint.as_bytes()).update(b"\0").update(id.as_bytes()).finalize();
     let bytes = hash.as_bytes();
     u64::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7]])
 }

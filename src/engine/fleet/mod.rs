@@ -1,14 +1,14 @@
 //! What stands between a search and several servers of one role: bounds the calls in flight at each, retries, keeps an
 //! example at one server, and goes on without those that are away.
 //!
-//! A fleet is a back end like any other. Models in this process need none.
+//! A fleet is a back end like any other. One model in this process makes a fleet too, which only counts.
 
 mod alarm;
 mod backoff;
 mod clock;
+mod complete;
 mod dispatch;
 mod effort;
-mod generate;
 mod limit;
 mod score;
 mod station;
@@ -28,7 +28,7 @@ pub use effort::{Effort, measured};
 pub use station::Probe;
 pub use traffic::{Counts, EndpointTraffic, Standing, Tokens, Traffic};
 
-use crate::lm::{Generator, Scorer};
+use crate::lm::{Complete, Scorer};
 use crate::reer::Identity;
 use crate::session::Role;
 
@@ -38,7 +38,19 @@ pub struct Endpoint<B: ?Sized> {
     pub name: String,
     /// Makes each call once.
     pub back_end: Arc<B>,
+    /// Asked while the endpoint is paused.
     pub probe: Arc<dyn Probe>,
+}
+
+impl<B: ?Sized> Endpoint<B> {
+    /// An endpoint that cannot be asked whether it is well: after a pause it is sent a call to see.
+    pub fn new(name: impl Into<String>, back_end: Arc<B>) -> Endpoint<B> {
+        Endpoint { name: name.into(), back_end, probe: Arc::new(()) }
+    }
+
+    pub fn with_probe(self, probe: Arc<dyn Probe>) -> Endpoint<B> {
+        Endpoint { probe, ..self }
+    }
 }
 
 /// How a fleet treats its endpoints.
@@ -98,6 +110,8 @@ pub struct Fleet<B: ?Sized> {
     identity: Identity,
     dispatch: Arc<Dispatch>,
     prefix_first: bool,
+    /// One model in this process.
+    local: bool,
 }
 
 impl Fleet<dyn Scorer> {
@@ -108,18 +122,27 @@ impl Fleet<dyn Scorer> {
     pub fn of_scorers(endpoints: Vec<Endpoint<dyn Scorer>>, rules: &Rules) -> Result<Fleet<dyn Scorer>, FleetError> {
         Fleet::new(Role::Score, endpoints, rules, |scorer| scorer.identity())
     }
+
+    /// A scorer in this process: its calls are counted, and nothing else is done to them.
+    pub fn local_scorer(name: &str, scorer: Arc<dyn Scorer>) -> Fleet<dyn Scorer> {
+        let identity = scorer.identity().clone();
+        Fleet::alone(Role::Score, name, scorer, identity)
+    }
 }
 
-impl Fleet<dyn Generator> {
-    /// A generator over servers of the same model.
+impl Fleet<dyn Complete> {
+    /// A text model over servers of the same model.
     ///
     /// # Errors
     /// As [`Fleet::of_scorers`].
-    pub fn of_generators(
-        endpoints: Vec<Endpoint<dyn Generator>>,
-        rules: &Rules,
-    ) -> Result<Fleet<dyn Generator>, FleetError> {
-        Fleet::new(Role::Generate, endpoints, rules, |generator| generator.identity())
+    pub fn of_models(endpoints: Vec<Endpoint<dyn Complete>>, rules: &Rules) -> Result<Fleet<dyn Complete>, FleetError> {
+        Fleet::new(Role::Generate, endpoints, rules, |model| model.identity())
+    }
+
+    /// As [`Fleet::local_scorer`].
+    pub fn local_model(name: &str, model: Arc<dyn Complete>) -> Fleet<dyn Complete> {
+        let identity = model.identity().clone();
+        Fleet::alone(Role::Generate, name, model, identity)
     }
 }
 
@@ -149,7 +172,12 @@ impl<B: ?Sized> Fleet<B> {
         let (back_ends, posts): (Vec<_>, Vec<_>) =
             endpoints.into_iter().map(|endpoint| (endpoint.back_end, (endpoint.name, endpoint.probe))).unzip();
         let dispatch = Arc::new(Dispatch::new(role, posts, rules));
-        Ok(Fleet { back_ends, identity: expected, dispatch, prefix_first: rules.prefix_first })
+        Ok(Fleet { back_ends, identity: expected, dispatch, prefix_first: rules.prefix_first, local: false })
+    }
+
+    fn alone(role: Role, name: &str, back_end: Arc<B>, identity: Identity) -> Fleet<B> {
+        let dispatch = Arc::new(Dispatch::local(role, name.to_owned()));
+        Fleet { back_ends: vec![back_end], identity, dispatch, prefix_first: false, local: true }
     }
 
     /// Where to ask what goes on, also when the fleet itself has become a plain back end.

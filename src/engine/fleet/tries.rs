@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::backoff::{FIRST, Jitter, MOST};
+use super::station::Blame;
 use crate::lm::{LmError, Setback};
 
 /// Most repeats of a call that broke off: a fault of one call in ten then ends one call in ten million.
@@ -65,6 +66,12 @@ pub(super) fn overcharges(error: &LmError) -> bool {
     matches!(setback, Setback::Busy { .. } | Setback::Slow | Setback::Down)
 }
 
+/// Whether a fault says that the endpoint may be dead: enough of them in a row do.
+pub(super) fn strains(error: &LmError) -> bool {
+    let LmError::Passing { setback, .. } = error else { return false };
+    matches!(setback, Setback::Slow | Setback::Broken | Setback::Down)
+}
+
 /// What one call has met so far.
 #[derive(Debug, Default)]
 pub(super) struct Tries {
@@ -82,23 +89,37 @@ impl Tries {
         *self.since.get_or_insert(now) + budget
     }
 
-    /// The wait before the call is made again after a fault at `now`.
+    /// The wait before the call is made again after a fault at `now` that is blamed so.
     ///
     /// # Errors
     /// The fault to return, which says how often or how long the call was tried.
     pub fn again(
         &mut self,
         error: LmError,
+        blame: Blame,
         now: Instant,
         budget: Duration,
         jitter: &Jitter,
     ) -> Result<Duration, LmError> {
         let deadline = self.deadline(now, budget);
-        let wait = match Remedy::of(&error) {
+        if blame == Blame::Deadly {
+            self.deaths += 1;
+            if self.deaths > DEATHS {
+                return Err(deadly(error));
+            }
+        }
+        let remedy = if blame == Blame::Endpoint { Remedy::Elsewhere } else { Remedy::of(&error) };
+        let wait = match remedy {
             Remedy::None | Remedy::EndRun => return Err(error),
             // Calls refused together do not come back together.
+            Remedy::Wait(Some(after)) if after >= budget => {
+                return Err(told(error, &format!("it asks to wait {} s", after.as_secs())));
+            }
             Remedy::Wait(Some(after)) => after + jitter.up_to(FIRST),
-            Remedy::Wait(None) => jitter.backoff(self.busy, MOST),
+            Remedy::Wait(None) => {
+                self.busy = self.busy.saturating_add(1);
+                jitter.backoff(self.busy - 1, MOST)
+            }
             Remedy::Elsewhere => Duration::ZERO,
             Remedy::Repeat(most) => {
                 let repeats = self.count(&error);
@@ -106,23 +127,13 @@ impl Tries {
                     return Err(told(error, &format!("tried {} times", most + 1)));
                 }
                 *repeats += 1;
-                let repeat = *repeats - 1;
-                jitter.backoff(repeat, MOST)
+                jitter.backoff(*repeats - 1, MOST)
             }
         };
-        if matches!(Remedy::of(&error), Remedy::Wait(_)) {
-            self.busy += 1;
-        }
         match now + wait < deadline {
             true => Ok(wait),
             false => Err(out_of_time(error, budget)),
         }
-    }
-
-    /// Counts a death of a server that had answered since it last was down; true when this call has seen too many.
-    pub fn saw_death(&mut self) -> bool {
-        self.deaths += 1;
-        self.deaths > DEATHS
     }
 
     fn count(&mut self, error: &LmError) -> &mut u32 {
@@ -134,7 +145,7 @@ impl Tries {
 }
 
 /// The fault of a call whose server died each time it was sent.
-pub(super) fn deadly(error: LmError) -> LmError {
+fn deadly(error: LmError) -> LmError {
     told(error, &format!("the server died {} times while it worked on this", DEATHS + 1))
 }
 
@@ -167,27 +178,27 @@ mod tests {
     /// How often a call with this fault is made before it gives up, at most 1000 times and with no time passing.
     fn attempts(error: &LmError) -> usize {
         let (mut tries, jitter, now) = (Tries::default(), Jitter::seeded(1), Instant::now());
-        1 + (0..999).take_while(|_| tries.again(error.clone(), now, HOUR, &jitter).is_ok()).count()
+        1 + (0..999).take_while(|_| tries.again(error.clone(), Blame::Call, now, HOUR, &jitter).is_ok()).count()
     }
 
     #[test]
     fn the_matrix() {
         let never = |text: &str| text.to_owned();
         let table = [
-            (busy(None), Remedy::Wait(None), "busy", true, 1000),
-            (busy(Some(7)), Remedy::Wait(Some(Duration::from_secs(7))), "busy", true, 1000),
-            (passing(Setback::Slow), Remedy::Repeat(3), "slow", true, 4),
-            (passing(Setback::Broken), Remedy::Repeat(6), "broken", false, 7),
-            (passing(Setback::Down), Remedy::Elsewhere, "down", true, 1000),
-            (LmError::TooLong { have: 9, limit: None }, Remedy::None, "too-long", false, 1),
-            (LmError::Unsupported(never("echo")), Remedy::None, "unsupported", false, 1),
-            (LmError::Invalid(never("ids")), Remedy::None, "invalid", false, 1),
-            (LmError::Cancelled, Remedy::None, "cancelled", false, 1),
-            (LmError::Denied(never("key")), Remedy::EndRun, "denied", false, 1),
+            (busy(None), Remedy::Wait(None), "busy", true, false, 1000),
+            (busy(Some(7)), Remedy::Wait(Some(Duration::from_secs(7))), "busy", true, false, 1000),
+            (passing(Setback::Slow), Remedy::Repeat(3), "slow", true, true, 4),
+            (passing(Setback::Broken), Remedy::Repeat(6), "broken", false, true, 7),
+            (passing(Setback::Down), Remedy::Elsewhere, "down", true, true, 1000),
+            (LmError::TooLong { have: 9, limit: None }, Remedy::None, "too-long", false, false, 1),
+            (LmError::Unsupported(never("echo")), Remedy::None, "unsupported", false, false, 1),
+            (LmError::Invalid(never("ids")), Remedy::None, "invalid", false, false, 1),
+            (LmError::Cancelled, Remedy::None, "cancelled", false, false, 1),
+            (LmError::Denied(never("key")), Remedy::EndRun, "denied", false, false, 1),
         ];
-        for (error, remedy, name, halves, made) in table {
-            let got = (Remedy::of(&error), class(&error), overcharges(&error), attempts(&error));
-            assert_eq!(got, (remedy, name, halves, made), "{error:?}");
+        for (error, remedy, name, halves, deadly, made) in table {
+            let got = (Remedy::of(&error), class(&error), overcharges(&error), strains(&error), attempts(&error));
+            assert_eq!(got, (remedy, name, halves, deadly, made), "{error:?}");
         }
     }
 
@@ -195,7 +206,7 @@ mod tests {
     fn a_server_is_not_asked_before_the_time_it_names() {
         let (jitter, now) = (Jitter::seeded(2), Instant::now());
         for _ in 0..200 {
-            let wait = Tries::default().again(busy(Some(7)), now, HOUR, &jitter).unwrap().as_secs_f64();
+            let wait = Tries::default().again(busy(Some(7)), Blame::Call, now, HOUR, &jitter).unwrap().as_secs_f64();
             assert!((7.0..=7.5).contains(&wait), "{wait}");
         }
     }
@@ -205,7 +216,7 @@ mod tests {
         let (mut tries, jitter, began) = (Tries::default(), Jitter::seeded(3), Instant::now());
         let (mut now, mut waits) = (began, Vec::new());
         let error = loop {
-            match tries.again(busy(None), now, HOUR, &jitter) {
+            match tries.again(busy(None), Blame::Call, now, HOUR, &jitter) {
                 Ok(wait) => {
                     now += wait;
                     waits.push(wait);
@@ -217,14 +228,29 @@ mod tests {
         assert!(waits.iter().any(|wait| *wait > MOST.mul_f64(0.9)));
         assert!(now - began <= HOUR && now - began > HOUR - MOST);
         assert_eq!(error.to_string(), "no (tried for 3600 s)");
-        let asks_too_much = Tries::default().again(busy(Some(4000)), began, HOUR, &jitter);
-        assert!(asks_too_much.is_err(), "not worth the wait");
+        for seconds in [4000, u64::MAX] {
+            let asks_too_much = Tries::default().again(busy(Some(seconds)), Blame::Call, began, HOUR, &jitter);
+            assert_eq!(asks_too_much.unwrap_err().to_string(), format!("no (it asks to wait {seconds} s)"));
+        }
+    }
+
+    #[test]
+    fn a_call_that_kills_servers_is_given_up_and_one_that_only_saw_it_is_not() {
+        let (jitter, now, down) = (Jitter::seeded(5), Instant::now(), passing(Setback::Down));
+        let times = |blame| {
+            let mut tries = Tries::default();
+            (0..999).take_while(|_| tries.again(down.clone(), blame, now, HOUR, &jitter).is_ok()).count()
+        };
+        assert_eq!([Blame::Deadly, Blame::Call, Blame::Endpoint].map(times), [8, 999, 999]);
+        let mut tries = Tries::default();
+        let broken = passing(Setback::Broken);
+        assert!((0..999).all(|_| tries.again(broken.clone(), Blame::Endpoint, now, HOUR, &jitter).is_ok()));
     }
 
     #[test]
     fn kinds_are_counted_apart_and_the_last_word_says_how_often() {
         let (mut tries, jitter, now) = (Tries::default(), Jitter::seeded(4), Instant::now());
-        let mut next = |setback| tries.again(passing(setback), now, HOUR, &jitter);
+        let mut next = |setback| tries.again(passing(setback), Blame::Call, now, HOUR, &jitter);
         for _ in 0..3 {
             assert!(next(Setback::Slow).is_ok() && next(Setback::Broken).is_ok() && next(Setback::Broken).is_ok());
         }

@@ -1,4 +1,4 @@
-//! A fleet as a generator: every sample is a call of its own.
+//! A fleet as a text model: every sample is a call of its own.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -6,19 +6,22 @@ use async_trait::async_trait;
 use futures::future::try_join_all;
 
 use super::{Fleet, Tokens};
-use crate::lm::{Generator, LmError, Request, Sample, Sink};
+use crate::lm::{Complete, Completion, CompletionRequest, LmError, Sink};
 use crate::reer::Identity;
 
 #[async_trait]
-impl Generator for Fleet<dyn Generator> {
+impl Complete for Fleet<dyn Complete> {
     fn identity(&self) -> &Identity {
         &self.identity
     }
 
     /// The first sample that cannot be had fails the whole call, and the others are given up: a request that lacks a
     /// sample is of no use to a search.
-    async fn generate(&self, request: &Request<'_>, sink: Sink<'_>) -> Result<Vec<Sample>, LmError> {
-        let one = |place: usize| self.generate_one(request, place, sink);
+    async fn complete(&self, request: &CompletionRequest<'_>, sink: Sink<'_>) -> Result<Vec<Completion>, LmError> {
+        if self.local {
+            return self.complete_here(request, sink).await;
+        }
+        let one = |place: usize| self.complete_one(request, place, sink);
         let ahead = self.ahead(request.seeds.len());
         let all = async {
             let mut samples = try_join_all((0..ahead).map(one)).await?;
@@ -29,11 +32,26 @@ impl Generator for Fleet<dyn Generator> {
     }
 }
 
-impl Fleet<dyn Generator> {
-    async fn generate_one(&self, request: &Request<'_>, place: usize, sink: Sink<'_>) -> Result<Sample, LmError> {
-        let only = place..place + 1;
-        let (seeds, slots) = (&request.seeds[only.clone()], request.slots.get(only).unwrap_or_default());
-        let request = Request { seeds, slots, ..request.clone() };
+impl Fleet<dyn Complete> {
+    /// All samples in one call.
+    async fn complete_here(&self, request: &CompletionRequest<'_>, sink: Sink<'_>) -> Result<Vec<Completion>, LmError> {
+        let sent = self.dispatch.begin().await;
+        let answer = self.back_ends[0].complete(request, sink).await;
+        match (sent, &answer) {
+            (Some(sent), Ok(samples)) => sent.answered(samples.iter().map(spent).fold(Tokens::default(), Tokens::plus)),
+            (Some(sent), Err(error)) => sent.failed(error),
+            (None, _) => {}
+        }
+        answer
+    }
+
+    async fn complete_one(
+        &self,
+        request: &CompletionRequest<'_>,
+        place: usize,
+        sink: Sink<'_>,
+    ) -> Result<Completion, LmError> {
+        let request = CompletionRequest { seeds: &request.seeds[place..=place], ..request.clone() };
         let shown = Mutex::new(0);
         let ask = async |at: usize| {
             let stream = Stream { shown: &shown, come: Mutex::new(0) };
@@ -43,17 +61,20 @@ impl Fleet<dyn Generator> {
                     sink(place, new);
                 }
             };
-            let mut samples = self.back_ends[at].generate(&request, &sink).await?;
+            let mut samples = self.back_ends[at].complete(&request, &sink).await?;
             match (samples.pop(), samples.len()) {
                 (Some(sample), 0) => Ok(sample),
-                (_, more) => Err(LmError::Invalid(format!("one text was asked for, {more} more or none came"))),
+                (last, more) => {
+                    let came = more + usize::from(last.is_some());
+                    Err(LmError::Invalid(format!("one text was asked for, {came} came")))
+                }
             }
         };
-        self.dispatch.call(&request.example.id, spent, ask).await
+        self.dispatch.call(request.affinity, spent, ask).await
     }
 }
 
-fn spent(sample: &Sample) -> Tokens {
+fn spent(sample: &Completion) -> Tokens {
     Tokens { read: sample.tokens_in as u64, written: sample.tokens_out as u64, cached: 0 }
 }
 
