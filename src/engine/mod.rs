@@ -6,6 +6,7 @@ mod back_ends;
 mod batch;
 mod calls;
 pub mod desk;
+pub mod fleet;
 mod flight;
 mod forecast;
 mod observer;
