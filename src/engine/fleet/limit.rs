@@ -373,6 +373,7 @@ mod tests {
                     Deed::Come => waiting.push(limit.place()),
                     Deed::Poll(at) if !waiting.is_empty() => {
                         let at = at % waiting.len();
+                        let own = waiting[at].ticket;
                         match try_take(&mut waiting[at]) {
                             None => prop_assert!(!shut),
                             Some(Err(Shut)) => {
@@ -381,9 +382,10 @@ mod tests {
                             }
                             Some(Ok(place)) => {
                                 prop_assert!(!shut && before.in_flight < before.limit);
-                                let earlier = waiting[..at].iter().filter(|earlier| earlier.ticket.is_some());
-                                prop_assert_eq!(earlier.count(), 0, "somebody came before");
                                 drop(waiting.remove(at));
+                                let tickets = waiting.iter().filter_map(|other| other.ticket);
+                                let earlier = tickets.filter(|ticket| own.is_none_or(|own| *ticket < own));
+                                prop_assert_eq!(earlier.count(), 0, "somebody came before");
                                 held.push(place);
                             }
                         }
