@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::plan::{self, BatchError, Plan, Work};
-use crate::session::Library;
+use crate::session::library::Shelf;
 use crate::session::pairs::{self, Skipped};
 
 /// What a plan comes to.
@@ -28,9 +28,9 @@ pub struct Forecast {
 /// As [`batch`](super::batch) before it begins.
 pub fn forecast(plan: &Plan) -> Result<Forecast, BatchError> {
     let survey = plan::survey(plan, &())?;
-    let library = plan.library.is_dir().then(|| Library::open(&plan.library)).transpose()?;
-    if let Some(library) = &library {
-        plan::refuse_other_settings(plan, library, &survey)?;
+    let shelf = plan.library.is_dir().then(|| Shelf::open(&plan.library)).transpose()?;
+    if let Some(shelf) = &shelf {
+        plan::refuse_other_settings(plan, shelf, &survey)?;
     }
     let mut forecast = Forecast { pairs: survey.lines.len(), skipped: survey.skipped, ..Forecast::default() };
     let mut lines = survey.lines.iter().copied().peekable();
@@ -38,11 +38,11 @@ pub fn forecast(plan: &Plan) -> Result<Forecast, BatchError> {
         if lines.next_if_eq(&plan::line(&example)).is_none() {
             continue;
         }
-        let work = library.as_ref().map(|library| plan.work(library, example)).transpose()?;
+        let work = shelf.as_ref().map(|shelf| plan.work(shelf, example)).transpose()?;
         match work {
             None | Some(Work::Create(_)) => forecast.new += 1,
             Some(Work::Resume(_)) => forecast.unfinished += 1,
-            Some(Work::Nothing(..) | Work::Leave(_)) => forecast.finished += 1,
+            Some(Work::Nothing(_) | Work::Leave(_)) => forecast.finished += 1,
         }
     }
     let config = &plan.config.search;

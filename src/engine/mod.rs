@@ -18,9 +18,9 @@ mod sequence;
 mod setup;
 
 pub use back_ends::{BackEnds, Equipment, framing};
-pub use batch::{Report, batch};
+pub use batch::{Company, Report, batch, batch_in_company};
 pub use forecast::{Forecast, forecast};
-pub use observer::{Observer, Progress};
+pub use observer::{Observer, Progress, Servers};
 pub use plan::{BatchError, Plan, Shard};
 pub use rescore::{Rescored, rescore, unscored};
 pub use run::{Limits, Models, RunError, search};

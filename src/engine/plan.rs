@@ -1,14 +1,16 @@
 //! What a batch is asked to do: which rows of the input are taken, and what the session of each needs.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 
 use super::{Observer, Progress, RunError};
 use crate::reer::Identity;
 use crate::reer::search::StopReason;
+use crate::session::library::{Shelf, Shelved};
 use crate::session::pairs::{self, Skipped};
-use crate::session::{self, ConfigRecord, ExampleRecord, Library, Models, SessionError, State, Status, Summary};
+use crate::session::runs::PlanWords;
+use crate::session::{self, ConfigRecord, ExampleRecord, Models, SessionError, State, Status};
 
 /// One of N parts of an input, chosen by the pairs' hashes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,9 +21,20 @@ pub struct Shard {
 }
 
 impl Shard {
-    pub(super) fn holds(self, hash: &str) -> bool {
-        u64::from_str_radix(hash, 16).is_ok_and(|hash| hash % self.count == self.index)
+    fn holds(self, pair: u64) -> bool {
+        pair % self.count == self.index
     }
+}
+
+impl std::fmt::Display for Shard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.index, self.count)
+    }
+}
+
+/// The number that a pair's hash spells, which takes a third of the memory of its text.
+fn pair(example: &ExampleRecord) -> u64 {
+    u64::from_str_radix(&example.hash, 16).unwrap_or_default()
 }
 
 /// What a batch is asked to do.
@@ -49,9 +62,13 @@ pub enum BatchError {
     #[error(transparent)]
     Input(#[from] pairs::InputError),
     #[error(transparent)]
-    Session(#[from] SessionError),
+    Session(SessionError),
+    #[error("{0}; make room and give the same command again, which goes on where this one stopped")]
+    Full(SessionError),
+    #[error("{0}; set that right and give the same command again, which goes on where this one stopped")]
+    Servers(String),
     #[error(transparent)]
-    Run(#[from] RunError),
+    Run(RunError),
     #[error("a search died: {0}")]
     Task(String),
     #[error("{file} was begun with other settings ({what}); use the same, or --fork to search it anew beside")]
@@ -60,21 +77,38 @@ pub enum BatchError {
     NoUsableRow { input: PathBuf, first: Option<Skipped> },
 }
 
+impl From<SessionError> for BatchError {
+    fn from(error: SessionError) -> BatchError {
+        if error.is_full() { BatchError::Full(error) } else { BatchError::Session(error) }
+    }
+}
+
+impl From<RunError> for BatchError {
+    fn from(error: RunError) -> BatchError {
+        match error {
+            RunError::Session(error) => error.into(),
+            other => BatchError::Run(other),
+        }
+    }
+}
+
 /// The usable rows of an input, found in a first pass that keeps no texts.
 #[derive(Debug, Default)]
 pub(super) struct Survey {
     /// Line of each row to search, rising.
     pub(super) lines: Vec<u64>,
-    hashes: HashSet<String>,
+    /// The pairs of these rows.
+    pairs: Vec<u64>,
+    /// Rows of no use, the only ones that are kept as texts.
     pub(super) skipped: Vec<Skipped>,
 }
 
 /// What a pair needs.
 pub(super) enum Work {
     /// A session is there that needs nothing more.
-    Nothing(Box<Summary>, PathBuf),
+    Nothing(Shelved),
     /// Go on with this session.
-    Resume(PathBuf),
+    Resume(Shelved),
     Create(Box<ExampleRecord>),
     /// Nothing is done, for this reason.
     Leave(String),
@@ -88,21 +122,21 @@ pub(super) fn line(example: &ExampleRecord) -> u64 {
 /// Reads the whole input once: which rows are usable, which repeat others.
 pub(super) fn survey(plan: &Plan, observer: &dyn Observer) -> Result<Survey, BatchError> {
     let mut survey = Survey::default();
-    let mut first_line: HashMap<String, u64> = HashMap::new();
+    let mut first_line: HashMap<u64, u64> = HashMap::new();
     for row in pairs::read(&plan.input, &plan.fields)? {
         let skipped = match row {
-            Ok(example) => match first_line.entry(example.hash.clone()) {
+            Ok(example) => match first_line.entry(pair(&example)) {
                 Entry::Occupied(first) => {
                     let reason = format!("the same query and reference as line {}", first.get());
                     Skipped { line: line(&example), reason }
                 }
                 Entry::Vacant(place) => {
                     place.insert(line(&example));
-                    let wanted = plan.shard.is_none_or(|shard| shard.holds(&example.hash))
+                    let wanted = plan.shard.is_none_or(|shard| shard.holds(pair(&example)))
                         && plan.limit.is_none_or(|limit| survey.lines.len() < limit);
                     if wanted {
                         survey.lines.push(line(&example));
-                        survey.hashes.insert(example.hash);
+                        survey.pairs.push(pair(&example));
                     }
                     continue;
                 }
@@ -119,17 +153,17 @@ pub(super) fn survey(plan: &Plan, observer: &dyn Observer) -> Result<Survey, Bat
 }
 
 /// Before anything is begun: an unfinished session of this input with other settings ends the run, unless it forks.
-pub(super) fn refuse_other_settings(plan: &Plan, library: &Library, survey: &Survey) -> Result<(), BatchError> {
+pub(super) fn refuse_other_settings(plan: &Plan, shelf: &Shelf, survey: &Survey) -> Result<(), BatchError> {
     if plan.fork {
         return Ok(());
     }
-    for entry in library.entries().filter(|e| survey.hashes.contains(&e.summary.hash)) {
-        if !matches!(entry.summary.status, Status::Unfinished | Status::Failed) {
-            continue;
-        }
-        let reading = session::read(&entry.path)?;
+    let settings = plan.config.fingerprint(&plan.models);
+    let begun = survey.pairs.iter().flat_map(|pair| shelf.of_pair(*pair));
+    let begun = begun.filter(|there| matches!(there.status, Status::Unfinished | Status::Failed));
+    for there in begun.filter(|there| !there.fits(&settings)) {
+        let reading = session::read(&there.path)?;
         if let Some(what) = plan.conflict(&reading.state) {
-            return Err(BatchError::OtherSettings { file: entry.path.clone(), what });
+            return Err(BatchError::OtherSettings { file: there.path, what });
         }
     }
     Ok(())
@@ -167,26 +201,25 @@ impl Plan {
 
     /// What an example needs, from the sessions that the library has of it: the one with these settings that goes
     /// on, else the one that is finished, else a new one; a finished one with other settings is left alone.
-    pub(super) fn work(&self, library: &Library, example: ExampleRecord) -> Result<Work, BatchError> {
+    pub(super) fn work(&self, shelf: &Shelf, example: ExampleRecord) -> Result<Work, BatchError> {
         let settings = self.config.fingerprint(&self.models);
         let (mut finished, mut other) = (None, None);
-        for entry in library.find(&example.hash) {
-            let same = entry.summary.settings.as_ref().is_none_or(|there| *there == settings);
-            let done = match entry.summary.status {
+        for there in shelf.find(&example.hash) {
+            let done = match there.status {
                 Status::Done => true,
                 Status::Failed => !self.retry_failed,
                 Status::Fresh | Status::Unfinished => false,
             };
-            if !same {
-                other = Some(entry.path);
-            } else if done || self.budget_is_spent(&entry)? {
-                finished = Some((entry.summary, entry.path));
+            if !there.fits(&settings) {
+                other = Some(there.path);
+            } else if done || self.budget_is_spent(&there)? {
+                finished = Some(there);
             } else {
-                return Ok(Work::Resume(entry.path));
+                return Ok(Work::Resume(there));
             }
         }
         Ok(match (finished, other) {
-            (Some((summary, path)), _) => Work::Nothing(Box::new(summary), path),
+            (Some(there), _) => Work::Nothing(there),
             (None, Some(path)) if !self.fork => {
                 let what = self.conflict(&session::read(&path)?.state).unwrap_or_default();
                 Work::Leave(format!("{} has other settings ({what}); --fork searches it anew beside", path.display()))
@@ -196,13 +229,42 @@ impl Plan {
     }
 
     /// A search that its budget stopped, and that the budget now allowed would stop at once.
-    fn budget_is_spent(&self, entry: &session::Entry) -> Result<bool, BatchError> {
-        if entry.summary.stop != Some(StopReason::Budget) {
+    fn budget_is_spent(&self, there: &Shelved) -> Result<bool, BatchError> {
+        if there.stop != Some(StopReason::Budget) {
             return Ok(false);
         }
-        let state = session::read(&entry.path)?.state;
+        let state = session::read(&there.path)?.state;
         let (search, spent) = (&self.config.search, state.ledger.total());
         Ok(search.max_seconds.is_some_and(|max| state.active_ms >= max * 1000)
             || search.max_tokens.is_some_and(|max| spent.tokens_in + spent.tokens_out >= max))
     }
+
+    /// The plan in words, for who watches.
+    pub(super) fn words(&self) -> PlanWords {
+        let search = &self.config.search;
+        let mut settings = vec![
+            format!("{} steps of {} candidates", search.steps, search.candidates),
+            spelled(&search.order),
+            format!("preset {}", spelled(&search.preset)),
+            format!("seed {}", search.seed),
+        ];
+        settings.extend(search.max_seconds.map(|seconds| format!("at most {seconds} s an example")));
+        settings.extend(search.max_tokens.map(|tokens| format!("at most {tokens} tokens an example")));
+        settings.extend(self.retry_failed.then(|| "failed ones again".to_owned()));
+        PlanWords {
+            input: std::path::absolute(&self.input).unwrap_or_else(|_| self.input.clone()).display().to_string(),
+            shard: self.shard.map(|shard| shard.to_string()),
+            limit: self.limit,
+            concurrency: self.concurrency,
+            generator: self.config.generator.clone(),
+            scorer: self.config.scorer.clone(),
+            objective: Some(search.objective),
+            settings: settings.join(", "),
+        }
+    }
+}
+
+/// A choice as files spell it.
+fn spelled(choice: &impl serde::Serialize) -> String {
+    serde_json::to_value(choice).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }

@@ -14,6 +14,7 @@ mod live;
 pub mod pairs;
 mod payload;
 mod read;
+pub mod runs;
 pub mod samples;
 mod scan;
 mod state;

@@ -1,6 +1,8 @@
 //! The engine over a scripted generator and scorer: what is recorded, what an interruption leaves, what a fault does.
 
-use std::path::Path;
+mod batch;
+
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -9,7 +11,7 @@ use retrace::engine::{BatchError, Models, Plan, Report, batch};
 use retrace::lm::{Answered, Context, Generator, LmError, Request, Sample, Scorer, Sink, Task, TokenLogprobs};
 use retrace::reer::search::{Config, Preset, ScoreOf, StopReason, Why};
 use retrace::reer::{Example, Identity, Target};
-use retrace::session::{self, Call, ConfigRecord, Models as ModelsRecord, Payload, State, Status};
+use retrace::session::{self, Call, ConfigRecord, Models as ModelsRecord, Payload, State, Status, Summary};
 use tokio_util::sync::CancellationToken;
 
 /// The order in which the answers to so many contexts come.
@@ -167,8 +169,17 @@ async fn run(plan: Plan, world: World) -> (Result<Report, BatchError>, Arc<World
     (batch(plan, models, Arc::new(()), cancel).await, world)
 }
 
-fn state(report: &Report, at: usize) -> State {
-    session::read(&report.sessions[at].1).unwrap().state
+/// What the pair at a place of the input came to, and its file.
+fn at(report: &Report, place: usize) -> (Summary, PathBuf) {
+    report.sessions().nth(place).unwrap()
+}
+
+fn state(report: &Report, place: usize) -> State {
+    session::read(&at(report, place).1).unwrap().state
+}
+
+fn contents(report: &Report) -> Vec<Vec<u8>> {
+    report.sessions().map(|(_, path)| std::fs::read(path).unwrap()).collect()
 }
 
 #[tokio::test]
@@ -176,12 +187,12 @@ async fn a_batch_searches_every_pair_and_a_second_run_appends_nothing() {
     let folder = folder(7);
     let (report, world) = run(plan(folder.path()), World::new("scripted")).await;
     let report = report.unwrap();
-    assert_eq!((report.done, report.failed, report.skipped.len(), report.sessions.len()), (7, 0, 0, 7));
+    assert_eq!((report.done, report.failed, report.skipped.len(), report.sessions_len()), (7, 0, 0, 7));
     assert!((2..=3).contains(&world.most_flying.load(Ordering::SeqCst)), "as many at once as allowed, no more");
-    let before: Vec<Vec<u8>> = report.sessions.iter().map(|(_, path)| std::fs::read(path).unwrap()).collect();
+    let before: Vec<Vec<u8>> = contents(&report);
     let (again, _) = run(plan(folder.path()), World::new("scripted")).await;
     assert_eq!(again.unwrap().done, 7);
-    let after: Vec<Vec<u8>> = report.sessions.iter().map(|(_, path)| std::fs::read(path).unwrap()).collect();
+    let after: Vec<Vec<u8>> = contents(&report);
     assert_eq!(before, after);
 }
 
@@ -226,7 +237,7 @@ async fn whatever_the_order_of_arrival_the_journal_is_the_same() {
     for arrival in arrivals {
         let folder = folder(1);
         let (report, _) = run(plan(folder.path()), World { arrival, ..World::new("scripted") }).await;
-        journals.push(timeless(&report.unwrap().sessions[0].1));
+        journals.push(timeless(&at(&report.unwrap(), 0).1));
     }
     assert!(journals.iter().all(|journal| *journal == journals[0]));
     let scores = journals[0].iter().filter(|payload| matches!(payload, Payload::Score(_))).count();
@@ -239,7 +250,7 @@ async fn whatever_the_order_of_arrival_the_journal_is_the_same() {
 async fn token_log_probabilities_cost_no_call_of_their_own() {
     let folder = folder(1);
     let (report, world) = run(plan(folder.path()), World::new("scripted")).await;
-    let path = report.unwrap().sessions[0].1.clone();
+    let path = at(&report.unwrap(), 0).1;
     let payloads = timeless(&path);
     let again = payloads.iter().enumerate().filter(|(at, payload)| {
         let Payload::Score(score) = payload else { return false };
@@ -284,7 +295,7 @@ async fn a_failing_item_fails_alone_and_is_retried_on_request() {
     let (report, _) = run(plan(folder.path()), world).await;
     let report = report.unwrap();
     assert_eq!((report.done, report.failed), (3, 1));
-    assert_eq!(report.sessions[2].0.status, Status::Failed);
+    assert_eq!(at(&report, 2).0.status, Status::Failed);
     let failed = state(&report, 2);
     assert!(failed.errors[0].message.contains("3 rows for 4 tokens"));
     let (left, _) = run(plan(folder.path()), World::new("scripted")).await;
@@ -298,7 +309,7 @@ async fn other_settings_are_refused_for_an_unfinished_session_unless_forked() {
     let folder = folder(1);
     let cancel_after = Some((4, CancellationToken::new()));
     let (first, _) = run(plan(folder.path()), World { cancel_after, ..World::new("scripted") }).await;
-    assert_eq!(first.unwrap().sessions[0].0.status, Status::Unfinished);
+    assert_eq!(at(&first.unwrap(), 0).0.status, Status::Unfinished);
     let mut other = plan(folder.path());
     other.config.search.candidates = 2;
     let (refused, _) = run(other.clone(), World::new("scripted")).await;
@@ -320,7 +331,7 @@ async fn a_spent_token_budget_stops_once_and_a_larger_one_goes_on() {
         plan
     };
     let (first, _) = run(with(2000), World::new("scripted")).await;
-    let path = first.unwrap().sessions[0].1.clone();
+    let path = at(&first.unwrap(), 0).1;
     assert_eq!(session::read(&path).unwrap().state.stop.unwrap().reason, StopReason::Budget);
     let bytes = std::fs::read(&path).unwrap();
     run(with(2000), World::new("scripted")).await.0.unwrap();
@@ -376,5 +387,5 @@ async fn a_finished_session_with_other_settings_is_left_alone_and_told() {
     assert!(report.skipped[0].reason.contains("seed: 0 there, 9 now"), "{:?}", report.skipped);
     let forked = run(Plan { fork: true, ..other() }, World::new("scripted")).await.0.unwrap();
     let again = run(other(), World::new("scripted")).await.0.unwrap();
-    assert_eq!((again.done, &again.sessions[0].1), (1, &forked.sessions[0].1), "each settings have their session");
+    assert_eq!((again.done, at(&again, 0).1), (1, at(&forked, 0).1), "each settings have their session");
 }

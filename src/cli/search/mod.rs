@@ -4,6 +4,7 @@ mod args;
 mod progress;
 mod report;
 mod run;
+mod standing;
 
 pub use args::{Knobs, SearchArgs};
 pub use progress::Progress;

@@ -2,27 +2,34 @@
 
 use std::collections::HashMap;
 use std::io::IsTerminal;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::standing;
 use crate::cli::note;
 use crate::cli::numbers::{self, spelled};
 use crate::engine::{self, Observer};
 use crate::reer::{Measures, Objective};
+use crate::session::runs::RunRecord;
 use crate::session::{Models, Session, State, Summary};
 use crate::text::visible;
 
 /// Examples that are shown while they run; more would fill the screen.
 const SHOWN: usize = 8;
 
+/// Seconds between two lines on how the whole run stands, where no bar shows it.
+const BETWEEN_LINES: u64 = 30;
+
 /// Watches a batch and tells of it on stderr.
 pub struct Progress {
     objective: Objective,
     expected: AtomicUsize,
     ended: AtomicUsize,
+    /// Second of the run at which a line last said how it stands.
+    told: AtomicU64,
     /// Lines from before the search began: a run that cannot begin says one line, and that is its fault.
     waiting: Mutex<Option<Vec<String>>>,
     bars: Option<Bars>,
@@ -43,7 +50,8 @@ impl Progress {
         let frame = &models.frame;
         let waiting = Mutex::new(Some(vec![format!("scorer {scorer}, objective {name}, frame {frame}")]));
         let bars = std::io::stderr().is_terminal().then(Bars::new);
-        Progress { objective, expected: AtomicUsize::new(0), ended: AtomicUsize::new(0), waiting, bars }
+        let (expected, ended, told) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicU64::new(0));
+        Progress { objective, expected, ended, told, waiting, bars }
     }
 
     fn expect(&self, examples: usize) {
@@ -80,13 +88,37 @@ impl Progress {
         }
     }
 
-    fn ended(&self, id: &str, line: Option<String>) {
-        let ended = self.ended.fetch_add(1, Ordering::Relaxed) + 1;
-        if let Some(line) = line {
-            self.say(&format!("[{ended}/{}] {line}", self.expected.load(Ordering::Relaxed)));
-        }
+    fn ended(&self, id: &str, line: &str) {
+        let ended = self.count();
+        self.say(&format!("[{ended}/{}] {line}", self.expected.load(Ordering::Relaxed)));
         if let Some(bars) = &self.bars {
-            bars.end(id);
+            bars.remove(id);
+        }
+    }
+
+    /// One more example is through.
+    fn count(&self) -> usize {
+        if let Some(bars) = &self.bars {
+            bars.all.inc(1);
+        }
+        self.ended.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// An example that was through is searched again.
+    fn requeued(&self, id: &str) {
+        self.ended.fetch_sub(1, Ordering::Relaxed);
+        if let Some(bars) = &self.bars {
+            bars.all.dec(1);
+        }
+        self.say(&format!("{id} is searched again"));
+    }
+
+    fn stands(&self, record: &RunRecord) {
+        if let Some(bars) = &self.bars {
+            bars.all.set_message(standing::beside_the_bar(record));
+        } else if record.seconds >= self.told.load(Ordering::Relaxed) + BETWEEN_LINES {
+            self.told.store(record.seconds, Ordering::Relaxed);
+            self.say(&standing::line(record));
         }
     }
 }
@@ -99,10 +131,13 @@ impl Observer for Progress {
             P::Started { session, .. } => self.started(session),
             P::Streamed { .. } => {}
             P::Stepped { session, .. } => self.stepped(session),
-            P::Finished { summary, .. } => self.ended(&summary.id, Some(finished(summary, self.objective))),
-            P::Found { summary, .. } => self.ended(&summary.id, None),
-            P::Failed { summary, reason } => self.ended(&summary.id, Some(format!("{} failed: {reason}", summary.id))),
+            P::Finished { summary, .. } => self.ended(&summary.id, &finished(summary, self.objective)),
+            P::PutOff { id } => self.bars.iter().for_each(|bars| bars.remove(id)),
+            P::Found { .. } => drop(self.count()),
+            P::Failed { summary, reason } => self.ended(&summary.id, &format!("{} failed: {reason}", summary.id)),
+            P::Requeued { id } => self.requeued(id),
             P::Skipped { line, reason } => self.say(&format!("line {line} skipped: {reason}")),
+            P::Stands(record) => self.stands(record),
         }
     }
 }
@@ -110,14 +145,9 @@ impl Observer for Progress {
 impl Bars {
     fn new() -> Bars {
         let multi = MultiProgress::new();
-        let style = ProgressStyle::with_template("{pos}/{len} {wide_bar} {elapsed}{left}");
+        let style = ProgressStyle::with_template("{pos}/{len} {wide_bar} {elapsed}{msg}");
         let all = multi.add(ProgressBar::new(0));
-        // Before the first example has ended nothing is known of the rest.
-        let left = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-            let known = state.pos() > 0 && state.len() > Some(state.pos());
-            let _ = if known { write!(out, ", {} left", HumanDuration(state.eta())) } else { Ok(()) };
-        };
-        all.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).with_key("left", left));
+        all.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         all.enable_steady_tick(Duration::from_secs(1));
         Bars { multi, all, running: Mutex::default() }
     }
@@ -149,11 +179,10 @@ impl Bars {
         }
     }
 
-    fn end(&self, id: &str) {
+    fn remove(&self, id: &str) {
         if let Some(bar) = self.running().remove(id) {
             bar.finish_and_clear();
         }
-        self.all.inc(1);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::cli::numbers::{self, Point, spelled};
 use crate::cli::table::table;
@@ -12,41 +12,66 @@ use crate::engine;
 use crate::reer::search::StopReason;
 use crate::reer::{Gain, Identity, Leak, Objective};
 use crate::session::pairs::Skipped;
+use crate::session::runs::Cost;
 use crate::session::{Status, Summary};
+
+/// Sessions that a table for a person holds; of more, `stats` tells.
+const TABLED: usize = 200;
+
+/// Failed examples that are listed for a person.
+const LISTED: usize = 50;
 
 /// JSON of `retrace search`.
 #[derive(Debug, Serialize)]
 pub struct Report<'a> {
     library: &'a Path,
+    /// The run's record is `.retrace/runs/RUN.json` in the library.
+    run: &'a str,
     done: usize,
     failed: usize,
     #[serde(skip_serializing_if = "is_zero")]
     unfinished: usize,
+    /// Pairs that the run ended before.
+    #[serde(skip_serializing_if = "is_zero")]
+    left: usize,
     skipped: &'a [Skipped],
     /// Stopped from outside before every pair was done.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     interrupted: bool,
-    sessions: Vec<Searched<'a>>,
+    seconds: u64,
+    /// What this run spent, by role.
+    cost: &'a BTreeMap<String, Cost>,
+    sessions: Sessions<'a>,
 }
 
 fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
+/// What every search came to; one at a time is read from its file.
+#[derive(Debug)]
+struct Sessions<'a>(&'a engine::Report);
+
+impl Serialize for Sessions<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.sessions().map(|(summary, file)| Searched::new(summary, file)))
+    }
+}
+
 #[derive(Debug, Serialize)]
-struct Searched<'a> {
-    id: &'a str,
-    file: &'a PathBuf,
+struct Searched {
+    id: String,
+    file: PathBuf,
     status: Status,
     #[serde(skip_serializing_if = "Option::is_none")]
     stop: Option<StopReason>,
     /// Why a failed one failed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
+    reason: Option<String>,
     steps: u32,
     accepted: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
-    scorer: Option<&'a Identity>,
+    scorer: Option<Identity>,
     #[serde(skip_serializing_if = "Option::is_none")]
     objective: Option<Objective>,
     /// Tokens of the reference.
@@ -68,12 +93,16 @@ impl<'a> Report<'a> {
     pub fn new(report: &'a engine::Report, library: &'a Path) -> Report<'a> {
         Report {
             library,
+            run: &report.run,
             done: report.done,
             failed: report.failed,
             unfinished: report.unfinished,
+            left: report.left,
             skipped: &report.skipped,
             interrupted: report.interrupted,
-            sessions: report.sessions.iter().map(|(summary, file)| Searched::new(summary, file)).collect(),
+            seconds: report.seconds,
+            cost: &report.cost,
+            sessions: Sessions(report),
         }
     }
 
@@ -86,11 +115,39 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Tables for a person; the rows that were skipped and the failures were told while the search ran.
+    /// Tables for a person, what failed and why, and the sums; the rows that were skipped were told while the search
+    /// ran.
     pub fn tell(&self, output: &mut Output) {
+        let sessions = self.sessions.0.sessions_len();
+        if sessions <= TABLED {
+            self.tables(output);
+        }
+        self.tell_failures(output);
+        let (done, failed, skipped) = (self.done, self.failed, self.skipped.len());
+        let library = self.library.display();
+        output
+            .line(format_args!("{library}: {sessions} sessions, {done} done, {failed} failed, {skipped} rows skipped"));
+        if sessions > TABLED {
+            output.line(format_args!("`retrace stats {library}` tells what they came to"));
+        }
+        if self.unfinished + self.left > 0 {
+            let open = self.unfinished + self.left;
+            output.line(format_args!("{open} unfinished: the same command goes on, after a budget with a larger one"));
+        }
+        if self.failed > 0 {
+            output.line("--retry-failed tries the failed ones again");
+        }
+        for (role, cost) in self.cost {
+            output.line(format_args!("{role}: {}", spent(cost)));
+        }
+    }
+
+    fn tables(&self, output: &mut Output) {
         let mut groups: BTreeMap<String, Vec<Vec<String>>> = BTreeMap::new();
-        for session in &self.sessions {
-            let scorer = session.scorer.map_or("no score".to_owned(), |s| format!("scorer {}", numbers::scorer(s)));
+        for (summary, file) in self.sessions.0.sessions() {
+            let session = Searched::new(summary, file);
+            let scorer =
+                session.scorer.as_ref().map_or("no score".to_owned(), |s| format!("scorer {}", numbers::scorer(s)));
             let objective = session.objective.map(|o| format!(", objective {}", numbers::objective(o)));
             groups.entry(scorer + &objective.unwrap_or_default()).or_default().push(session.cells());
         }
@@ -105,34 +162,45 @@ impl<'a> Report<'a> {
             table(&[head, &tail].concat(), &rows).iter().for_each(|line| output.line(line));
             output.line("");
         }
-        let (sessions, done) = (self.sessions.len(), self.done);
-        let (failed, skipped) = (self.failed, self.skipped.len());
-        let library = self.library.display();
-        output
-            .line(format_args!("{library}: {sessions} sessions, {done} done, {failed} failed, {skipped} rows skipped"));
-        if self.unfinished > 0 {
-            let paused = self.unfinished;
-            output
-                .line(format_args!("{paused} unfinished: the same command goes on, after a budget with a larger one"));
+    }
+
+    fn tell_failures(&self, output: &mut Output) {
+        if self.failed == 0 {
+            return;
         }
-        if self.failed > 0 {
-            output.line("--retry-failed tries the failed ones again");
+        output.line("failed:");
+        for (summary, file) in self.sessions.0.failures().take(LISTED) {
+            let file = file.strip_prefix(self.library).unwrap_or(&file);
+            let reason = summary.detail.as_deref().unwrap_or("no reason was recorded");
+            output.line(format_args!("  {}: {reason}", file.display()));
         }
+        if self.failed > LISTED {
+            output.line(format_args!("  and {} more; --json lists them all", self.failed - LISTED));
+        }
+        output.line("");
     }
 }
 
-impl<'a> Searched<'a> {
-    fn new(summary: &'a Summary, file: &'a PathBuf) -> Searched<'a> {
+/// `812 calls, 3 of them failed, 91002 tokens in, 4011 of them from a cache, 20118 out, 512 s`.
+fn spent(cost: &Cost) -> String {
+    let some = |count: u64, what: &str| if count > 0 { format!(", {count} of them {what}") } else { String::new() };
+    let Cost { calls, failed, tokens_in, tokens_out, tokens_cached, ms } = *cost;
+    let (failed, cached) = (some(failed, "failed"), some(tokens_cached, "from a cache"));
+    format!("{calls} calls{failed}, {tokens_in} tokens in{cached}, {tokens_out} out, {:.1} s", ms as f64 / 1000.0)
+}
+
+impl Searched {
+    fn new(summary: Summary, file: PathBuf) -> Searched {
         let point = |measures: Option<_>| measures.map(|m| Point::of(&m, summary.objective));
         Searched {
-            id: &summary.id,
+            id: summary.id,
             file,
             status: summary.status,
             stop: summary.stop,
-            reason: summary.detail.as_deref().filter(|_| summary.status == Status::Failed),
+            reason: summary.detail.filter(|_| summary.status == Status::Failed),
             steps: summary.steps,
             accepted: summary.accepted,
-            scorer: summary.scorer.as_ref(),
+            scorer: summary.scorer,
             objective: summary.objective,
             tokens: summary.best.or(summary.baseline).map(|measures| measures.tokens),
             baseline: point(summary.baseline),
@@ -154,7 +222,7 @@ impl<'a> Searched<'a> {
         let value = |point: Point| if objective == Objective::Nll { Some(point.nll) } else { point.clipped_nll };
         let gained = self.baseline.and_then(value).zip(self.last.and_then(value)).map(|(before, after)| before - after);
         let mut cells = vec![
-            self.id.to_owned(),
+            self.id.clone(),
             self.tokens.map(|tokens| tokens.to_string()).unwrap_or_default(),
             shown(&self.baseline),
             shown(&self.initial),

@@ -5,6 +5,7 @@
 mod cache;
 mod name;
 mod peek;
+mod shelf;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use std::time::UNIX_EPOCH;
 use rayon::prelude::*;
 
 use self::cache::{Known, Seen};
+pub use self::shelf::{Place, Shelf, Shelved, create_reserved};
 use super::{ExampleRecord, Session, SessionError, Summary};
 
 /// A session in a library.
@@ -176,23 +178,23 @@ impl Library {
             if self.taken.contains(&folded(&file)) {
                 continue;
             }
-            match Session::create(&self.root.join(&file), stem, example.clone()) {
-                Ok(session) => {
-                    let known = Known::Session(Box::new(session.state().summary()));
-                    self.keep(file.into(), Seen { size: 0, mtime: 0, known });
-                    return Ok(session);
-                }
-                // Another process was faster, perhaps with this very pair.
-                Err(error @ SessionError::Exists { .. }) => {
-                    if peek::summary(&self.root.join(&file)).is_ok_and(|summary| summary.hash == hash) {
-                        return Err(error);
-                    }
-                }
-                Err(error) => return Err(error),
+            // Another process may be faster with a name, perhaps with this very pair.
+            if let Some(session) = create_reserved(&self.root.join(&file), &example)? {
+                let known = Known::Session(Box::new(session.state().summary()));
+                self.keep(file.into(), Seen { size: 0, mtime: 0, known });
+                return Ok(session);
             }
         }
         Err(SessionError::Exists { path: self.root.join(id) })
     }
+}
+
+/// The summary of a session from the ends of its file, where these settle it.
+///
+/// # Errors
+/// The file is no session, or cannot be read.
+pub fn summary(path: &Path) -> Result<Summary, SessionError> {
+    peek::summary(path)
 }
 
 fn folded(name: &str) -> String {
