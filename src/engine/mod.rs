@@ -11,13 +11,14 @@ mod flight;
 mod forecast;
 mod observer;
 mod plan;
+pub mod proof;
 mod rescore;
 mod run;
 mod scoring;
 mod sequence;
 mod setup;
 
-pub use back_ends::{BackEnds, Equipment, framing};
+pub use back_ends::{BackEnds, EquipError, Equipment, Trust, framing};
 pub use batch::{Company, Report, batch, batch_in_company};
 pub use forecast::{Forecast, forecast};
 pub use observer::{Observer, Progress, Servers};

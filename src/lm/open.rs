@@ -37,6 +37,9 @@ pub enum OpenError {
     /// A programming error: servers are asked within a tokio runtime.
     #[error("servers cannot be asked here: there is no runtime for calls")]
     NoRuntime,
+    /// A programming error: servers are opened one by one, at their addresses.
+    #[error("{0}: no model of this process")]
+    NotHere(Spec),
 }
 
 /// A server's fault with its address, which many faults name already.
@@ -180,6 +183,7 @@ impl Opener {
     pub fn model(&mut self, spec: &Spec) -> Result<Arc<Backend>, OpenError> {
         let path = match spec.clone().scorer()? {
             Spec::Gguf(path) => Some(path),
+            Spec::Servers(_) => return Err(OpenError::NotHere(spec.clone())),
             _ => None,
         };
         if let Some(open) = self.models.get(&path) {

@@ -15,7 +15,7 @@ use super::sglang::Sglang;
 use super::tgi::Tgi;
 use super::together::Together;
 use super::vllm::Vllm;
-use super::{Address, Client, Completing, HttpCompleter, HttpScorer, Keys, Kind, Scoring};
+use super::{Address, Call, Client, Completing, HttpCompleter, HttpScorer, Keys, Kind, Scoring};
 use crate::lm::LmError;
 use crate::lm::frame::{Frame, Framing};
 use crate::lm::prompts::Prompts;
@@ -68,6 +68,11 @@ impl Server {
     /// How the model's prompts are made, where they can be.
     pub fn prompts(&self) -> Option<&Opened> {
         self.prompts.as_deref().ok()
+    }
+
+    /// Whether it answers and has its model.
+    pub async fn is_well(&self) -> bool {
+        self.client.send(&Call::get("/v1/models")).await.is_ok_and(|reply| reply.status < 500)
     }
 
     /// Why this server cannot score; `None` where it may.
