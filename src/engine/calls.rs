@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::fleet::measured;
 use super::scoring::Pair;
 use crate::lm::{Generator, LmError, Request, Sample, Task};
 use crate::reer::search::{Node, NodeId, Refusal, Search, Want, Why};
@@ -92,7 +93,7 @@ pub(super) async fn generate(
         sampling: &sampling,
     };
     let sink = |sample: usize, piece: &str| sink(question.slots.get(sample).map_or(sample, |s| *s as usize), piece);
-    let samples = generator.generate(&request, &sink).await;
+    let (samples, effort) = measured(generator.generate(&request, &sink)).await;
     let call = Call {
         purpose: question.purpose().to_owned(),
         model: generator.identity().model.clone(),
@@ -100,6 +101,8 @@ pub(super) async fn generate(
         tokens_out: samples.iter().flatten().map(|s| s.tokens_out as u64).sum(),
         tokens_cached: 0,
         ms: began.elapsed().as_millis() as u64,
+        requests: effort.requests,
+        retries: effort.retries,
         error: samples.as_ref().err().map(LmError::to_string),
     };
     Generated { question, call, samples }

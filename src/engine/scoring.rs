@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::fleet::measured;
 use crate::lm::{Answered, Context, LmError, Scorer, TokenLogprobs};
 use crate::reer::search::{Fact, ScoreOf, Scored, Search, Want, Why};
 use crate::reer::{Example, Identity, LeakProbe, Target, measure};
@@ -32,7 +33,7 @@ impl Pair {
         answered: Answered<'_>,
     ) -> (Call, Vec<Answer>) {
         let began = Instant::now();
-        let mut answers = scorer.score(&self.example, target, &contexts, answered).await;
+        let (mut answers, effort) = measured(scorer.score(&self.example, target, &contexts, answered)).await;
         if answers.len() != contexts.len() {
             let why = format!("the scorer gave {} answers for {} contexts", answers.len(), contexts.len());
             answers = vec![Err(LmError::Invalid(why)); contexts.len()];
@@ -49,6 +50,8 @@ impl Pair {
             tokens_out: 0,
             tokens_cached: answers.iter().flatten().map(|a| a.cached_tokens as u64).sum(),
             ms: began.elapsed().as_millis() as u64,
+            requests: effort.requests,
+            retries: effort.retries,
             error: answers.iter().find_map(|a| a.as_ref().err()).map(LmError::to_string),
         };
         (call, answers)

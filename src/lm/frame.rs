@@ -10,7 +10,7 @@ use super::{FramePiece, LmError, Message};
 use crate::reer::{Example, Language};
 
 /// What stands around x and between z and y.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Framing {
     /// x alone; y follows the think block.
     #[default]

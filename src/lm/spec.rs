@@ -1,10 +1,13 @@
 //! How a person names a back end: the SPEC of `--generator`, `--scorer` and the settings.
 //!
-//! Only the grammar and which back end can do what; opening one is the caller's.
+//! Only the grammar and which back end can do what; opening one is the caller's. Several servers stand in one SPEC, with
+//! spaces between them.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+
+use super::http::{Address, AddressError};
 
 /// A back end as a person names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,22 +20,24 @@ pub enum Spec {
     Recorded(PathBuf),
     /// A model file run in this process: both.
     Gguf(PathBuf),
-    /// The address of a server, kept whole.
-    Server(String),
+    /// Servers of one model, which share the calls: both, as far as their kind can.
+    Servers(Vec<Address>),
 }
 
 /// Why a SPEC cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SpecError {
-    #[error("{0:?} names no back end; write bundled, cues, recorded:FILE or gguf:PATH")]
+    #[error("{0:?} names no back end; write bundled, cues, recorded:FILE, gguf:PATH or http://HOST:PORT")]
     Unknown(String),
     #[error("{0} needs a path: write {0}PATH")]
     NoPath(&'static str),
-    #[error("{0}: this version has no servers; name a model file with gguf:PATH instead")]
-    Server(String),
-    #[error("{0} cannot score; name a scorer: bundled or gguf:PATH")]
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    #[error("{0}: this address is named twice")]
+    Twice(String),
+    #[error("{0} cannot score; name a scorer: bundled, gguf:PATH or http://HOST:PORT")]
     NoScorer(Spec),
-    #[error("{0} cannot write trajectories; name a generator: cues, recorded:FILE or gguf:PATH")]
+    #[error("{0} cannot write trajectories; name a generator: cues, recorded:FILE, gguf:PATH or http://HOST:PORT")]
     NoGenerator(Spec),
 }
 
@@ -43,9 +48,8 @@ impl Spec {
     /// What it is instead, with the back ends that can.
     pub fn generator(self) -> Result<Spec, SpecError> {
         match self {
-            Spec::Cues | Spec::Recorded(_) | Spec::Gguf(_) => Ok(self),
+            Spec::Cues | Spec::Recorded(_) | Spec::Gguf(_) | Spec::Servers(_) => Ok(self),
             Spec::Bundled => Err(SpecError::NoGenerator(self)),
-            Spec::Server(address) => Err(SpecError::Server(address)),
         }
     }
 
@@ -55,9 +59,8 @@ impl Spec {
     /// As [`Spec::generator`].
     pub fn scorer(self) -> Result<Spec, SpecError> {
         match self {
-            Spec::Bundled | Spec::Gguf(_) => Ok(self),
+            Spec::Bundled | Spec::Gguf(_) | Spec::Servers(_) => Ok(self),
             Spec::Cues | Spec::Recorded(_) => Err(SpecError::NoScorer(self)),
-            Spec::Server(address) => Err(SpecError::Server(address)),
         }
     }
 }
@@ -77,14 +80,33 @@ impl FromStr for Spec {
         if let Some(rest) = text.strip_prefix("gguf:") {
             return path("gguf:", rest).map(Spec::Gguf);
         }
-        let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
-        match (text, scheme.as_deref()) {
-            ("bundled", _) => Ok(Spec::Bundled),
-            ("cues", _) => Ok(Spec::Cues),
-            (_, Some("http" | "https")) => Ok(Spec::Server(text.to_owned())),
+        match text {
+            "bundled" => Ok(Spec::Bundled),
+            "cues" => Ok(Spec::Cues),
+            _ if text.split_whitespace().any(is_address) => servers(text).map(Spec::Servers),
             _ => Err(SpecError::Unknown(text.to_owned())),
         }
     }
+}
+
+fn is_address(word: &str) -> bool {
+    let scheme = word.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    matches!(scheme.as_deref(), Some("http" | "https"))
+}
+
+fn servers(text: &str) -> Result<Vec<Address>, SpecError> {
+    let mut servers: Vec<Address> = Vec::new();
+    for word in text.split_whitespace() {
+        if !is_address(word) {
+            return Err(SpecError::Unknown(word.to_owned()));
+        }
+        let address: Address = word.parse()?;
+        if servers.iter().any(|other| other.base() == address.base() && other.model == address.model) {
+            return Err(SpecError::Twice(word.to_owned()));
+        }
+        servers.push(address);
+    }
+    Ok(servers)
 }
 
 impl fmt::Display for Spec {
@@ -94,7 +116,10 @@ impl fmt::Display for Spec {
             Spec::Cues => f.write_str("cues"),
             Spec::Recorded(path) => write!(f, "recorded:{}", path.display()),
             Spec::Gguf(path) => write!(f, "gguf:{}", path.display()),
-            Spec::Server(address) => f.write_str(address),
+            Spec::Servers(servers) => {
+                let written: Vec<String> = servers.iter().map(Address::to_string).collect();
+                f.write_str(&written.join(" "))
+            }
         }
     }
 }
@@ -105,10 +130,18 @@ mod tests {
 
     #[test]
     fn every_spec_reads_back_as_written() {
-        for text in ["bundled", "cues", "recorded:a b.jsonl", "gguf:/m/x.gguf", "gguf:C:\\m.gguf", "https://h:1/v1#m"] {
+        for text in [
+            "bundled",
+            "cues",
+            "recorded:a b.jsonl",
+            "gguf:/m/x.gguf",
+            "gguf:C:\\m.gguf",
+            "https://h:1/v1#m",
+            "http://a:1 http://b:1",
+        ] {
             assert_eq!(text.parse::<Spec>().unwrap().to_string(), text);
         }
-        assert_eq!(" HTTP://h ".parse(), Ok(Spec::Server("HTTP://h".to_owned())));
+        assert_eq!(" HTTP://h ".parse::<Spec>().unwrap().to_string(), "HTTP://h");
     }
 
     #[test]
@@ -118,7 +151,7 @@ mod tests {
             ("cues", true, false),
             ("recorded:f", true, false),
             ("gguf:m", true, true),
-            ("http://localhost:8000", false, false),
+            ("http://localhost:8000", true, true),
         ] {
             let spec: Spec = text.parse().unwrap();
             assert_eq!(spec.clone().generator().is_ok(), generates, "{text}");
@@ -130,9 +163,11 @@ mod tests {
     fn refusals_name_the_remedy() {
         let message = |text: &str| text.parse::<Spec>().and_then(Spec::scorer).unwrap_err().to_string();
         assert_eq!(message("gguf:"), "gguf: needs a path: write gguf:PATH");
-        assert_eq!(message("cues"), "cues cannot score; name a scorer: bundled or gguf:PATH");
+        assert_eq!(message("cues"), "cues cannot score; name a scorer: bundled, gguf:PATH or http://HOST:PORT");
         assert!(message("model.gguf").starts_with("\"model.gguf\" names no back end; write bundled,"));
-        assert!(message("http://h").contains("has no servers") && message("http://h").contains("gguf:PATH"));
+        assert!(message("http://a cues").starts_with("\"cues\" names no back end"));
+        assert!(message("http://a http://b?kind=x").contains("there is no kind x"));
+        assert_eq!(message("http://a http://a/?kind=vllm"), "http://a/?kind=vllm: this address is named twice");
         assert!(message("ftp://h").contains("names no back end"));
     }
 }

@@ -165,8 +165,51 @@ pub struct Call {
     pub tokens_cached: u64,
     /// Milliseconds.
     pub ms: u64,
+    /// Requests that servers were sent for it; 0 for a back end in the process.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub requests: u64,
+    /// Of these, repeats after a fault.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub retries: u64,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub error: Option<String>,
+}
+
+impl Call {
+    /// What the back end did.
+    pub fn role(&self) -> Role {
+        Role::of(&self.purpose)
+    }
+}
+
+/// What a back end is called for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    Generate,
+    Score,
+}
+
+impl Role {
+    /// Of a call with such a [`Call::purpose`].
+    pub(super) fn of(purpose: &str) -> Role {
+        match purpose {
+            "draft" | "refine" => Role::Generate,
+            _ => Role::Score,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Generate => "generate",
+            Role::Score => "score",
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+pub(super) fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// A score: measures of the baseline, of a version, or of a version without one segment; or why there are none.

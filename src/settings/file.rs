@@ -107,6 +107,10 @@ impl SettingsFile {
         layer::file(&self.path, &self.text)
     }
 
+    pub(super) fn keys(&self) -> Result<layer::HostKeys, SettingsError> {
+        layer::keys(&self.path, &self.text)
+    }
+
     /// Writes to a temporary name and renames, so that a crash leaves the old file or the new one.
     fn write(&self) -> Result<(), SettingsError> {
         let temporary = self.path.with_extension("toml.new");

@@ -38,6 +38,26 @@ impl std::fmt::Display for Origin {
 /// Values of one source.
 pub(super) type Layer = BTreeMap<&'static str, (Value, Origin)>;
 
+/// The table of servers' keys, which is no setting: it is never shown.
+const KEYS: &str = "keys";
+
+/// Keys of servers by host. Printing them gives the hosts alone.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct HostKeys(pub(super) BTreeMap<String, String>);
+
+impl HostKeys {
+    /// The keys themselves, to be sent and nothing else.
+    pub fn reveal(self) -> BTreeMap<String, String> {
+        self.0
+    }
+}
+
+impl std::fmt::Debug for HostKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.0.keys()).finish()
+    }
+}
+
 /// Settings given as flags.
 #[derive(Debug, Clone, Default)]
 pub struct Flags {
@@ -89,10 +109,27 @@ pub(super) fn file(path: &Path, text: &str) -> Result<Layer, SettingsError> {
     Ok(layer)
 }
 
+/// The table of servers' keys in a file's text, by host; `path` is for messages, which never repeat a key.
+pub(super) fn keys(path: &Path, text: &str) -> Result<HostKeys, SettingsError> {
+    let place = |span: Option<Range<usize>>| format!("{}:{}", path.display(), line(text, span));
+    let document = Document::parse(text)
+        .map_err(|error| SettingsError::Value { place: place(error.span()), what: one_line(error.message()) })?;
+    let Some(item) = document.get(KEYS) else { return Ok(HostKeys::default()) };
+    let wrong = |span, what: &str| SettingsError::Value { place: place(span), what: what.to_owned() };
+    let table = item.as_table_like().ok_or_else(|| wrong(item.span(), "[keys] is a table of hosts and their keys"))?;
+    let read = |(host, item): (&str, &Item)| match item.as_str().filter(|key| !key.trim().is_empty()) {
+        Some(key) => Ok((host.to_owned(), key.to_owned())),
+        None => {
+            Err(wrong(table.key(host).and_then(toml_edit::Key::span), "a host's key is a text: \"gpu7\" = \"...\""))
+        }
+    };
+    table.iter().map(read).collect::<Result<_, _>>().map(HostKeys)
+}
+
 /// Every key with its full name, the tables of known sections opened.
 fn entries(table: &dyn TableLike) -> Vec<(String, Option<Range<usize>>, &Item)> {
     let mut found = Vec::new();
-    for (name, item) in table.iter() {
+    for (name, item) in table.iter().filter(|(name, _)| *name != KEYS) {
         let span = table.key(name).and_then(toml_edit::Key::span);
         let section = item.as_table_like().filter(|_| key::ALL.iter().any(|k| k.name.starts_with(&format!("{name}."))));
         match section {
@@ -152,6 +189,22 @@ mod tests {
             assert_eq!(refusal(text), message);
         }
         assert!(refusal("a = = 1").starts_with("s.toml:1: "));
+    }
+
+    #[test]
+    fn keys_of_servers_are_no_settings_and_cannot_be_printed() {
+        let text = "scorer = \"bundled\"\n[keys]\ngpu7 = \"sk-1\"\n\"api.x.com\" = \"sk-2\"\n";
+        assert_eq!(file(Path::new("s.toml"), text).unwrap().keys().collect::<Vec<_>>(), [&"scorer"]);
+        let keys = keys(Path::new("s.toml"), text).unwrap();
+        assert_eq!(format!("{keys:?}"), r#"["api.x.com", "gpu7"]"#);
+        assert_eq!(keys.reveal()["gpu7"], "sk-1");
+    }
+
+    #[test]
+    fn a_key_that_is_no_text_is_named_by_its_line_alone() {
+        let refusal = |text: &str| keys(Path::new("s.toml"), text).unwrap_err().to_string();
+        assert_eq!(refusal("[keys]\ngpu7 = 123456"), "s.toml:2: a host's key is a text: \"gpu7\" = \"...\"");
+        assert!(refusal("keys = \"sk-1\"").ends_with("[keys] is a table of hosts and their keys"));
     }
 
     #[test]

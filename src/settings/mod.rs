@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 pub use error::SettingsError;
 pub use file::SettingsFile;
 pub use key::{Key, Kind};
-pub use layer::{Flags, Origin};
+pub use layer::{Flags, HostKeys, Origin};
 pub use resolve::{Settings, Told};
 
 /// The commented default file, compiled in.

@@ -9,7 +9,7 @@ use toml_edit::Value;
 
 use super::key::{as_number, as_whole};
 use super::layer::{self, Layer};
-use super::{DEFAULT_FILE, Flags, Key, Origin, SettingsError, SettingsFile, file, key};
+use super::{DEFAULT_FILE, Flags, HostKeys, Key, Origin, SettingsError, SettingsFile, file, key};
 use crate::reer::search::{Config, GuardLimits, Preset, Sampling};
 
 /// The settings a command works with.
@@ -27,6 +27,8 @@ pub struct Settings {
     pub prompts: Option<PathBuf>,
     /// Folder of sessions; none for a user without a home folder.
     pub library: Option<PathBuf>,
+    /// Keys of servers, from the file alone.
+    pub keys: HostKeys,
     merged: Layer,
 }
 
@@ -77,6 +79,7 @@ impl Settings {
             concurrency: whole(&merged, key::CONCURRENCY).unwrap_or(1) as usize,
             prompts: folder(key::PROMPTS),
             library: folder(key::LIBRARY),
+            keys: file.map_or(Ok(HostKeys::default()), SettingsFile::keys)?,
             merged,
         })
     }

@@ -56,6 +56,12 @@ pub trait Scoring: fmt::Debug + Send + Sync {
     /// # Errors
     /// What the server refused; or [`LmError::Invalid`] when the answer fails a check.
     fn parse(&self, ask: &Ask<'_>, reply: &Reply) -> Result<Answer, LmError>;
+
+    /// A call for the most probable token behind the context; `None` where the protocol cannot tell it.
+    fn next(&self, ask: &Ask<'_>) -> Option<Call> {
+        let _ = ask;
+        None
+    }
 }
 
 /// One sample as it is asked of a server.

@@ -1,9 +1,9 @@
 //! A text model behind a server: one streamed call a sample, all at once, each cut at its stop string.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
-use futures::StreamExt;
+use futures::{Stream, StreamExt};
 
 use super::ask::{End, Rendered, Usage};
 use super::codec::Codec;
@@ -15,7 +15,8 @@ use crate::reer::Identity;
 /// A served model that continues conversations.
 pub struct HttpCompleter {
     pub(super) client: Client,
-    pub(super) protocol: Arc<dyn Completing>,
+    /// Without the options that the model has refused.
+    pub(super) protocol: RwLock<Arc<dyn Completing>>,
     /// For servers that continue a prompt rendered here.
     pub(super) renderer: Option<(Arc<dyn Codec>, Frame)>,
     pub(super) identity: Identity,
@@ -24,6 +25,22 @@ pub struct HttpCompleter {
 }
 
 impl HttpCompleter {
+    /// Begins an answer; options that the model refuses are left out, from then on in every call.
+    async fn begin(
+        &self,
+        prompt: &Prompt<'_>,
+    ) -> Result<(Arc<dyn Completing>, impl Stream<Item = Result<String, LmError>> + Unpin + Send + use<>), LmError>
+    {
+        let mut protocol = self.protocol.read().unwrap_or_else(PoisonError::into_inner).clone();
+        loop {
+            match self.client.stream(&protocol.build(prompt), protocol.events()).await {
+                Ok(events) => return Ok((protocol, events)),
+                Err(refusal) => protocol = protocol.without(&refusal).ok_or(refusal)?,
+            }
+            *self.protocol.write().unwrap_or_else(PoisonError::into_inner) = protocol.clone();
+        }
+    }
+
     async fn sample(
         &self,
         request: &CompletionRequest<'_>,
@@ -49,10 +66,10 @@ impl HttpCompleter {
             sampling: &sampling,
             affinity: request.affinity,
         };
-        let mut events = self.client.stream(&self.protocol.build(&prompt), self.protocol.events()).await?;
+        let (protocol, mut events) = self.begin(&prompt).await?;
         let mut heard = Heard::new(request);
         while let Some(event) = events.next().await {
-            for piece in self.protocol.read(&event?)? {
+            for piece in protocol.read(&event?)? {
                 if piece.sample != 0 {
                     continue;
                 }

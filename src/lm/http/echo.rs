@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::ask::{Answer, Ask, Completing, Piece, Prompt, Scoring};
 use super::completions::{self, count, with_affinity};
 use super::rows::{Row, checked};
-use super::{Call, Kind, Reply, fault};
+use super::{Call, Kind, Reply, fault, next};
 use crate::lm::LmError;
 
 /// A server whose completions route echoes.
@@ -42,6 +42,16 @@ impl Scoring for Echo {
             body["add_special_tokens"] = json!(false);
         }
         with_affinity(Call::post("/v1/completions", body), ask.affinity)
+    }
+
+    fn next(&self, ask: &Ask<'_>) -> Option<Call> {
+        Some(next::of_completions(
+            ask.model,
+            match self.takes_ids {
+                true => json!(ask.context),
+                false => json!(ask.context_text),
+            },
+        ))
     }
 
     fn parse(&self, ask: &Ask<'_>, reply: &Reply) -> Result<Answer, LmError> {

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::ask::{Answer, Ask, Completing, End, Piece, Prompt, Scoring, Usage};
 use super::completions::{self, count, seed, text_of};
 use super::rows::{Row, checked};
-use super::{Call, Kind, Reply, fault};
+use super::{Call, Kind, Reply, fault, next};
 use crate::lm::LmError;
 
 /// A grammar is checked against the whole vocabulary for each token; one rule of this many is fast and within its limits.
@@ -67,6 +67,10 @@ impl Scoring for LlamaServer {
             }
         }
         Call::post("/completion", body)
+    }
+
+    fn next(&self, ask: &Ask<'_>) -> Option<Call> {
+        Some(next::of_completion(ask))
     }
 
     fn parse(&self, ask: &Ask<'_>, reply: &Reply) -> Result<Answer, LmError> {

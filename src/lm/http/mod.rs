@@ -18,7 +18,9 @@ pub mod fireworks;
 #[cfg(test)]
 mod golden;
 pub mod llama_server;
+pub mod next;
 pub mod ollama;
+pub mod open;
 pub mod probe;
 pub mod refused;
 pub mod rows;
@@ -35,5 +37,6 @@ pub use ask::{Answer, Ask, Completing, Piece, Prompt, Scoring};
 pub use call::{Call, Method, Reply};
 pub use client::Client;
 pub use completer::HttpCompleter;
+pub use open::Server;
 pub use scorer::HttpScorer;
 pub use secret::{Keys, Secret};

@@ -17,6 +17,8 @@ pub struct Found {
     pub limit: Option<usize>,
     /// The server's version, where it says.
     pub version: Option<String>,
+    /// Whether a prompt may be sent as token ids.
+    pub takes_ids: bool,
     /// What makes it unfit for some use, in sentences.
     pub warnings: Vec<String>,
 }
@@ -128,18 +130,26 @@ fn verdict(address: &Address, hosted: Option<Kind>, evidence: &Evidence) -> Resu
     let entry = entries.iter().find(|entry| entry["id"] == model.as_str()).or(entries.first());
     let limit = entry.and_then(|entry| number(&entry["max_model_len"]).or_else(|| number(&entry["context_length"])));
     let limit = limit.or_else(|| limit_by_evidence(kind, evidence));
-    let warnings = warnings(evidence);
-    Ok(Found { kind, model, models, limit, version: version(evidence), warnings })
+    let (version, warnings) = (version(evidence), warnings(evidence));
+    // llama-cpp-python and the echoing providers take text only.
+    let takes_ids = kind != Kind::Echo || (hosted.is_none() && owner(evidence).as_deref() != Some(LLAMA_CPP_PYTHON));
+    Ok(Found { kind, model, models, limit, version, takes_ids, warnings })
+}
+
+/// How llama-cpp-python calls the owner of its models.
+const LLAMA_CPP_PYTHON: &str = "me";
+
+/// Whom the first model is said to belong to.
+fn owner(evidence: &Evidence) -> Option<String> {
+    entries(evidence).first().and_then(|entry| text(&entry["owned_by"]))
 }
 
 fn kind_by_evidence(evidence: &Evidence) -> Option<Kind> {
-    let owner = entries(evidence).first().and_then(|entry| text(&entry["owned_by"]));
-    match owner.as_deref() {
+    match owner(evidence).as_deref() {
         Some("vllm") => return Some(Kind::Vllm),
         Some("sglang") => return Some(Kind::Sglang),
         Some("llamacpp") => return Some(Kind::LlamaServer),
-        // llama-cpp-python's.
-        Some("me") => return Some(Kind::Echo),
+        Some(LLAMA_CPP_PYTHON) => return Some(Kind::Echo),
         Some("tensorrt_llm" | "tabbyAPI" | "local" | "organization_owner") => return Some(Kind::Chat),
         _ => {}
     }

@@ -8,9 +8,10 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
 use super::codec::{Codec, PromptTokens};
+use super::next::{self, Written};
 use super::{Ask, Client, Scoring};
 use crate::lm::frame::Frame;
-use crate::lm::{Answered, Context, LmError, Passage, Scorer, TokenLogprobs, Verbatim};
+use crate::lm::{Answered, Context, LmError, Next, Passage, Scorer, TokenLogprobs, Verbatim};
 use crate::reer::{Example, Identity, Target};
 
 /// A served model as a scorer.
@@ -146,5 +147,32 @@ impl Verbatim for HttpScorer {
 
     async fn logprobs(&self, context: Passage<'_>, target: Passage<'_>, fresh: bool) -> Result<TokenLogprobs, LmError> {
         self.ask(context, target, &[], None, fresh).await
+    }
+
+    async fn most_probable(&self, context: Passage<'_>) -> Result<Option<Next>, LmError> {
+        let ask = Ask {
+            model: &self.identity.model,
+            context: context.ids,
+            target: &[],
+            context_text: context.text,
+            target_text: "",
+            affinity: None,
+            fresh: false,
+        };
+        let Some(call) = self.protocol.next(&ask) else { return Ok(None) };
+        let written = match next::read(&self.client.send(&call).await?) {
+            // A server that knows the option not, or not with this model, cannot tell.
+            Err(LmError::Unsupported(_) | LmError::Invalid(_)) => None,
+            written => written?,
+        };
+        let Some(Written { id, text, logprob }) = written else { return Ok(None) };
+        let id = match id {
+            Some(id) => Some(id),
+            None => match &self.codec.verbatim(&text, false).await?.tokens[..] {
+                [only] => Some(*only),
+                _ => None,
+            },
+        };
+        Ok(id.map(|id| Next { id, text, logprob }))
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::ask::{Answer, Ask, Completing, Piece, Prompt, Scoring};
 use super::completions::{self, count};
 use super::rows::{Row, checked};
-use super::{Call, Kind, Reply, fault};
+use super::{Call, Kind, Reply, fault, next};
 use crate::lm::LmError;
 
 /// SGLang, and what mirrors its `/generate`: LMDeploy, the model gateway.
@@ -55,6 +55,10 @@ impl Scoring for Sglang {
 
     fn build(&self, ask: &Ask<'_>) -> Call {
         with_affinity(Call::post("/generate", body(json!(ids(ask)), json!(start(ask)))), ask.affinity)
+    }
+
+    fn next(&self, ask: &Ask<'_>) -> Option<Call> {
+        Some(next::of_generate(ask))
     }
 
     fn parse(&self, ask: &Ask<'_>, reply: &Reply) -> Result<Answer, LmError> {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::ask::{Answer, Ask, Completing, Piece, Prompt, Scoring};
 use super::completions::{self, count, with_affinity};
 use super::rows::{Row, checked};
-use super::{Call, Kind, Reply, fault};
+use super::{Call, Kind, Reply, fault, next};
 use crate::lm::LmError;
 
 /// vLLM and its derivatives.
@@ -34,6 +34,10 @@ impl Scoring for Vllm {
             body["cache_salt"] = json!("retrace-fresh");
         }
         with_affinity(Call::post("/v1/completions", body), ask.affinity)
+    }
+
+    fn next(&self, ask: &Ask<'_>) -> Option<Call> {
+        Some(next::of_completions(ask.model, json!(ask.context)))
     }
 
     fn parse(&self, ask: &Ask<'_>, reply: &Reply) -> Result<Answer, LmError> {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::super::Call;
+use super::super::payload::is_zero;
+use super::super::{Call, Role};
 
 /// Sums over calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -18,6 +19,12 @@ pub struct Spent {
     pub tokens_cached: u64,
     /// Milliseconds, calls that ran at the same time each counted.
     pub ms: u64,
+    /// Requests that servers were sent for these calls.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub requests: u64,
+    /// Of these, repeats after a fault.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub retries: u64,
 }
 
 /// Costs by purpose of the call.
@@ -35,6 +42,8 @@ impl Spent {
         self.tokens_out += other.tokens_out;
         self.tokens_cached += other.tokens_cached;
         self.ms += other.ms;
+        self.requests += other.requests;
+        self.retries += other.retries;
     }
 }
 
@@ -47,6 +56,8 @@ impl Ledger {
             tokens_out: call.tokens_out,
             tokens_cached: call.tokens_cached,
             ms: call.ms,
+            requests: call.requests,
+            retries: call.retries,
         });
     }
 
@@ -55,6 +66,15 @@ impl Ledger {
         for (purpose, spent) in &other.by_purpose {
             self.by_purpose.entry(purpose.clone()).or_default().add(spent);
         }
+    }
+
+    /// What generating cost, and what scoring cost; a role without calls is not there.
+    pub fn by_role(&self) -> BTreeMap<Role, Spent> {
+        let mut roles: BTreeMap<Role, Spent> = BTreeMap::new();
+        for (purpose, spent) in &self.by_purpose {
+            roles.entry(Role::of(purpose)).or_default().add(spent);
+        }
+        roles
     }
 
     /// Over all purposes.

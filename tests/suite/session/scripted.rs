@@ -170,6 +170,8 @@ fn call(purpose: &str) -> Payload {
         tokens_out: 9,
         tokens_cached: 12,
         ms: 3,
+        requests: 0,
+        retries: 0,
         error: None,
     })
 }
