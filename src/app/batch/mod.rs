@@ -147,11 +147,8 @@ mod tests {
 
     fn seen(run: &str, work: &[&str]) -> Seen {
         let running = |id: &&str| Running { id: (*id).to_owned(), file: format!("{id}.jsonl"), ..Running::default() };
-        let record = RunRecord {
-            run: run.to_owned(),
-            running: work.iter().map(running).collect(),
-            ..RunRecord::default()
-        };
+        let record =
+            RunRecord { run: run.to_owned(), running: work.iter().map(running).collect(), ..RunRecord::default() };
         Seen { record, standing: Standing::Live, age: Duration::ZERO }
     }
 
@@ -190,7 +187,8 @@ mod tests {
     #[test]
     fn an_answer_is_told_once_and_only_when_it_is_new() {
         let answered = |count: usize| {
-            let answer = |n| Answer { asked: format!("a{n}"), by: String::new(), at: String::new(), answer: "yes".into() };
+            let answer =
+                |n| Answer { asked: format!("a{n}"), by: String::new(), at: String::new(), answer: "yes".into() };
             let mut seen = seen("r", &[]);
             seen.record.answers = (0..count).map(answer).collect();
             vec![seen]

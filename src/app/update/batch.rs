@@ -60,7 +60,9 @@ impl App {
         let Some(batch) = self.batch_mut() else { return Vec::new() };
         let Some(seen) = batch.run() else { return self.tell("there is no run to ask") };
         let said = match seen.standing {
-            Standing::Ended => "this run has ended; the same command again goes on, with --retry-failed with what failed",
+            Standing::Ended => {
+                "this run has ended; the same command again goes on, with --retry-failed with what failed"
+            }
             Standing::Gone => "this run's process is gone; the same command again goes on where it stopped",
             Standing::Silent => "it has been silent for a while, and is asked all the same",
             Standing::Live => "asked; the run answers within a second",
