@@ -2,6 +2,7 @@
 
 use crate::engine;
 use crate::lm::http::Keys;
+use crate::lm::http::client::Patience;
 use crate::lm::open::Opener;
 use crate::lm::prompts::Prompts;
 use crate::lm::spec::Spec;
@@ -16,7 +17,7 @@ use super::Fault;
 pub fn opener(settings: &Settings) -> Result<Opener, Fault> {
     let keys = Keys::new(|name| std::env::var(name).ok(), settings.keys.clone().reveal());
     let prompts = Prompts::load(settings.prompts.as_deref())?;
-    Ok(Opener::new(prompts, engine::framing(settings.search.preset)).with_keys(keys))
+    Ok(Opener::new(prompts, engine::framing(settings.search.preset)).with_servers(keys, Patience::default()))
 }
 
 /// Reads a SPEC.
