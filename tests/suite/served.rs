@@ -8,6 +8,7 @@ use retrace::engine::fleet::Alarm;
 use retrace::engine::{BackEnds, Company, EquipError, Equipment, Plan, Report, Setup, Trust, batch_in_company};
 use retrace::lm::http::client::Patience;
 use retrace::lm::prompts::Prompts;
+use retrace::reer::Objective;
 use retrace::reer::search::{Config, Preset};
 use retrace::session;
 use tokio_util::sync::CancellationToken;
@@ -16,13 +17,13 @@ use crate::server::{Fate, Faults, Pseudo, Server, Wrong};
 
 /// A short search in the paper's manner.
 fn setup(generator: &str, scorer: &str) -> Setup {
-    let search = Config { steps: 2, threshold: None, ..Config::preset(Preset::Paper) };
+    let search = Config { steps: 2, threshold: None, objective: Objective::Nll, ..Config::preset(Preset::Paper) };
     Setup { generator: generator.to_owned(), scorer: scorer.to_owned(), search }
 }
 
 fn pairs(folder: &Path, count: usize) {
     let row = |i: usize| {
-        let (query, reference) = (format!("Write piece {i}."), format!("The piece {i} is written, and it is short."));
+        let (query, reference) = (format!("Write piece {i}."), format!("The piece {i} is written.\n\nIt is short."));
         format!("{}\n", serde_json::json!({ "id": format!("p{i}"), "query": query, "reference": reference }))
     };
     std::fs::write(folder.join("pairs.jsonl"), (0..count).map(row).collect::<String>()).unwrap();
@@ -70,6 +71,12 @@ fn essence(library: &Path) -> Vec<String> {
     session::library::files(library).unwrap().iter().map(describe).collect()
 }
 
+/// Why the first that failed did.
+fn why(report: &Report) -> Option<String> {
+    let (_, path) = report.failures().next()?;
+    session::read(&path).unwrap().state.errors.last().map(|error| format!("{error:?}"))
+}
+
 /// 300 pairs through 5 % of 500s, 2 % of 429s, hung calls, cut and halved bodies, wrong scores, and a server that is killed
 /// and comes back.
 #[tokio::test(flavor = "multi_thread")]
@@ -78,12 +85,13 @@ async fn three_hundred_pairs_go_through_faults_to_the_same_end() {
     pairs(folder.path(), 300);
     let calm = Server::vllm().pseudo(Pseudo::default()).start();
     let done = search(folder.path(), "calm", setup(&calm.url(), &calm.url())).await;
-    assert_eq!((done.done, done.failed), (300, 0));
+    assert_eq!((done.done, done.failed), (300, 0), "{:?}", why(&done));
     let undisturbed = essence(&folder.path().join("calm"));
     assert_eq!(undisturbed.len(), 300);
 
-    let faults = || {
-        Faults::seeded(7)
+    // Two seeds: with one, a call that fails here would fail there too.
+    let faults = |seed| {
+        Faults::seeded(seed)
             .with(Fate::Error, 0.05)
             .with(Fate::Busy(Some("0")), 0.02)
             .with(Fate::BadGateway, 0.01)
@@ -91,8 +99,8 @@ async fn three_hundred_pairs_go_through_faults_to_the_same_end() {
             .with(Fate::Cut, 0.01)
             .with(Fate::Short, 0.01)
     };
-    let rough = Server::vllm().pseudo(Pseudo::default()).faults(faults()).start();
-    let mut mortal = Server::vllm().pseudo(Pseudo::default()).faults(faults()).start();
+    let rough = Server::vllm().pseudo(Pseudo::default()).faults(faults(7)).start();
+    let mut mortal = Server::vllm().pseudo(Pseudo::default()).faults(faults(8)).start();
     let both = format!("{} {}", rough.url(), mortal.url());
     let killer = std::thread::spawn({
         let enough = 200;
@@ -107,7 +115,7 @@ async fn three_hundred_pairs_go_through_faults_to_the_same_end() {
     });
     let done = search(folder.path(), "rough", setup(&both, &both)).await;
     let mortal = killer.join().unwrap();
-    assert_eq!((done.done, done.failed, done.unfinished), (300, 0, 0));
+    assert_eq!((done.done, done.failed, done.unfinished), (300, 0, 0), "{:?}", why(&done));
     assert!(mortal.count("/v1/completions") > 200, "it was used again when it was back");
     assert_eq!(essence(&folder.path().join("rough")), undisturbed);
 }
@@ -122,6 +130,8 @@ async fn wrong_scores_are_never_recorded() {
         let honest = Server::vllm().pseudo(Pseudo::default()).start();
         let done = search(folder.path(), "out", setup(&honest.url(), &liar.url())).await;
         assert_eq!((done.done, done.failed), (0, 1), "{wrong:?}");
+        let said = why(&done).unwrap();
+        assert!(said.contains("the server's answer cannot be used") || said.contains("gave no"), "{wrong:?}: {said}");
         let file = &session::library::files(&folder.path().join("out")).unwrap()[0];
         let search = session::read(file).unwrap().state.search.unwrap();
         assert!(search.baseline().is_none() && search.tree().iter().all(|(_, v)| v.measures.is_none()), "{wrong:?}");
@@ -142,7 +152,8 @@ async fn a_scorer_that_fails_its_examination_is_refused_unless_told_otherwise() 
     assert!(matches!(refusal, EquipError::Unfit { .. }), "{refusal}");
     assert!(refusal.to_string().contains("--allow-unproven-scorer"), "{refusal}");
     assert!(opened(setup("cues", &zeros.url()), Trust::Any).await.is_ok());
-    let sound = Server::vllm().pseudo(Pseudo::default()).start();
+    // The pseudo-model's numbers are no probabilities; the engine's are.
+    let sound = Server::vllm().start();
     assert!(opened(setup("cues", &sound.url()), Trust::Proven).await.is_ok());
 }
 
