@@ -1,6 +1,8 @@
 //! Back ends as the settings name them.
 
 use crate::engine;
+use crate::lm::http::Keys;
+use crate::lm::http::client::Patience;
 use crate::lm::open::Opener;
 use crate::lm::prompts::Prompts;
 use crate::lm::spec::Spec;
@@ -13,7 +15,9 @@ use super::Fault;
 /// # Errors
 /// A prompt of the user's that cannot be used.
 pub fn opener(settings: &Settings) -> Result<Opener, Fault> {
-    Ok(Opener::new(Prompts::load(settings.prompts.as_deref())?, engine::framing(settings.search.preset)))
+    let keys = Keys::new(|name| std::env::var(name).ok(), settings.keys.clone().reveal());
+    let prompts = Prompts::load(settings.prompts.as_deref())?;
+    Ok(Opener::new(prompts, engine::framing(settings.search.preset)).with_servers(keys, Patience::default()))
 }
 
 /// Reads a SPEC.

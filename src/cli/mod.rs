@@ -6,6 +6,7 @@ mod back_ends;
 mod check;
 mod completions;
 mod config;
+mod doctor;
 mod export;
 mod numbers;
 mod outcome;
@@ -35,7 +36,7 @@ rewrites it segment by segment, keeping what lowers the perplexity of the refere
 
 Without a command, the workbench opens: on your library with its samples, or on PATH. Everything works offline with \
 the built-in rule-based baseline `cues` and the built-in small model `bundled`; any GGUF model of the llama, qwen2 and \
-qwen3 architectures takes their place.";
+qwen3 architectures takes their place, or a server: `retrace doctor` shows whether one can be trusted to score.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -72,6 +73,7 @@ enum Command {
     Stats(stats::StatsArgs),
     Export(export::ExportArgs),
     Check(check::CheckArgs),
+    Doctor(doctor::DoctorArgs),
     Config(config::ConfigArgs),
     Completions(completions::CompletionsArgs),
 }
@@ -92,6 +94,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Stats(args)) => stats::run(args, &mut output),
         Some(Command::Export(args)) => export::run(args, &mut output),
         Some(Command::Check(args)) => check::run(args, &mut output),
+        Some(Command::Doctor(args)) => doctor::run(args, &mut output),
         Some(Command::Config(args)) => config::run(args, &mut output),
         Some(Command::Completions(args)) => completions::run(args, &mut output),
     };

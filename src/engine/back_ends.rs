@@ -12,6 +12,7 @@ use super::proof::{Proof, Proofs, Subject};
 use super::{Models, Servers, Setup};
 use crate::lm::doctor;
 use crate::lm::frame::Framing;
+use crate::lm::http::client::Patience;
 use crate::lm::http::{Address, Keys, Server};
 use crate::lm::open::{OpenError, Opener};
 use crate::lm::prompts::{PromptError, Prompts};
@@ -28,6 +29,7 @@ pub struct BackEnds {
     defaults: Setup,
     prompts: Prompts,
     keys: Keys,
+    patience: Patience,
     trust: Trust,
     proofs: Proofs,
     alarm: Alarm,
@@ -69,6 +71,9 @@ impl From<crate::lm::spec::SpecError> for EquipError {
     }
 }
 
+/// A scorer and its frame's name in records.
+type Framed = (Arc<dyn Scorer>, &'static str);
+
 #[derive(Default)]
 struct Opened {
     plain: Option<Opener>,
@@ -76,7 +81,7 @@ struct Opened {
     scorers: HashMap<String, Arc<dyn Scorer>>,
     generators: HashMap<String, Arc<dyn Generator>>,
     /// Fleets by SPEC; scorers by their frame too.
-    served_scorers: HashMap<(String, Framing), (Arc<dyn Scorer>, &'static str)>,
+    served_scorers: HashMap<(String, Framing), Framed>,
     served_generators: HashMap<String, Arc<dyn Generator>>,
 }
 
@@ -102,6 +107,7 @@ impl BackEnds {
             defaults,
             prompts,
             keys: Keys::default(),
+            patience: Patience::default(),
             trust: Trust::Proven,
             proofs: Proofs::default(),
             alarm: Alarm::default(),
@@ -132,6 +138,12 @@ impl BackEnds {
     #[must_use]
     pub fn with_alarm(self, alarm: Alarm) -> BackEnds {
         BackEnds { alarm, ..self }
+    }
+
+    /// With another patience with servers.
+    #[must_use]
+    pub fn patient(self, patience: Patience) -> BackEnds {
+        BackEnds { patience, ..self }
     }
 
     /// With somebody who hears, a sentence each, what takes long.
@@ -168,7 +180,7 @@ impl BackEnds {
     ///
     /// # Errors
     /// The SPEC names none, its file cannot be used, or its servers do not answer or are not fit to score.
-    pub fn scorer(&self, spec: &str, preset: Preset) -> Result<(Arc<dyn Scorer>, &'static str), EquipError> {
+    pub fn scorer(&self, spec: &str, preset: Preset) -> Result<Framed, EquipError> {
         let mut opened = self.lock();
         if let Some(scorer) = opened.scorers.get(spec) {
             return Ok((scorer.clone(), "plain"));
@@ -214,10 +226,7 @@ impl BackEnds {
         Ok(generator)
     }
 
-    /// What servers say of themselves, and what is known of them: asks those that `spec` names.
-    ///
-    /// # Errors
-    /// The SPEC cannot be read, or a server does not answer.
+    /// Asks the servers that a SPEC names what they are.
     pub fn servers(&self, spec: &Spec) -> Vec<(Address, Result<Server, OpenError>)> {
         let Spec::Servers(addresses) = spec else { return Vec::new() };
         let mut opened = self.lock();
@@ -230,11 +239,7 @@ impl BackEnds {
         &self.proofs
     }
 
-    fn fleet_of_scorers(
-        &self,
-        opener: &mut Opener,
-        addresses: &[Address],
-    ) -> Result<(Arc<dyn Scorer>, &'static str), EquipError> {
+    fn fleet_of_scorers(&self, opener: &mut Opener, addresses: &[Address]) -> Result<Framed, EquipError> {
         let mut frame = "plain";
         let endpoints = self.those_that_answer(opener, addresses, |opener, address| {
             let noise_floor = self.noise_floor(opener, address)?;
@@ -339,7 +344,9 @@ impl BackEnds {
             Framing::Plain => &mut opened.plain,
             Framing::Guide => &mut opened.guide,
         };
-        place.get_or_insert_with(|| Opener::new(self.prompts.clone(), framing).with_keys(self.keys.clone()))
+        place.get_or_insert_with(|| {
+            Opener::new(self.prompts.clone(), framing).with_servers(self.keys.clone(), self.patience)
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Opened> {

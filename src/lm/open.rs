@@ -10,6 +10,7 @@ use super::bundled;
 use super::cues::Cues;
 use super::frame::{Frame, Framing};
 use super::gguf::{Backend, GgufError, Model};
+use super::http::client::Patience;
 use super::http::{Address, Keys, Server};
 use super::prompted::Prompted;
 use super::prompts::{PromptError, Prompts};
@@ -53,6 +54,7 @@ pub struct Opener {
     prompts: Arc<Prompts>,
     framing: Framing,
     keys: Keys,
+    patience: Patience,
     models: HashMap<Option<PathBuf>, Arc<Backend>>,
     /// By their addresses as written.
     servers: HashMap<String, Server>,
@@ -69,15 +71,16 @@ impl Opener {
             prompts: Arc::new(prompts),
             framing,
             keys: Keys::default(),
+            patience: Patience::default(),
             models: HashMap::new(),
             servers: HashMap::new(),
         }
     }
 
-    /// With keys for servers.
+    /// With keys for servers, and how long these are waited for.
     #[must_use]
-    pub fn with_keys(self, keys: Keys) -> Opener {
-        Opener { keys, ..self }
+    pub fn with_servers(self, keys: Keys, patience: Patience) -> Opener {
+        Opener { keys, patience, ..self }
     }
 
     /// The prompts that back ends are asked with.
@@ -170,7 +173,7 @@ impl Opener {
         }
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| OpenError::NoRuntime)?;
         let variable = |name: &str| std::env::var(name).ok();
-        let server = runtime.block_on(Server::connect(address, &self.keys, &variable));
+        let server = runtime.block_on(Server::connect(address, &self.keys, self.patience, &variable));
         let server = server.map_err(|source| at(address, source))?;
         self.servers.insert(address.to_string(), server.clone());
         Ok(server)

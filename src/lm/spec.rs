@@ -33,6 +33,8 @@ pub enum SpecError {
     NoPath(&'static str),
     #[error(transparent)]
     Address(#[from] AddressError),
+    #[error("{0} cannot share the work: only servers can, and all must be servers")]
+    Among(String),
     #[error("{0}: this address is named twice")]
     Twice(String),
     #[error("{0} cannot score; name a scorer: bundled, gguf:PATH or http://HOST:PORT")]
@@ -98,7 +100,7 @@ fn servers(text: &str) -> Result<Vec<Address>, SpecError> {
     let mut servers: Vec<Address> = Vec::new();
     for word in text.split_whitespace() {
         if !is_address(word) {
-            return Err(SpecError::Unknown(word.to_owned()));
+            return Err(SpecError::Among(word.to_owned()));
         }
         let address: Address = word.parse()?;
         if servers.iter().any(|other| other.base() == address.base() && other.model == address.model) {
@@ -165,7 +167,7 @@ mod tests {
         assert_eq!(message("gguf:"), "gguf: needs a path: write gguf:PATH");
         assert_eq!(message("cues"), "cues cannot score; name a scorer: bundled, gguf:PATH or http://HOST:PORT");
         assert!(message("model.gguf").starts_with("\"model.gguf\" names no back end; write bundled,"));
-        assert!(message("http://a cues").starts_with("\"cues\" names no back end"));
+        assert!(message("http://a cues").starts_with("cues cannot share the work"));
         assert!(message("http://a http://b?kind=x").contains("there is no kind x"));
         assert_eq!(message("http://a http://a/?kind=vllm"), "http://a/?kind=vllm: this address is named twice");
         assert!(message("ftp://h").contains("names no back end"));

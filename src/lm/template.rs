@@ -30,7 +30,7 @@ pub struct ChatTemplate {
 #[derive(Debug, Clone)]
 enum Source {
     Here {
-        environment: Environment<'static>,
+        environment: Box<Environment<'static>>,
         tokens: SpecialTokens,
     },
     /// Renderings by the roles of their messages.
@@ -63,7 +63,7 @@ impl ChatTemplate {
         environment.add_function("strftime_now", strftime_now);
         environment.add_filter("tojson", to_json);
         environment.add_template_owned("chat", without_generation_marks(source)).map_err(|e| fault(&e))?;
-        Ok(ChatTemplate { source: Source::Here { environment, tokens } })
+        Ok(ChatTemplate { source: Source::Here { environment: Box::new(environment), tokens } })
     }
 
     /// A template known by its renderings of [`sentinels`], each with the roles of its messages.

@@ -17,5 +17,6 @@ mod pty;
 mod real_servers;
 mod recorded;
 mod samples;
+mod served;
 mod server;
 mod session;

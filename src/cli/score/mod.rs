@@ -11,7 +11,9 @@ use clap::builder::PossibleValuesParser;
 use clap::{ArgGroup, Args};
 use tokio::runtime::Runtime;
 
+use super::search::together;
 use super::{Fault, Outcome, Output};
+use crate::engine::Trust;
 use crate::settings::{Flags, Settings, key};
 
 const EXAMPLES: &str = "\
@@ -58,9 +60,14 @@ pub struct ScoreArgs {
     #[arg(long, value_name = "FILE", requires = "raw", conflicts_with = "query_file")]
     context_file: Option<PathBuf>,
 
-    /// Who computes perplexities: bundled or gguf:PATH [default: bundled]
+    /// Who computes perplexities: bundled, gguf:PATH or http://HOST:PORT; several servers of one model share the calls
+    /// [default: bundled]
     #[arg(long, value_name = "SPEC")]
-    scorer: Option<String>,
+    scorer: Vec<String>,
+
+    /// Rescore with a server that the doctor finds unfit, or has not examined
+    #[arg(long, requires = "path")]
+    allow_unproven_scorer: bool,
 
     /// What a search would minimise: the mean nll of all tokens, or the official clipped score [default: nll]
     #[arg(long, value_parser = PossibleValuesParser::new(["nll", "reer-clipped"]))]
@@ -76,14 +83,17 @@ pub struct ScoreArgs {
 }
 
 pub fn run(args: &ScoreArgs, output: &mut Output) -> Result<Outcome, Fault> {
-    let flags = Flags::default().with(key::SCORER, "--scorer", args.scorer.as_ref()).with(
+    let flags = Flags::default().with(key::SCORER, "--scorer", together(&args.scorer)).with(
         key::OBJECTIVE,
         "--objective",
         args.objective.as_ref(),
     );
     let settings = Settings::load(&flags)?;
     match (&args.path, &args.query_file, &args.context_file, &args.reference_file) {
-        (Some(path), ..) => rescore::run(path, &settings, args.json, output),
+        (Some(path), ..) => {
+            let trust = if args.allow_unproven_scorer { Trust::Any } else { Trust::Proven };
+            rescore::run(path, &settings, trust, args.json, output)
+        }
         (_, Some(query), _, Some(reference)) => {
             let texts = pair::Texts {
                 query: text(query)?,

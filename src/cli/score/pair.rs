@@ -6,7 +6,8 @@ use serde_json::Map;
 use super::tokens::{self, Token};
 use super::{ScoreArgs, Why, runtime};
 use crate::cli::numbers::ScoreReport;
-use crate::cli::{Fault, Outcome, Output, back_ends};
+use crate::cli::{Fault, Outcome, Output, note};
+use crate::engine::{BackEnds, Trust};
 use crate::lm::{Context, Scorer, TokenLogprobs};
 use crate::reer::{Example, Language, LeakProbe, Measures, Target, Trajectory, measure};
 use crate::settings::Settings;
@@ -31,8 +32,13 @@ pub fn run(texts: &Texts, settings: &Settings, args: &ScoreArgs, output: &mut Ou
     let z = texts.trajectory.trim();
     Trajectory::admit(z).map_err(|tag| Fault(format!("the thinking cannot be scored: {tag}")))?;
     let example = example(texts);
-    let scorer = back_ends::opener(settings)?.scorer(&back_ends::spec(&settings.scorer)?)?;
-    let (target, answers) = runtime()?.block_on(ask(scorer.as_ref(), &example, z))?;
+    let runtime = runtime()?;
+    let within = runtime.enter();
+    // One number to look at: nothing is decided by it.
+    let back_ends = BackEnds::of(settings)?.trusting(Trust::Any).telling(|what| note(what));
+    let (scorer, _) = back_ends.scorer(&settings.scorer, settings.search.preset)?;
+    drop(within);
+    let (target, answers) = runtime.block_on(ask(scorer.as_ref(), &example, z))?;
     let of = |answer: &TokenLogprobs| -> Result<Measures, Why> {
         let measures = measure(example.scored_reference(), &target, &answer.logprobs);
         measures.map_err(|why| Why::Reference(why.to_string()))

@@ -31,8 +31,11 @@ pub fn run(
     args: &ScoreArgs,
     output: &mut Output,
 ) -> Result<Outcome, Why> {
+    let runtime = runtime()?;
+    let within = runtime.enter();
     let model = back_ends::opener(settings)?.verbatim(&back_ends::spec(&settings.scorer)?)?;
-    let raw = runtime()?.block_on(lm::score_raw(model.as_ref(), context, reference))?;
+    drop(within);
+    let raw = runtime.block_on(lm::score_raw(model.as_ref(), context, reference))?;
     let measures = measures(reference, &raw).map_err(|why| Why::Reference(why.to_string()))?;
     let score = ScoreReport::new(model.identity(), Objective::Nll, &measures);
     let per_token = args.tokens.then(|| tokens::tokens(reference, 0, &raw.ids, &raw.spans, &raw.logprobs));

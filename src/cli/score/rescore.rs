@@ -1,14 +1,17 @@
 //! Scoring what sessions hold with another scorer: adds events, changes nothing that is there.
 
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 
+use futures::{StreamExt, stream};
 use serde::Serialize;
 
 use super::runtime;
 use crate::cli::numbers::{ScoreReport, ppl, spelled};
-use crate::cli::{Fault, Outcome, Output, back_ends, note};
-use crate::engine;
+use crate::cli::{Fault, Outcome, Output, note};
+use crate::engine::{self, BackEnds, Trust};
 use crate::lm::Scorer;
+use crate::lm::spec::Spec;
 use crate::reer::Identity;
 use crate::reer::search::ScoreOf;
 use crate::session::{self, Session, State, library};
@@ -43,7 +46,10 @@ struct Failure {
     reason: String,
 }
 
-pub fn run(path: &Path, settings: &Settings, json: bool, output: &mut Output) -> Result<Outcome, Fault> {
+/// Sessions that are rescored at once where servers score.
+const AT_SERVERS: usize = 16;
+
+pub fn run(path: &Path, settings: &Settings, trust: Trust, json: bool, output: &mut Output) -> Result<Outcome, Fault> {
     let files = if path.is_dir() { library::files(path)? } else { vec![path.to_owned()] };
     if files.is_empty() {
         return Err(Fault::at(path, "no sessions; `retrace search INPUT --into DIR` makes some"));
@@ -51,11 +57,17 @@ pub fn run(path: &Path, settings: &Settings, json: bool, output: &mut Output) ->
     if !path.is_dir() {
         session::read(path)?;
     }
-    let scorer = back_ends::opener(settings)?.scorer(&back_ends::spec(&settings.scorer)?)?;
     let runtime = runtime()?;
+    let within = runtime.enter();
+    let back_ends = BackEnds::of(settings)?.trusting(trust).telling(|what| note(what));
+    let (scorer, _) = back_ends.scorer(&settings.scorer, settings.search.preset)?;
+    drop(within);
+    let at_once = if matches!(settings.scorer.parse(), Ok(Spec::Servers(_))) { AT_SERVERS } else { 1 };
     let mut report = Report { scorer: scorer.identity().clone(), failed: 0, sessions: Vec::new() };
-    for file in files {
-        let rescored = runtime.block_on(rescore(&file, scorer.as_ref()));
+    let scorer = scorer.as_ref();
+    let all = stream::iter(files).map(|file| async move { rescore(&file, scorer).await }).buffered(at_once);
+    let mut all = pin!(all);
+    while let Some(rescored) = runtime.block_on(all.next()) {
         report.failed += usize::from(!rescored.failed.is_empty());
         if !json {
             tell(&rescored, output);

@@ -15,6 +15,8 @@ Examples:
       The same call again goes on where this one stopped.
   retrace search pairs.jsonl --into out --scorer gguf:qwen3-4b.gguf --generator gguf:qwen3-4b.gguf
       Drafts, rewrites and scores with a model of yours.
+  retrace search pairs.jsonl --into out --generator http://gpu1:8000 --scorer http://gpu2:8000 --scorer http://gpu3:8000
+      Drafts at one server, scores at two; `retrace doctor` shows what each can do and how to start it.
   retrace search pairs.parquet --into part0 --shard 0/4 --max-seconds 600 --json
       The first quarter of a dataset, ten minutes an example at most, JSON at the end.
 
@@ -38,13 +40,18 @@ pub struct SearchArgs {
     #[command(flatten)]
     pub knobs: Knobs,
 
-    /// Who drafts and rewrites: cues, gguf:PATH or recorded:FILE [default: cues]
+    /// Who drafts and rewrites: cues, gguf:PATH, recorded:FILE or http://HOST:PORT; several servers of one model share
+    /// the calls [default: cues]
     #[arg(long, value_name = "SPEC", help_heading = "Models")]
-    pub generator: Option<String>,
+    pub generator: Vec<String>,
 
-    /// Who computes perplexities: bundled or gguf:PATH [default: bundled]
+    /// Who computes perplexities: bundled, gguf:PATH or http://HOST:PORT; several servers as above [default: bundled]
     #[arg(long, value_name = "SPEC", help_heading = "Models")]
-    pub scorer: Option<String>,
+    pub scorer: Vec<String>,
+
+    /// Score with a server that the doctor finds unfit, or has not examined
+    #[arg(long, help_heading = "Models")]
+    pub allow_unproven_scorer: bool,
 
     /// Field of a row that holds the query [default: query, question, prompt, instruction, or the first user message]
     #[arg(long, value_name = "FIELD", help_heading = "Rows")]
@@ -165,8 +172,8 @@ impl SearchArgs {
     pub fn flags(&self) -> Flags {
         self.knobs
             .flags()
-            .with(key::GENERATOR, "--generator", self.generator.as_ref())
-            .with(key::SCORER, "--scorer", self.scorer.as_ref())
+            .with(key::GENERATOR, "--generator", together(&self.generator))
+            .with(key::SCORER, "--scorer", together(&self.scorer))
             .with(key::CONCURRENCY, "--concurrency", self.concurrency.as_ref())
             .with(key::LIBRARY, "--into", self.into.as_ref().map(|dir| dir.display()))
     }
@@ -203,6 +210,11 @@ fn shard(text: &str) -> Result<Shard, String> {
         Some((index, count)) if index < count => Ok(Shard { index, count }),
         _ => Err("must be I/N with I from 0 to N-1, as in 0/4".to_owned()),
     }
+}
+
+/// A flag that may be repeated as one SPEC.
+pub fn together(specs: &[String]) -> Option<String> {
+    (!specs.is_empty()).then(|| specs.join(" "))
 }
 
 #[cfg(test)]

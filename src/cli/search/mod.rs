@@ -6,7 +6,7 @@ mod report;
 mod run;
 mod standing;
 
-pub use args::{Knobs, SearchArgs};
+pub use args::{Knobs, SearchArgs, together};
 pub use progress::Progress;
 pub use report::Report;
 pub use run::run;

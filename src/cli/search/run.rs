@@ -5,11 +5,14 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::{Progress, Report, SearchArgs};
-use crate::cli::{Fault, Outcome, Output};
-use crate::engine::{self, BackEnds, Equipment, Plan, Setup};
+use crate::cli::{Fault, Outcome, Output, note};
+use crate::engine::fleet::Alarm;
+use crate::engine::{self, BackEnds, Company, Equipment, Plan, Setup, Trust};
+use crate::lm::spec::Spec;
+use crate::reer::search::Preset;
 use crate::session::Models;
 use crate::session::pairs::Fields;
-use crate::settings::Settings;
+use crate::settings::{Origin, Settings, key};
 
 /// Searches, or says what would be searched.
 ///
@@ -17,20 +20,26 @@ use crate::settings::Settings;
 /// What keeps the whole run from beginning or going on, in one line.
 pub fn run(args: &SearchArgs, output: &mut Output) -> Result<Outcome, Fault> {
     let settings = Settings::load(&args.flags())?;
-    let back_ends = BackEnds::of(&settings)?;
+    let runtime = tokio::runtime::Runtime::new().map_err(|e| Fault(format!("cannot start: {e}")))?;
+    let within = runtime.enter();
+    let cancel = CancellationToken::new();
+    let back_ends = BackEnds::of(&settings)?
+        .trusting(if args.allow_unproven_scorer { Trust::Any } else { Trust::Proven })
+        .with_alarm(Alarm::ending(cancel.clone()))
+        .telling(|what| note(what));
     let Equipment { models, record } = back_ends.open(back_ends.defaults())?;
-    let plan = plan(args, &settings, record)?;
+    drop(within);
+    let plan = plan(args, &settings, record, models.scorer.noise_floor())?;
     if args.dry_run {
         let forecast = engine::forecast(&plan)?;
         return tell(&forecast, args.json, output);
     }
     let library = plan.library.clone();
     let progress = Arc::new(Progress::new(&plan.models));
-    let runtime = tokio::runtime::Runtime::new().map_err(|e| Fault(format!("cannot start: {e}")))?;
     let report = runtime.block_on(async {
-        let cancel = CancellationToken::new();
         let watch = tokio::spawn(stop_on_signal(cancel.clone(), progress.clone()));
-        let report = engine::batch(plan, models, progress, cancel).await;
+        let company = Company { servers: Arc::new(back_ends), ..Company::new(progress, cancel) };
+        let report = engine::batch_in_company(plan, models, company).await;
         // It holds the bars, which go before the report comes.
         watch.abort();
         drop(watch.await);
@@ -46,20 +55,44 @@ pub fn run(args: &SearchArgs, output: &mut Output) -> Result<Outcome, Fault> {
     Ok(report.outcome())
 }
 
-fn plan(args: &SearchArgs, settings: &Settings, models: Models) -> Result<Plan, Fault> {
+fn plan(args: &SearchArgs, settings: &Settings, models: Models, noise_floor: f64) -> Result<Plan, Fault> {
     let missing = || Fault("there is no folder for sessions: name one with --into DIR".to_owned());
+    let is_set = |key| !matches!(settings.origin(key), Origin::Default | Origin::Preset(_));
+    let mut setup = Setup::of(settings);
+    // The official code takes any improvement.
+    if !is_set(key::MIN_DELTA) && setup.search.preset == Preset::Retrace {
+        setup.search.min_delta = coarse(noise_floor);
+    }
+    let at_a_server = matches!(setup.scorer.parse(), Ok(Spec::Servers(_)));
+    let concurrency = if at_a_server && !is_set(key::CONCURRENCY) { AT_A_SERVER } else { settings.concurrency };
     Ok(Plan {
         input: args.input.clone(),
         library: settings.library.clone().ok_or_else(missing)?,
         fields: Fields { query: args.query_field.clone(), reference: args.reference_field.clone() },
-        config: Setup::of(settings).record(),
+        config: setup.record(),
         models,
-        concurrency: settings.concurrency,
+        concurrency,
         shard: args.shard,
         limit: args.limit,
         retry_failed: args.retry_failed,
         fork: args.fork,
     })
+}
+
+/// Examples at once where nothing else is said and a server scores: enough to fill its batches; the calls in flight have
+/// limits of their own.
+const AT_A_SERVER: usize = 64;
+
+/// The next of 1, 2 and 5 times a power of ten: measured again, a noise floor is a little another number, and a search
+/// that goes on must have the same.
+fn coarse(floor: f64) -> f64 {
+    if floor <= 0.0 {
+        return 0.0;
+    }
+    let power = 10f64.powf(floor.log10().floor());
+    let step = [1.0, 2.0, 5.0, 10.0].into_iter().find(|step| step * power >= floor).unwrap_or(10.0);
+    // Through text, so that 0.0002 is 0.0002.
+    format!("{:e}", step * power).parse().unwrap_or(step * power)
 }
 
 fn tell(forecast: &engine::Forecast, json: bool, output: &mut Output) -> Result<Outcome, Fault> {
@@ -109,4 +142,16 @@ async fn interrupted() -> std::io::Result<()> {
 #[cfg(not(unix))]
 async fn interrupted() -> std::io::Result<()> {
     tokio::signal::ctrl_c().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_noise_floor_is_rounded_up_to_one_of_a_few_numbers() {
+        for (floor, coarse_floor) in [(0.0, 0.0), (1.2e-4, 2e-4), (2e-4, 2e-4), (3.3e-3, 5e-3), (0.07, 0.1)] {
+            assert_eq!(coarse(floor), coarse_floor, "{floor}");
+        }
+    }
 }

@@ -92,7 +92,8 @@ impl Stream<'_> {
     fn new_part<'p>(&self, piece: &'p str) -> &'p str {
         let mut come = self.come.lock().unwrap_or_else(PoisonError::into_inner);
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        let seen = piece.ceil_char_boundary(shown.saturating_sub(*come));
+        let seen = shown.saturating_sub(*come).min(piece.len());
+        let seen = (seen..piece.len()).find(|at| piece.is_char_boundary(*at)).unwrap_or(piece.len());
         *come += piece.len();
         *shown = (*shown).max(*come);
         &piece[seen..]

@@ -46,7 +46,7 @@ pub trait Scoring: fmt::Debug + Send + Sync {
     /// target's and `spans` the bytes of each token in it, where they are known; else empty.
     fn parts(&self, tokens: usize, text: &str, spans: &[Range<usize>]) -> Vec<Range<usize>> {
         let _ = (text, spans);
-        vec![0..tokens]
+        std::iter::once(0..tokens).collect()
     }
 
     fn build(&self, ask: &Ask<'_>) -> Call;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::ask::{End, Piece, Prompt, Usage};
 use super::{Call, fault};
-use crate::lm::LmError;
+use crate::lm::{LmError, Setback};
 
 /// A streamed call that continues `text`: a string or token ids.
 pub(super) fn continuing(prompt: &Prompt<'_>, text: Value) -> Call {
@@ -58,8 +58,11 @@ pub(super) fn with_affinity(call: Call, affinity: Option<&str>) -> Call {
 /// # Errors
 /// A fault told in mid-stream, or what is no JSON.
 pub(super) fn document(event: &str) -> Result<Value, LmError> {
-    let value: Value =
-        serde_json::from_str(event).map_err(|e| LmError::Invalid(format!("an event of the stream is no JSON: {e}")))?;
+    // Mostly the end of a stream that broke off.
+    let value: Value = serde_json::from_str(event).map_err(|e| LmError::Passing {
+        setback: Setback::Broken,
+        message: format!("an event of the stream broke off or is no JSON: {e}"),
+    })?;
     match fault::in_stream(&value, 0) {
         Some(fault) => Err(fault),
         None => Ok(value),

@@ -38,9 +38,10 @@ impl Server {
     pub async fn connect(
         address: &Address,
         keys: &Keys,
+        patience: Patience,
         variable: &(dyn Fn(&str) -> Option<String> + Sync),
     ) -> Result<Server, LmError> {
-        let client = Client::new(address.clone(), keys.of(address.host()), Patience::default())?;
+        let client = Client::new(address.clone(), keys.of(address.host()), patience)?;
         let found = probe(&client).await?;
         let prompts = match found.kind {
             Kind::Chat | Kind::Anthropic | Kind::Ollama => Err(LmError::Unsupported(format!(

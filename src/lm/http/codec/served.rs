@@ -44,9 +44,12 @@ struct Server {
     model: String,
 }
 
+/// A text, and whether its control tokens were recognised.
+type Asked = (String, bool);
+
 #[derive(Default)]
 struct Known {
-    runs: VecDeque<((String, bool), Arc<Vec<Told>>)>,
+    runs: VecDeque<(Asked, Arc<Vec<Told>>)>,
     /// Ids of what markup spells between brackets; `None` for what is no control token.
     control: BTreeMap<String, Option<u32>>,
     /// Texts of single tokens; `None` for what is no text by itself.
