@@ -192,7 +192,16 @@ async fn requests_are_left_for_the_run_and_its_answers_are_told() {
     let mut wishes: Vec<String> =
         runs::take(&root, "far").unwrap().iter().map(|r| format!("{} by {}", r.wish, r.by)).collect();
     wishes.sort();
-    insta::assert_snapshot!(wishes.join("\n"), @"");
+    insta::assert_snapshot!(wishes.join("\n"), @r#"
+    128 examples at once by user:ada
+    128 examples at once by user:ada
+    256 examples at once by user:ada
+    drain by user:ada
+    pause by user:ada
+    requeue lowland by user:ada
+    requeue what failed by user:ada
+    stop by user:ada
+    "#);
 
     let answer = Answer {
         asked: "pause".to_owned(),
@@ -203,7 +212,10 @@ async fn requests_are_left_for_the_run_and_its_answers_are_told() {
     let paused = RunRecord { stage: Stage::Paused, answers: vec![answer], ..far_away() };
     runs::write(&root, &paused).unwrap();
     look(&mut script, |app| app.batch().is_some_and(|batch| batch.pause() == Wish::Resume)).await;
-    insta::assert_snapshot!(script.lines(&["state", "stop before"]), @"");
+    insta::assert_snapshot!(script.lines(&["state", "stop before"]), @r#"
+    │ state    ‖ paused for 1:33:32                                                                                                                      │
+     pause: pausing: 64 in work stop before their next call
+    "#);
 }
 
 #[tokio::test]
@@ -233,6 +245,13 @@ async fn runs_that_are_over_are_told_from_those_that_died() {
         states.push(script.hints());
         script.keys("]");
     }
-    insta::assert_snapshot!(states.join("\n"), @"");
-    insta::assert_snapshot!(script.hints(), @"");
+    insta::assert_snapshot!(states.join("\n"), @r#"
+    │ state    ! running, and silent since; it should speak every second: its machine cannot be reached, or it hangs                                     │
+    it has been silent for a while, and is asked all the same
+    │ state    ✗ its process is gone and said nothing: the same command again goes on where it stopped                                                   │
+    this run's process is gone; the same command again goes on where it stopped
+    │ state    ■ at its end: 9 done, 1 failed, 0 to go on with                                                                                           │
+    this run has ended; the same command again goes on, with --retry-failed with what failed
+    "#);
+    insta::assert_snapshot!(script.hints(), @"this is the oldest run that is known");
 }
