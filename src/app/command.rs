@@ -8,6 +8,8 @@ pub enum Context {
     /// On every screen and over lists, never in a text field.
     Anywhere,
     Library,
+    /// The runs over many pairs.
+    Batch,
     Bench,
     /// On a screen while a search inside a pane has matches.
     Finding,
@@ -24,9 +26,10 @@ pub enum Context {
 }
 
 impl Context {
-    pub const ALL: [Context; 9] = [
+    pub const ALL: [Context; 10] = [
         Context::Anywhere,
         Context::Library,
+        Context::Batch,
         Context::Bench,
         Context::Finding,
         Context::List,
@@ -41,6 +44,7 @@ impl Context {
         match self {
             Context::Anywhere => "anywhere",
             Context::Library => "library",
+            Context::Batch => "batch",
             Context::Bench => "bench",
             Context::Finding => "finding",
             Context::List => "list",
@@ -88,7 +92,7 @@ commands! {
     PageDown "page-down" [Anywhere] ["pagedown" "ctrl-d"] "A page down";
     Top "top" [Anywhere] ["home"] "The first row, or the beginning of the pane";
     Bottom "bottom" [Anywhere] ["end"] "The last row, or the end of the pane";
-    Open "open" [Library] ["enter" "l" "right"] "Open the session, or begin one from the row";
+    Open "open" [Library Batch] ["enter" "l" "right"] "Open the session, or begin one from the row";
 
     StepBack "step-back" [Bench] ["left" "h"] "The moment before";
     StepForward "step-forward" [Bench] ["right" "l"] "The moment after";
@@ -165,7 +169,20 @@ commands! {
     Sort "sort" [Library] ["o"] "Sort by the next column";
     SortBack "sort-back" [Library] ["O"] "Turn the order round";
     Refresh "refresh" [Library] ["ctrl-r"] "Look at the folder again";
+    Batch "batch" [Library Bench] ["B"] "The runs over many pairs: how far they are, what failed, pausing and stopping";
     Export "export" [Bench Library] ["X"] "Export kept examples as training rows, with a preview";
+
+    NextList "next-list" [Batch] ["tab"] "The next list: in work, failed, slowest, faults, servers, requests";
+    PreviousList "previous-list" [Batch] ["shift-tab"] "The list before";
+    NextRun "next-run" [Batch] ["]"] "The run before this one in time";
+    PreviousRun "previous-run" [Batch] ["["] "The run after this one in time";
+    PauseRun "pause-run" [Batch] ["space"] "Pause the run, or let it go on";
+    Drain "drain" [Batch] ["d"] "Finish the examples in work, begin no more, end the run";
+    StopRun "stop-run" [Batch] ["S"] "Stop the run in order; the same command goes on with it";
+    Requeue "requeue" [Batch] ["r"] "Search the failed example again";
+    RequeueFailed "requeue-failed" [Batch] ["R"] "Search every failed example of the run again";
+    MoreAtOnce "more-at-once" [Batch] ["+" "="] "Twice as many examples at once";
+    FewerAtOnce "fewer-at-once" [Batch] ["minus"] "Half as many examples at once";
 
     Theme "theme" [Anywhere] [", t"] "Choose a theme";
     Mouse "mouse" [Anywhere] [", p"] "Use the mouse, or leave it to the terminal";

@@ -10,6 +10,7 @@ use super::memory::Memory;
 use super::text_edit::TextEdit;
 use crate::engine::desk::{Order, Origin};
 use crate::session::export::{Format, Queue};
+use crate::session::runs::Wish;
 use crate::session::{ExampleRecord, State};
 
 /// Names one open desk; never reused in a run of the program.
@@ -34,6 +35,14 @@ pub enum Effect {
     List,
     /// List another place from now on.
     Visit(PathBuf),
+    /// Read what the library's runs say of themselves: answer with [`Message::Runs`](super::Message::Runs).
+    Runs,
+    /// Leave a request to a run of the library in this folder.
+    Ask {
+        root: PathBuf,
+        run: String,
+        wish: Wish,
+    },
     /// Find the rows that a filter leaves, best first.
     Filter {
         wanted: String,
@@ -95,6 +104,8 @@ pub enum Tick {
     Notice,
     /// Look at the library again.
     Library,
+    /// Look at the runs again.
+    Runs,
     /// Which-key: the keys that may follow are shown.
     Prefix,
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::batch::Runs;
 use super::bench::Pane;
 use super::command::Command;
 use super::effect::{DeskId, Tick};
@@ -25,6 +26,10 @@ pub enum Message {
     Listed(Result<Box<Listing>, String>),
     /// The library is as it was.
     SameListing,
+    /// What the library's runs say of themselves.
+    Runs(Result<Runs, String>),
+    /// The runs are as they were.
+    SameRuns,
     /// Rows that the filter leaves, best first.
     Filtered {
         wanted: String,

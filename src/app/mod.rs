@@ -1,6 +1,7 @@
 //! The workbench without a screen: commands and their registry, keys, the state of the screens, and [`App::update`],
 //! which takes a message and returns what it wants done. Knows neither tokio nor ratatui.
 
+pub mod batch;
 pub mod bench;
 pub mod command;
 pub mod effect;
@@ -21,6 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use self::batch::Batch;
 use self::bench::Bench;
 use self::command::{Command, Context};
 use self::effect::DeskId;
@@ -65,8 +67,10 @@ pub struct App {
     pub library: Library,
     /// Sessions that are open; more than one only while searches run out of sight.
     pub benches: BTreeMap<DeskId, Bench>,
-    /// The one on the screen; the library when there is none.
+    /// The one on the screen; the batch screen or the library when there is none.
     pub front: Option<DeskId>,
+    /// The batch screen, under a session that was opened from it; over the library.
+    pub batch: Option<Batch>,
     /// From the lowest to the one that has the keys.
     pub overlays: Vec<Overlay>,
     /// Keys pressed so far of a sequence.
@@ -116,6 +120,7 @@ impl App {
             library,
             benches: BTreeMap::new(),
             front: None,
+            batch: None,
             overlays: Vec::new(),
             pending: Vec::new(),
             which_key: false,
@@ -151,6 +156,20 @@ impl App {
         self.benches.get(&self.front?)
     }
 
+    /// The batch screen, when it is what is seen.
+    pub fn batch(&self) -> Option<&Batch> {
+        self.batch.as_ref().filter(|_| self.front.is_none())
+    }
+
+    fn batch_mut(&mut self) -> Option<&mut Batch> {
+        self.batch.as_mut().filter(|_| self.front.is_none())
+    }
+
+    /// Whether the library is what is seen.
+    pub fn is_library(&self) -> bool {
+        self.front.is_none() && self.batch.is_none()
+    }
+
     fn bench_mut(&mut self) -> Option<&mut Bench> {
         self.benches.get_mut(&self.front?)
     }
@@ -162,8 +181,7 @@ impl App {
         }
         match self.bench() {
             Some(bench) if bench.find.is_some() => vec![Context::Finding, Context::Bench, Context::Anywhere],
-            Some(_) => vec![Context::Bench, Context::Anywhere],
-            None => vec![Context::Library, Context::Anywhere],
+            _ => self.screen_contexts(),
         }
     }
 
@@ -171,6 +189,7 @@ impl App {
     pub fn screen_contexts(&self) -> Vec<Context> {
         match self.bench() {
             Some(_) => vec![Context::Bench, Context::Anywhere],
+            None if self.batch.is_some() => vec![Context::Batch, Context::Anywhere],
             None => vec![Context::Library, Context::Anywhere],
         }
     }

@@ -10,6 +10,7 @@ use super::desks::Desks;
 use super::listing::Reader;
 use super::remembered;
 use super::terminal::Clipboard;
+use crate::app::batch::Runs;
 use crate::app::effect::{Effect, Previewed};
 use crate::app::library::{Place, Source};
 use crate::app::memory::Memory;
@@ -17,6 +18,7 @@ use crate::app::message::Message;
 use crate::app::overlay::{Findable, rank};
 use crate::engine::BackEnds;
 use crate::session::export::{self, Options};
+use crate::session::runs::{self, Wish};
 use crate::session::{Author, ExampleRecord, Library, State};
 
 /// Writing down where a person is waits so long for more of it.
@@ -28,6 +30,9 @@ pub struct Executor {
     desks: Desks,
     clipboard: Clipboard,
     reader: Arc<Mutex<Reader>>,
+    author: Author,
+    /// The runs as they were last told.
+    runs: Arc<Mutex<Option<Runs>>>,
     state_folder: Option<PathBuf>,
     remember: Arc<Mutex<Option<Box<Memory>>>>,
 }
@@ -50,12 +55,14 @@ impl Executor {
     pub fn new(messages: UnboundedSender<Message>, means: Means) -> Executor {
         let Means { back_ends, author, place, home, own, state } = means;
         let told = messages.clone();
-        let desks = Desks::new(back_ends, author, move |desk, news| tell(&told, Message::Desk(desk, news)));
+        let desks = Desks::new(back_ends, author.clone(), move |desk, news| tell(&told, Message::Desk(desk, news)));
         Executor {
             messages,
             desks,
             clipboard: Clipboard::new(),
             reader: Arc::new(Mutex::new(Reader::new(place, home, own))),
+            author,
+            runs: Arc::default(),
             state_folder: state,
             remember: Arc::default(),
         }
@@ -68,6 +75,8 @@ impl Executor {
             Effect::Order(id, order) => self.desks.order(id, *order),
             Effect::CloseDesk(id) => self.desks.close(id),
             Effect::List => self.list(),
+            Effect::Runs => self.runs(),
+            Effect::Ask { root, run, wish } => self.ask(root, run, wish),
             Effect::Filter { wanted, rows } => self.answer(move || {
                 let among = rows.iter().map(|(name, rest)| Findable { name, rest });
                 let rows = rank(&wanted, among).into_iter().map(|row| row as u32).collect();
@@ -131,6 +140,34 @@ impl Executor {
             Ok(Some(listing)) => Message::Listed(Ok(Box::new(listing))),
             Ok(None) => Message::SameListing,
             Err(why) => Message::Listed(Err(why)),
+        });
+    }
+
+    fn runs(&self) {
+        let (reader, last) = (self.reader.clone(), self.runs.clone());
+        self.answer(move || {
+            let root = reader.lock().unwrap_or_else(PoisonError::into_inner).library();
+            match runs::list(&root) {
+                Ok(seen) => {
+                    let now = Runs { root, seen };
+                    let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+                    if last.as_ref() == Some(&now) {
+                        return Message::SameRuns;
+                    }
+                    *last = Some(now.clone());
+                    Message::Runs(Ok(now))
+                }
+                Err(error) => Message::Runs(Err(format!("{}: {error}", root.display()))),
+            }
+        });
+    }
+
+    fn ask(&self, root: PathBuf, run: String, wish: Wish) {
+        let (author, messages) = (self.author.clone(), self.messages.clone());
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = runs::ask(&root, &run, wish, author) {
+                tell(&messages, Message::Warned(format!("{}: the request cannot be left: {error}", root.display())));
+            }
         });
     }
 

@@ -88,6 +88,15 @@ impl Reader {
         }
     }
 
+    /// The library whose runs are known: the folder that is listed or that holds the session, else the user's.
+    pub fn library(&self) -> PathBuf {
+        match &self.place {
+            Place::Folder(path) => path.clone(),
+            Place::Session(path) => path.parent().unwrap_or(path).to_owned(),
+            Place::Pairs(_) => self.home.clone(),
+        }
+    }
+
     /// What there is now; `None` when it is as it was.
     ///
     /// # Errors

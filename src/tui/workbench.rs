@@ -225,7 +225,8 @@ impl Workbench {
     }
 
     fn take(&mut self, message: Message) -> Result<(), WorkbenchError> {
-        let unseen = matches!(message, Message::SameListing | Message::Tick(Tick::Library));
+        let unseen =
+            matches!(message, Message::SameListing | Message::SameRuns | Message::Tick(Tick::Library | Tick::Runs));
         let effects = self.stage.take(message);
         self.carry_out(effects)?;
         if !unseen {

@@ -19,11 +19,11 @@ fn search(library: &Path) -> Command {
     command
 }
 
-fn files(library: &Path) -> Vec<PathBuf> {
+pub fn files(library: &Path) -> Vec<PathBuf> {
     session::library::files(library).unwrap_or_default()
 }
 
-fn lines(library: &Path) -> usize {
+pub fn lines(library: &Path) -> usize {
     let count = |path: PathBuf| std::fs::read(path).unwrap_or_default().iter().filter(|b| **b == b'\n').count();
     files(library).into_iter().map(count).sum()
 }
@@ -42,7 +42,7 @@ fn kill_at(mut child: Child, library: &Path, enough: usize) -> bool {
 }
 
 /// What a search came to, without times, sequence numbers and recoveries.
-fn essence(library: &Path) -> Vec<String> {
+pub fn essence(library: &Path) -> Vec<String> {
     let describe = |state: State| {
         let search = state.search.unwrap();
         let scores: Vec<_> = search.tree().iter().map(|(id, v)| (id, v.trajectory.clone(), v.measures)).collect();

@@ -3,6 +3,7 @@
 mod architecture;
 mod bench;
 mod cli;
+mod cluster;
 mod desk;
 mod doctor;
 mod engine;

@@ -23,6 +23,8 @@ pub enum Picking {
     Quit,
     /// Whether to lose a text.
     Discard,
+    /// Whether to stop a run.
+    StopRun,
 }
 
 /// One row of the list.
@@ -48,6 +50,7 @@ pub enum Act {
     Step(u32),
     Quit,
     Discard,
+    StopRun,
     Nothing,
 }
 
@@ -84,12 +87,13 @@ impl Picker {
             Picking::Legend => "What signs mean",
             Picking::Quit => "Quit while searching?",
             Picking::Discard => "The text was changed",
+            Picking::StopRun => "Stop the run?",
         }
     }
 
     /// True when typing narrows the list.
     pub fn narrows(&self) -> bool {
-        !matches!(self.picking, Picking::Quit | Picking::Discard)
+        !matches!(self.picking, Picking::Quit | Picking::Discard | Picking::StopRun)
     }
 
     pub fn edit(&mut self, edit: &TextEdit) {

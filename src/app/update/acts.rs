@@ -5,6 +5,7 @@ use crate::app::command::Command;
 use crate::app::effect::Scroll;
 use crate::app::{App, Effect};
 use crate::session::Verdict;
+use crate::session::runs::Wish;
 
 impl App {
     pub(super) fn act(&mut self, command: Command) -> Vec<Effect> {
@@ -15,6 +16,7 @@ impl App {
             Command::PageDown => self.go_page(1),
             Command::Top => self.go_end(false),
             Command::Bottom => self.go_end(true),
+            Command::Open if self.batch().is_some() => self.open_of_batch(),
             Command::Open => self.open_selected(),
             Command::StepBack => self.travel(|bench| bench.step(-1)),
             Command::StepForward => self.travel(|bench| bench.step(1)),
@@ -88,7 +90,19 @@ impl App {
             Command::Sort => self.turn_sort(),
             Command::SortBack => self.turn_order(),
             Command::Refresh => vec![Effect::List],
+            Command::Batch => self.open_batch(),
             Command::Export => self.open_export(),
+            Command::NextList => self.on_batch(|batch| batch.turn_tab(true)),
+            Command::PreviousList => self.on_batch(|batch| batch.turn_tab(false)),
+            Command::NextRun => self.step_run(1),
+            Command::PreviousRun => self.step_run(-1),
+            Command::PauseRun => self.ask_run(|batch| Some(batch.pause())),
+            Command::Drain => self.ask_run(|_| Some(Wish::Drain)),
+            Command::StopRun => self.ask_to_stop(),
+            Command::Requeue => self.requeue(),
+            Command::RequeueFailed => self.ask_run(|_| Some(Wish::RequeueFailed)),
+            Command::MoreAtOnce => self.ask_run(|batch| batch.at_once(true)),
+            Command::FewerAtOnce => self.ask_run(|batch| batch.at_once(false)),
             Command::Theme => self.list_themes(),
             Command::Mouse => self.turn_mouse(),
             Command::Tour => self.restart_tour(),

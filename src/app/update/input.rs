@@ -19,7 +19,8 @@ impl App {
         match input {
             Input::Key(key) => self.key(key),
             Input::Paste(text) => self.edit_text(TextEdit::Paste(text)),
-            Input::Focus(true) if self.front.is_none() => vec![Effect::List],
+            Input::Focus(true) if self.is_library() => vec![Effect::List],
+            Input::Focus(true) if self.batch().is_some() => vec![Effect::Runs],
             Input::Mouse(_) | Input::Resize { .. } | Input::Focus(_) => Vec::new(),
         }
     }
@@ -65,7 +66,7 @@ impl App {
             Some(Overlay::Writing(_)) => vec![Effect::EditText(edit)],
             Some(Overlay::Form(_) | Overlay::Export(_)) => Vec::new(),
             None => match edit {
-                TextEdit::Paste(text) if self.front.is_none() && !text.trim().is_empty() => self.paste_new(text),
+                TextEdit::Paste(text) if self.is_library() && !text.trim().is_empty() => self.paste_new(text),
                 _ => Vec::new(),
             },
         }
@@ -120,7 +121,7 @@ impl App {
             }
             Some(_) => Vec::new(),
             None => {
-                self.library.select_index(row);
+                self.select_row(row);
                 if press == Press::DoubleClick { self.run(Command::Open) } else { Vec::new() }
             }
         }

@@ -4,6 +4,7 @@ use crate::app::command::REGISTRY;
 use crate::app::overlay::{Act, Item, Overlay, Picker, Picking};
 use crate::app::{App, Effect};
 use crate::session::Verdict;
+use crate::session::runs::Wish;
 
 /// Signs of the chart and of the trajectory.
 const SIGNS: [(&str, &str); 15] = [
@@ -193,6 +194,7 @@ impl App {
                 self.overlays.pop();
                 vec![Effect::DiscardText]
             }
+            Act::StopRun => self.ask_run(|_| Some(Wish::Stop)),
             Act::Nothing => Vec::new(),
         }
     }

@@ -1,6 +1,7 @@
 //! Messages become changes of the state and effects: one function a kind of message, nothing but state is touched.
 
 mod acts;
+mod batch;
 mod bench;
 mod desk;
 mod export;
@@ -30,6 +31,8 @@ impl App {
             Message::Desk(desk, news) => self.desk_news(desk, news),
             Message::Listed(listing) => self.listed(listing),
             Message::SameListing => self.keep_looking(),
+            Message::Runs(runs) => self.learned_runs(runs),
+            Message::SameRuns => self.keep_watching(),
             Message::Filtered { wanted, rows } => {
                 self.library.filtered(wanted, rows);
                 Vec::new()

@@ -98,12 +98,12 @@ impl App {
         of_bench.or_else(|| self.errands.get(&desk).map(|(_, title)| title.clone())).unwrap_or_default()
     }
 
-    /// Back to the library.
+    /// Back to the screen below: the batch, else the library.
     pub(super) fn close_session(&mut self) -> Vec<Effect> {
         let mut effects = self.leave();
         self.memory.last = None;
         effects.extend(self.remember());
-        effects.push(Effect::List);
+        effects.push(if self.batch.is_some() { Effect::Runs } else { Effect::List });
         effects
     }
 
@@ -114,6 +114,9 @@ impl App {
         }
         if self.front.is_some() {
             return self.close_session();
+        }
+        if self.batch.take().is_some() {
+            return vec![Effect::List];
         }
         if self.searching() == 0 {
             return self.quit();
@@ -137,7 +140,11 @@ impl App {
             return Vec::new();
         }
         let key = self.key_of(Command::Close).unwrap_or_default();
-        self.tell(if self.front.is_some() { format!("{key} goes back to the library") } else { format!("{key} quits") })
+        self.tell(match (self.front, &self.batch) {
+            (Some(_), Some(_)) => format!("{key} goes back to the batch"),
+            (Some(_), None) | (None, Some(_)) => format!("{key} goes back to the library"),
+            (None, None) => format!("{key} quits"),
+        })
     }
 
     /// Closes the uppermost thing that is less than a screen; `None` when there is none.
@@ -149,7 +156,7 @@ impl App {
             let closed = bench.find.take().is_some() || bench.held.take().is_some() || std::mem::take(&mut bench.zoom);
             return closed.then(|| self.measure());
         }
-        if self.library.filter.text().is_empty() {
+        if self.batch.is_some() || self.library.filter.text().is_empty() {
             return None;
         }
         Some(self.filter(String::new()))

@@ -21,8 +21,9 @@ impl App {
                 self.forget_notice();
                 Vec::new()
             }
-            Tick::Library if self.front.is_none() => vec![Effect::List],
-            Tick::Library => Vec::new(),
+            Tick::Library if self.is_library() => vec![Effect::List],
+            Tick::Runs if self.batch().is_some() => vec![Effect::Runs],
+            Tick::Library | Tick::Runs => Vec::new(),
             Tick::Prefix => {
                 self.which_key = !self.pending.is_empty();
                 Vec::new()
@@ -43,7 +44,12 @@ impl App {
 
     /// Keeps looking at the library while it is on the screen.
     pub(super) fn keep_looking(&mut self) -> Vec<Effect> {
-        if self.front.is_none() { self.tick(Tick::Library, LIBRARY) } else { Vec::new() }
+        if self.is_library() { self.tick(Tick::Library, LIBRARY) } else { Vec::new() }
+    }
+
+    /// Keeps looking at the runs while they are on the screen; they speak once a second.
+    pub(super) fn keep_watching(&mut self) -> Vec<Effect> {
+        if self.batch().is_some() { self.tick(Tick::Runs, SECOND) } else { Vec::new() }
     }
 
     fn play_on(&mut self) -> Vec<Effect> {

@@ -14,10 +14,7 @@ impl App {
             return Vec::new();
         }
         match self.bench().map(|bench| bench.focus) {
-            None => {
-                self.library.step(by);
-                Vec::new()
-            }
+            None => self.step_rows(by),
             Some(Pane::Query | Pane::Reference) => self.scroll(Scroll::Rows(by as i32)),
             Some(Pane::Trajectory | Pane::Chart) => self.touch(|bench| bench.step_segment(by)),
         }
@@ -27,16 +24,29 @@ impl App {
         if self.front.is_some() {
             return self.scroll(Scroll::Pages(by as i32));
         }
-        self.library.step(by * self.page.max(1) as isize);
+        self.step_rows(by * self.page.max(1) as isize)
+    }
+
+    /// Up or down in the list that is the screen.
+    fn step_rows(&mut self, by: isize) -> Vec<Effect> {
+        match self.batch_mut() {
+            Some(batch) => batch.step(by),
+            None => self.library.step(by),
+        }
+        Vec::new()
+    }
+
+    pub(super) fn select_row(&mut self, row: usize) -> Vec<Effect> {
+        match self.batch_mut() {
+            Some(batch) => batch.select_index(row),
+            None => self.library.select_index(row),
+        }
         Vec::new()
     }
 
     pub(super) fn go_end(&mut self, end: bool) -> Vec<Effect> {
         match self.bench().map(|bench| bench.focus) {
-            None => {
-                self.library.select_index(if end { usize::MAX } else { 0 });
-                Vec::new()
-            }
+            None => self.select_row(if end { usize::MAX } else { 0 }),
             Some(Pane::Trajectory | Pane::Chart) => {
                 let far = isize::MAX / 2;
                 self.touch(|bench| bench.step_segment(if end { far } else { -far }))

@@ -152,7 +152,7 @@ pub struct Pace {
 }
 
 /// An example in work.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Running {
     pub id: String,
     /// Path under the library.

@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 use super::super::theme::{Role, Theme};
 use super::super::widgets::{hints, paint, pane, text};
 use crate::app::App;
+use crate::app::batch::Batch;
 use crate::app::bench::Pane;
 use crate::app::command::Command;
 use crate::app::keymap::Looked;
@@ -13,6 +14,7 @@ use crate::app::notice::Tone;
 use crate::app::overlay::Overlay;
 use crate::app::tour::{STEPS, Word};
 use crate::session::Status;
+use crate::session::runs::{Seen, Wish};
 use crate::text::width;
 
 /// What can be done, most needed first, with short words.
@@ -45,6 +47,9 @@ fn wanted(app: &App) -> Vec<(Command, &'static str)> {
             ];
         }
         None => {}
+    }
+    if let Some(batch) = app.batch() {
+        return of_batch(batch);
     }
     let Some(bench) = app.bench() else {
         return vec![
@@ -106,6 +111,29 @@ fn wanted(app: &App) -> Vec<(Command, &'static str)> {
     list.extend([(Command::Edit, edit), (Command::Again, "again")]);
     list.extend(rest);
     list
+}
+
+/// What can be asked of the run that is looked at; of one that is over, nothing.
+fn of_batch(batch: &Batch) -> Vec<(Command, &'static str)> {
+    let looking = [
+        (Command::Open, "open"),
+        (Command::NextList, "list"),
+        (Command::NextRun, "earlier run"),
+        (Command::Close, "library"),
+    ];
+    let asking = [
+        (Command::PauseRun, if batch.pause() == Wish::Pause { "pause" } else { "go on" }),
+        (Command::Drain, "drain"),
+        (Command::StopRun, "stop"),
+        (Command::Requeue, "retry"),
+        (Command::RequeueFailed, "retry all failed"),
+        (Command::MoreAtOnce, "more at once"),
+        (Command::FewerAtOnce, "fewer"),
+    ];
+    let asking = asking.into_iter().filter(|_| batch.run().is_some_and(Seen::takes_requests));
+    let seen = if batch.run().is_some() { &looking[..] } else { &looking[3..] };
+    let (first, rest) = seen.split_at(seen.len().saturating_sub(2));
+    first.iter().copied().chain(asking).chain(rest.iter().copied()).collect()
 }
 
 /// What just happened, in the place of the hints; over the rows above them when it takes more than one.

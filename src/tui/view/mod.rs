@@ -1,6 +1,7 @@
 //! The screen as a function of the workbench's state: layout, panes, overlays. What it keeps from frame to frame is
 //! only what was wrapped, and how far panes are scrolled.
 
+mod batch;
 mod bench;
 mod hints;
 mod layout;
@@ -38,9 +39,10 @@ pub struct View {
     sheets: Sheets,
     windows: BTreeMap<Pane, Window>,
     chart: Option<Placed>,
-    /// First row of the list on top, and of the library.
+    /// First row of the list on top, of the library and of the batch screen's list.
     list_top: usize,
     library_top: usize,
+    batch_top: usize,
     /// What stood where, for the mouse.
     pub targets: Targets,
     /// The text that is being written.
@@ -92,7 +94,10 @@ impl View {
         status::draw(buf, parts.status, app, look.theme);
         let mut drawn = match app.bench() {
             Some(bench) => self.draw_bench(buf, parts.body, app, bench, look),
-            None => self.draw_library(buf, parts.body, app, look),
+            None => match app.batch() {
+                Some(batch) => self.draw_batch(buf, parts.body, app, batch, look),
+                None => self.draw_library(buf, parts.body, app, look),
+            },
         };
         hints::tour(buf, parts.tour, app, look.theme);
         hints::draw(buf, parts.hints, app, look.theme);

@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 use super::super::theme::{Role, Theme};
 use super::super::widgets::paint;
 use crate::app::App;
+use crate::app::batch::Batch;
 use crate::app::bench::Bench;
 use crate::app::library::Place;
 use crate::engine::desk::Work;
@@ -19,7 +20,10 @@ type Part = (String, Role);
 pub fn draw(buf: &mut Buffer, area: Rect, app: &App, theme: &Theme) {
     let (left, right) = match app.bench() {
         Some(bench) => (of_bench(app, bench), running(app, bench, usize::from(area.width) * 45 / 100)),
-        None => (of_library(app), elsewhere(app)),
+        None => match app.batch() {
+            Some(batch) => (of_batch(batch), elsewhere(app)),
+            None => (of_library(app), elsewhere(app)),
+        },
     };
     paint::clear(buf, area, theme.style(Role::Status));
     let cells = |parts: &[Part]| parts.iter().map(|(text, _)| width(&Safe::new(text))).sum::<usize>() as u16;
@@ -260,6 +264,19 @@ fn of_library(app: &App) -> Vec<Part> {
     ]
 }
 
+fn of_batch(batch: &Batch) -> Vec<Part> {
+    let mut parts = vec![(" Batch".to_owned(), Role::TitleFocused)];
+    if let Some(record) = batch.record() {
+        let counts = record.counts;
+        parts.push((format!("  {} of {} through", counts.settled(), counts.expected), Role::Text));
+        parts.push((format!(" · {} done", counts.done), Role::Better));
+        parts.extend((counts.failed > 0).then(|| (format!(" · {} failed", counts.failed), Role::Error)));
+    }
+    let root = batch.runs.as_ref().map(|runs| runs.root.display().to_string()).unwrap_or_default();
+    parts.push((format!("  {root}"), Role::Dim));
+    parts
+}
+
 fn elsewhere(app: &App) -> Vec<Part> {
     match app.searching() {
         0 => Vec::new(),
@@ -269,7 +286,7 @@ fn elsewhere(app: &App) -> Vec<Part> {
 }
 
 /// `4:07`, `1:02:33`.
-fn clock(seconds: u64) -> String {
+pub fn clock(seconds: u64) -> String {
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
 }

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use proptest::prelude::*;
+use retrace::app::batch::Runs;
 use retrace::app::bench::{Bench, Timeline};
 use retrace::app::command::REGISTRY;
 use retrace::app::effect::{DeskId, Tick};
@@ -19,6 +20,7 @@ use retrace::app::{App, Effect, Start};
 use retrace::engine::desk::{Activity, Deed, News, Order, Origin, Stream, Work};
 use retrace::reer::SegmentId;
 use retrace::reer::search::NodeId;
+use retrace::session::runs::{RunRecord, Running, Seen, Standing};
 use retrace::session::{Event, Health, Payload, State, SystemClock, Undo, read, unwritten};
 
 use super::back_ends::setup;
@@ -74,6 +76,8 @@ enum Happening {
     /// News for one of the open desks.
     News(usize, usize),
     Written(Option<String>),
+    /// So many examples are in work in a run, if there is one.
+    Runs(Option<usize>),
 }
 
 fn registry_keys() -> impl Strategy<Value = Vec<String>> {
@@ -94,7 +98,8 @@ fn target() -> impl Strategy<Value = Target> {
 fn happening() -> impl Strategy<Value = Happening> {
     let character = prop::char::any().prop_filter("a key", |c| !c.is_control() && *c != ' ' && *c != '-');
     let press = prop::sample::select(vec![Press::Click, Press::DoubleClick, Press::ScrollUp, Press::ScrollDown]);
-    let tick = prop::sample::select(vec![Tick::Play, Tick::Clock, Tick::Notice, Tick::Library, Tick::Prefix]);
+    let tick =
+        prop::sample::select(vec![Tick::Play, Tick::Clock, Tick::Notice, Tick::Library, Tick::Runs, Tick::Prefix]);
     prop_oneof![
         12 => registry_keys().prop_map(Happening::Keys),
         // Opening something makes for longer stories.
@@ -104,6 +109,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => (target(), press).prop_map(|(target, press)| Happening::Pointed(target, press)),
         1 => tick.prop_map(Happening::Tick),
         4 => (0usize..3, 0usize..8).prop_map(|(desk, news)| Happening::News(desk, news)),
+        2 => prop::option::of(0usize..9).prop_map(Happening::Runs),
         1 => prop::option::of("[a-z ]{0,9}\n{0,2}[a-z ]{0,9}").prop_map(Happening::Written),
     ]
 }
@@ -246,6 +252,7 @@ impl World {
             Happening::Pointed(target, press) => self.take(Message::Pointed(target, press)),
             Happening::Tick(tick) => self.take(Message::Tick(tick)),
             Happening::Written(text) => self.take(Message::Written(Ok(text))),
+            Happening::Runs(work) => self.take(Message::Runs(Ok(runs(work)))),
             Happening::News(at, which) => {
                 let desks: Vec<DeskId> = self.open.keys().copied().collect();
                 if let Some(desk) = desks.get(at % desks.len().max(1)) {
@@ -266,6 +273,10 @@ impl World {
         for (desk, bench) in &app.benches {
             assert!(self.open.contains_key(desk) || self.quit, "a bench has a desk");
             check(bench);
+        }
+        if let Some(batch) = &app.batch {
+            assert!(batch.selected_index() < batch.len().max(1), "the selected row is in the list");
+            assert!(batch.place().0 < batch.place().1.max(1), "the run is one of them");
         }
         assert!(app.overlays.len() <= 4, "overlays pile up: {:?}", app.overlays.len());
         let fields = app.overlays.iter().rev().skip(1).filter(|overlay| matches!(overlay, Overlay::Field(_)));
@@ -295,6 +306,15 @@ fn check(bench: &Bench) {
     for moment in bench.timeline.moments() {
         assert!(bench.search().is_some_and(|search| search.tree().trajectory(moment.node).is_some()));
     }
+}
+
+/// A run in which sessions of the library are in work, one of them after the other.
+fn runs(work: Option<usize>) -> Runs {
+    let names: Vec<String> = sessions().keys().map(|path| path.display().to_string()).collect();
+    let running = |at: usize| Running { file: names[at % names.len()].clone(), ..Running::default() };
+    let record = |count| RunRecord { running: (0..count).map(running).collect(), ..RunRecord::default() };
+    let seen = |count| Seen { record: record(count), standing: Standing::Live, age: Duration::ZERO };
+    Runs { root: PathBuf::new(), seen: work.map(seen).into_iter().collect() }
 }
 
 fn news(which: usize) -> News {

@@ -1,6 +1,7 @@
 //! The workbench played by scripts: keys go in, screens come out; nothing is drawn on a terminal.
 
 mod back_ends;
+mod batch;
 mod library;
 mod picture;
 mod script;

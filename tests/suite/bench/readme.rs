@@ -15,9 +15,10 @@ fn readme() -> PathBuf {
 }
 
 /// Places as a reader meets them, and what they are called there.
-const PLACES: [(&str, &[Context]); 7] = [
+const PLACES: [(&str, &[Context]); 8] = [
     ("The bench", &[Context::Bench, Context::Finding]),
     ("The library", &[Context::Library]),
+    ("The batch", &[Context::Batch]),
     ("Every screen", &[Context::Anywhere]),
     ("Lists and lines", &[Context::List, Context::Field]),
     ("The search's settings", &[Context::Form]),

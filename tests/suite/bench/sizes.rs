@@ -90,7 +90,9 @@ async fn every_size_can_be_drawn() {
     every_size(&mut script, "the export without a session");
     script.keys("esc N");
     every_size(&mut script, "a new session");
-    script.keys("esc");
+    script.keys("esc B");
+    every_size(&mut script, "the batch without a run");
+    script.keys("q");
     script.open_session("harbour").await;
     every_size(&mut script, "the bench");
     script.keys("t t z , g");

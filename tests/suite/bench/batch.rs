@@ -1,0 +1,238 @@
+//! The batch screen on runs of other processes: what it shows, what it asks for, and what becomes of the answers.
+
+use retrace::app::batch::Tab;
+use retrace::app::effect::Tick;
+use retrace::app::message::Message;
+use retrace::reer::Objective;
+use retrace::session::Author;
+use retrace::session::runs::{
+    self, Answer, Cost, Counts, Endpoint, ErrorClass, FailedItem, Pace, PlanWords, Process, RunRecord, Running, Slow,
+    Stage, Wish,
+};
+
+use super::script::{Opening, Script};
+
+/// A run on another machine that has been at it for a while.
+fn far_away() -> RunRecord {
+    let counts = Counts { expected: 20_000, done: 8_212, failed: 2, unfinished: 1, skipped: 7, found: 512 };
+    let plan = PlanWords {
+        input: "/pairs/train.parquet".to_owned(),
+        shard: Some("3/8".to_owned()),
+        limit: None,
+        concurrency: 64,
+        generator: "http://gen:8000".to_owned(),
+        scorer: "http://score:8001".to_owned(),
+        objective: Some(Objective::Nll),
+        settings: "24 steps of 4 candidates, weakest-first, preset retrace, seed 0".to_owned(),
+    };
+    let pace = Pace {
+        examples_a_minute: 88.14,
+        steps_a_minute: 1931.0,
+        calls_a_second: 160.5,
+        tokens_out_a_second: 9_120.0,
+        tokens_a_second: 151_300.0,
+        left_s: Some(8_022),
+    };
+    let cost = |calls, tokens_in, tokens_out, tokens_cached| Cost {
+        calls,
+        failed: 3,
+        tokens_in,
+        tokens_out,
+        tokens_cached,
+        ms: 1,
+    };
+    let work = |id: &str, step, scores: &[f64], seconds| Running {
+        id: id.to_owned(),
+        file: format!("{id}.jsonl"),
+        line: 12_001,
+        step,
+        steps: 24,
+        tokens: Some(512),
+        baseline: Some(3.4012),
+        scores: scores.to_vec(),
+        seconds,
+    };
+    let failed = |id: &str, line, reason: &str| FailedItem {
+        id: id.to_owned(),
+        file: format!("{id}.jsonl"),
+        line,
+        reason: reason.to_owned(),
+        at: "2026-01-31T10:22:05.118Z".to_owned(),
+    };
+    let server = |name: &str, role: &str, state: &str, reason: Option<&str>| Endpoint {
+        name: name.to_owned(),
+        role: role.to_owned(),
+        state: state.to_owned(),
+        reason: reason.map(str::to_owned),
+        in_flight: 48,
+        limit: 64,
+        waiting: 3,
+        done: 81_220,
+        retried: 16,
+        errors: [("timeout".to_owned(), 4)].into(),
+        ..Endpoint::default()
+    };
+    let fault =
+        |count, last: &str| ErrorClass { count, last: last.to_owned(), at: "2026-01-31T10:20:00.000Z".to_owned() };
+    RunRecord {
+        run: "far".to_owned(),
+        process: Process { pid: 4711, host: "node7".to_owned() },
+        started: "2026-01-31T10:00:00.000Z".to_owned(),
+        updated: runs::now(),
+        seconds: 5_612,
+        stage: Stage::Running,
+        plan,
+        counts,
+        steps: 181_022,
+        accepted: 60_210,
+        cost: [
+            ("generate".to_owned(), cost(90_112, 81_000_000, 9_120_000, 0)),
+            ("score".to_owned(), cost(812_000, 910_400_000, 0, 702_000_000)),
+        ]
+        .into(),
+        pace,
+        running: vec![
+            work("harbour", 7, &[3.31, 3.2, 3.2, 2.9, 2.71, 2.71, 2.5, 2.4821], 312),
+            work("kettle", 2, &[3.31, 3.2, 3.0019], 65),
+            work("orchard", 0, &[], 2),
+        ],
+        running_more: 61,
+        slowest: vec![Slow { id: "lowland".to_owned(), file: "lowland.jsonl".to_owned(), seconds: 4_000, steps: 24 }],
+        failures: vec![
+            failed("lowland", 77, "the answer has 3 rows for 4 tokens"),
+            failed("quarry", 12, "the prompt is too long: 9012 tokens of 8192"),
+        ],
+        failures_more: 0,
+        errors: [
+            ("overloaded".to_owned(), fault(12, "http://gen:8000: 429 Too Many Requests")),
+            ("timeout".to_owned(), fault(4, "http://score:8001: no answer within 120 s")),
+        ]
+        .into(),
+        answers: Vec::new(),
+        endpoints: vec![
+            server("http://gen:8000", "generate", "up", None),
+            server("http://score:8001", "score", "paused", Some("5 calls in a row had no answer")),
+        ],
+        ..RunRecord::default()
+    }
+}
+
+async fn watching(size: (u16, u16), records: &[RunRecord]) -> Script {
+    let mut script = Script::open(Opening { size, ..Opening::default() }).await;
+    let root = script.path("library");
+    records.iter().for_each(|record| runs::write(&root, record).unwrap());
+    script.keys("B");
+    script.until(|app| app.batch().is_some_and(|batch| batch.runs.is_some())).await;
+    script
+}
+
+/// Looks again, as it does every second.
+async fn look(script: &mut Script, seen: impl FnMut(&retrace::app::App) -> bool) {
+    script.tell(Message::Tick(Tick::Runs));
+    script.until(seen).await;
+}
+
+#[tokio::test]
+async fn a_library_without_runs_says_how_to_begin_one() {
+    let mut script = watching((120, 30), &[]).await;
+    insta::assert_snapshot!("no_runs", script.screen());
+    script.keys("space d r R + minus S ] [ tab enter j k end");
+    assert!(script.app().overlays.is_empty() && script.app().batch().is_some());
+    assert!(!script.path("library/.retrace/control").exists(), "there was nobody to ask");
+    script.keys("q");
+    assert!(script.shows("Library") && script.app().is_library());
+}
+
+#[tokio::test]
+async fn a_run_of_another_machine_is_watched() {
+    let mut script = watching((150, 36), &[far_away()]).await;
+    insta::assert_snapshot!("batch", script.screen());
+    let mut lists = Vec::new();
+    for _ in 1..Tab::ALL.len() {
+        script.keys("tab");
+        let screen = script.screen();
+        let list = screen.lines().skip_while(|line| !line.contains('▸')).take(6);
+        lists.push(list.collect::<Vec<_>>().join("\n"));
+    }
+    insta::assert_snapshot!("lists", lists.join("\n\n"));
+    script.keys("tab");
+    script.resize(80, 24);
+    insta::assert_snapshot!("batch_80x24", script.screen());
+}
+
+#[tokio::test]
+async fn an_example_in_work_is_opened_and_left_again() {
+    let mut script = watching((150, 44), &[far_away()]).await;
+    script.keys("j k enter");
+    script.settled().await;
+    assert_eq!(script.bench().key, script.path("library/harbour.jsonl").display().to_string());
+    script.keys("q");
+    assert!(script.app().batch().is_some(), "it goes back to where it was opened");
+    script.keys("tab tab tab enter");
+    insta::assert_snapshot!(script.hints(), @"there is no session in this row");
+    script.keys("esc");
+    insta::assert_snapshot!(script.hints(), @"q goes back to the library");
+}
+
+#[tokio::test]
+async fn requests_are_left_for_the_run_and_its_answers_are_told() {
+    let mut script = watching((150, 36), &[far_away()]).await;
+    let root = script.path("library");
+    let control = script.path("library/.retrace/control");
+    script.keys("space + + minus r tab r R d S down enter");
+    let asked = || {
+        std::fs::read_dir(&control).map_or(0, |folder| {
+            folder.filter(|f| f.as_ref().unwrap().path().extension().is_some_and(|e| e == "json")).count()
+        })
+    };
+    while asked() < 8 {
+        tokio::task::yield_now().await;
+    }
+    // Files of one millisecond may stand in any order.
+    let mut wishes: Vec<String> =
+        runs::take(&root, "far").unwrap().iter().map(|r| format!("{} by {}", r.wish, r.by)).collect();
+    wishes.sort();
+    insta::assert_snapshot!(wishes.join("\n"), @"");
+
+    let answer = Answer {
+        asked: "pause".to_owned(),
+        by: Author::User("ada".to_owned()).to_string(),
+        at: runs::now(),
+        answer: "pausing: 64 in work stop before their next call".to_owned(),
+    };
+    let paused = RunRecord { stage: Stage::Paused, answers: vec![answer], ..far_away() };
+    runs::write(&root, &paused).unwrap();
+    look(&mut script, |app| app.batch().is_some_and(|batch| batch.pause() == Wish::Resume)).await;
+    insta::assert_snapshot!(script.lines(&["state", "stop before"]), @"");
+}
+
+#[tokio::test]
+async fn runs_that_are_over_are_told_from_those_that_died() {
+    let ended = RunRecord {
+        run: "early".to_owned(),
+        started: "2026-01-30T10:00:00.000Z".to_owned(),
+        stage: Stage::Ended,
+        ended: Some("at its end: 9 done, 1 failed, 0 to go on with".to_owned()),
+        ..far_away()
+    };
+    // Ids are reused upwards from small ones; this one is above every limit in use.
+    let process = Process { pid: 0x7fff_fff0, ..Process::this() };
+    let died =
+        RunRecord { run: "died".to_owned(), started: "2026-01-31T09:00:00.000Z".to_owned(), process, ..far_away() };
+    let silent = RunRecord {
+        updated: "2026-01-31T10:22:05.118Z".to_owned(),
+        started: "2026-02-01".to_owned(),
+        run: "silent".to_owned(),
+        ..far_away()
+    };
+    let mut script = watching((150, 36), &[ended, died, silent]).await;
+    let mut states = Vec::new();
+    for _ in 0..3 {
+        states.push(script.lines(&[" state "]));
+        script.keys("space");
+        states.push(script.hints());
+        script.keys("]");
+    }
+    insta::assert_snapshot!(states.join("\n"), @"");
+    insta::assert_snapshot!(script.hints(), @"");
+}
