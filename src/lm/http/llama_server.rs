@@ -307,6 +307,7 @@ mod tests {
     fn p43_a_fault_in_mid_stream() {
         let told = r#"{"error":{"code":400,"message":"the request exceeds the available context size","type":"exceed_context_size_error","n_prompt_tokens":700,"n_ctx":512}}"#;
         assert_eq!(LlamaServer.read(told), Err(LmError::TooLong { have: 700, limit: Some(512) }));
-        assert!(matches!(LlamaServer.read("{\"content\":"), Err(LmError::Invalid(_))));
+        let cut = LlamaServer.read("{\"content\":").unwrap_err();
+        assert!(matches!(cut, LmError::Passing { setback: crate::lm::Setback::Broken, .. }), "{cut:?}");
     }
 }
