@@ -172,6 +172,7 @@ commands! {
     Batch "batch" [Library Bench] ["B"] "The runs over many pairs: how far they are, what failed, pausing and stopping";
     Export "export" [Bench Library] ["X"] "Export kept examples as training rows, with a preview";
 
+    SearchAll "search-all" [Batch] ["A"] "Search every pair of the file that is listed, in this process";
     NextList "next-list" [Batch] ["tab"] "The next list: in work, failed, slowest, faults, servers, requests";
     PreviousList "previous-list" [Batch] ["shift-tab"] "The list before";
     NextRun "next-run" [Batch] ["]"] "The run before this one in time";

@@ -8,6 +8,7 @@ use super::bench::Pane;
 use super::library::Source;
 use super::memory::Memory;
 use super::text_edit::TextEdit;
+use crate::engine::Setup;
 use crate::engine::desk::{Order, Origin};
 use crate::session::export::{Format, Queue};
 use crate::session::runs::Wish;
@@ -42,6 +43,11 @@ pub enum Effect {
         root: PathBuf,
         run: String,
         wish: Wish,
+    },
+    /// Search every pair of a file: answer with [`Message::SearchedAll`](super::Message::SearchedAll) when that ended.
+    SearchAll {
+        input: PathBuf,
+        setup: Setup,
     },
     /// Find the rows that a filter leaves, best first.
     Filter {

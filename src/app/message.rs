@@ -30,6 +30,8 @@ pub enum Message {
     Runs(Result<Runs, String>),
     /// The runs are as they were.
     SameRuns,
+    /// The batch of this process ended: what became of it, or why it could not go on.
+    SearchedAll(Result<String, String>),
     /// Rows that the filter leaves, best first.
     Filtered {
         wanted: String,

@@ -71,6 +71,8 @@ pub struct App {
     pub front: Option<DeskId>,
     /// The batch screen, under a session that was opened from it; over the library.
     pub batch: Option<Batch>,
+    /// A batch runs in this process.
+    pub batching: bool,
     /// From the lowest to the one that has the keys.
     pub overlays: Vec<Overlay>,
     /// Keys pressed so far of a sequence.
@@ -121,6 +123,7 @@ impl App {
             benches: BTreeMap::new(),
             front: None,
             batch: None,
+            batching: false,
             overlays: Vec::new(),
             pending: Vec::new(),
             which_key: false,

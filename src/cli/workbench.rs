@@ -34,6 +34,7 @@ pub fn run(path: Option<&Path>) -> Result<Outcome, Fault> {
         back_ends: Arc::new(BackEnds::of(&settings)?),
         defaults: Setup::of(&settings),
         author: Author::User(user()),
+        concurrency: settings.concurrency,
         settings: settings::folder(),
         state: settings::state_folder(),
     };

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::batches::{Batches, Begin};
 use super::desks::Desks;
 use super::listing::Reader;
 use super::remembered;
@@ -16,7 +17,7 @@ use crate::app::library::{Place, Source};
 use crate::app::memory::Memory;
 use crate::app::message::Message;
 use crate::app::overlay::{Findable, rank};
-use crate::engine::BackEnds;
+use crate::engine::{BackEnds, Setup};
 use crate::session::export::{self, Options};
 use crate::session::runs::{self, Wish};
 use crate::session::{Author, ExampleRecord, Library, State};
@@ -28,6 +29,7 @@ const GATHER: Duration = Duration::from_millis(400);
 pub struct Executor {
     messages: UnboundedSender<Message>,
     desks: Desks,
+    batches: Batches,
     clipboard: Clipboard,
     reader: Arc<Mutex<Reader>>,
     author: Author,
@@ -41,6 +43,8 @@ pub struct Executor {
 pub struct Means {
     pub back_ends: Arc<BackEnds>,
     pub author: Author,
+    /// Examples that a batch has in work at a time.
+    pub concurrency: usize,
     /// What is listed.
     pub place: Place,
     /// Folder of the user's own sessions.
@@ -53,12 +57,14 @@ pub struct Means {
 
 impl Executor {
     pub fn new(messages: UnboundedSender<Message>, means: Means) -> Executor {
-        let Means { back_ends, author, place, home, own, state } = means;
+        let Means { back_ends, author, concurrency, place, home, own, state } = means;
+        let batches = Batches::new(back_ends.clone(), concurrency);
         let told = messages.clone();
         let desks = Desks::new(back_ends, author.clone(), move |desk, news| tell(&told, Message::Desk(desk, news)));
         Executor {
             messages,
             desks,
+            batches,
             clipboard: Clipboard::new(),
             reader: Arc::new(Mutex::new(Reader::new(place, home, own))),
             author,
@@ -76,6 +82,7 @@ impl Executor {
             Effect::CloseDesk(id) => self.desks.close(id),
             Effect::List => self.list(),
             Effect::Runs => self.runs(),
+            Effect::SearchAll { input, setup } => self.search_all(input, setup),
             Effect::Ask { root, run, wish } => self.ask(root, run, wish),
             Effect::Filter { wanted, rows } => self.answer(move || {
                 let among = rows.iter().map(|(name, rest)| Findable { name, rest });
@@ -162,6 +169,15 @@ impl Executor {
         });
     }
 
+    fn search_all(&mut self, input: PathBuf, setup: Setup) {
+        let (reader, messages) = (self.reader.clone(), self.messages.clone());
+        let begin = move || {
+            let reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
+            Begin { input, library: reader.sessions_of_new_pairs().to_owned(), setup }
+        };
+        self.batches.begin(begin, move |ended| tell(&messages, Message::SearchedAll(ended)));
+    }
+
     fn ask(&self, root: PathBuf, run: String, wish: Wish) {
         let (author, messages) = (self.author.clone(), self.messages.clone());
         tokio::task::spawn_blocking(move || {
@@ -235,7 +251,7 @@ impl Executor {
             // Nobody is left to be told.
             drop(remembered::write(&folder, &memory));
         }
-        self.desks.finish().await;
+        tokio::join!(self.batches.finish(), self.desks.finish());
     }
 }
 

@@ -1,5 +1,6 @@
 //! The terminal: a guard for every mode it is put in, the event loop, layout, panes, overlays, widgets, themes.
 
+mod batches;
 mod desks;
 mod executor;
 mod listing;

@@ -37,6 +37,8 @@ pub struct Opening {
     pub back_ends: Arc<BackEnds>,
     pub defaults: Setup,
     pub author: Author,
+    /// Examples that a batch has in work at a time.
+    pub concurrency: usize,
     /// Folder of the settings: keys and themes of the user's own are there.
     pub settings: Option<PathBuf>,
     /// Folder for what is remembered.
@@ -89,11 +91,11 @@ pub fn run(opening: Opening) -> Result<Ended, WorkbenchError> {
     runtime.block_on(async {
         let signals = Signals::listen()?;
         let screen = Screen::enter(Modes { mouse: begin.memory.mouse, ..Modes::default() })?;
-        let Opening { place, home, own, back_ends, author, settings, state, .. } = opening;
+        let Opening { place, home, own, back_ends, author, concurrency, settings, state, .. } = opening;
         let (requester, frames) = frames();
         let again = requester.clone();
         let view = View::new(Some(Highlighter::new(move || again.request())));
-        let means = Means { back_ends: back_ends.clone(), author, place, home, own, state: state.clone() };
+        let means = Means { back_ends: back_ends.clone(), author, concurrency, place, home, own, state: state.clone() };
         let (stage, messages, effects) = Stage::new(begin, view, means, (depth, themes))?;
         let mut workbench =
             Workbench { stage, settings, state, screen, requester, clicked: None, quit: None, inputs: None };

@@ -92,6 +92,7 @@ impl App {
             Command::Refresh => vec![Effect::List],
             Command::Batch => self.open_batch(),
             Command::Export => self.open_export(),
+            Command::SearchAll => self.search_all(),
             Command::NextList => self.on_batch(|batch| batch.turn_tab(true)),
             Command::PreviousList => self.on_batch(|batch| batch.turn_tab(false)),
             Command::NextRun => self.step_run(1),

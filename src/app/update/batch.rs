@@ -1,6 +1,8 @@
 //! The batch screen: which run is looked at, and what it is asked for. A run answers in its record.
 
 use crate::app::batch::{Batch, Runs};
+use crate::app::command::Command;
+use crate::app::library::Place;
 use crate::app::overlay::{Act, Item, Overlay, Picker, Picking};
 use crate::app::{App, Effect};
 use crate::engine::desk::Origin;
@@ -15,6 +17,35 @@ impl App {
         effects.extend(self.remember());
         effects.push(Effect::Runs);
         effects
+    }
+
+    /// Searches every pair of the file that is listed, in this process.
+    pub(super) fn search_all(&mut self) -> Vec<Effect> {
+        if self.batching {
+            return self.tell("a batch of this process runs already");
+        }
+        let Some(Place::Pairs(input)) = self.library.listing.as_ref().map(|listing| listing.place.clone()) else {
+            let visit = self.keymap.keys_of(Command::Visit.entry().contexts, Command::Visit).into_iter().next();
+            let visit = visit.unwrap_or_default();
+            return self.tell(format!("a file of pairs must be listed: in the library, {visit} goes to one"));
+        };
+        self.batching = true;
+        let setup = self.setup();
+        let said = format!(
+            "searching every pair: {} candidates a step, {} steps, {}, {}",
+            setup.search.candidates, setup.search.steps, setup.generator, setup.scorer
+        );
+        let mut effects = vec![Effect::SearchAll { input, setup }];
+        effects.extend(self.tell(said));
+        effects
+    }
+
+    pub(super) fn searched_all(&mut self, ended: Result<String, String>) -> Vec<Effect> {
+        self.batching = false;
+        match ended {
+            Ok(what) => self.tell(format!("the batch has ended: {what}")),
+            Err(why) => self.fail(format!("the batch: {why}")),
+        }
     }
 
     pub(super) fn on_batch(&mut self, change: impl FnOnce(&mut Batch)) -> Vec<Effect> {

@@ -32,6 +32,7 @@ impl App {
             Message::Listed(listing) => self.listed(listing),
             Message::SameListing => self.keep_looking(),
             Message::Runs(runs) => self.learned_runs(runs),
+            Message::SearchedAll(ended) => self.searched_all(ended),
             Message::SameRuns => self.keep_watching(),
             Message::Filtered { wanted, rows } => {
                 self.library.filtered(wanted, rows);

@@ -118,7 +118,7 @@ impl App {
         if self.batch.take().is_some() {
             return vec![Effect::List];
         }
-        if self.searching() == 0 {
+        if self.searching() == 0 && !self.batching {
             return self.quit();
         }
         let item =

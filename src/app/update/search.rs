@@ -12,7 +12,7 @@ use crate::session::Status;
 
 impl App {
     /// The settings that a new search starts with: those of the last form, else those of the settings.
-    fn setup(&self) -> Setup {
+    pub(super) fn setup(&self) -> Setup {
         match &self.memory.setup {
             Some(RememberedSetup { generator, scorer, search }) => {
                 Setup { generator: generator.clone(), scorer: scorer.clone(), search: search.clone() }

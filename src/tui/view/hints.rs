@@ -119,6 +119,7 @@ fn of_batch(batch: &Batch) -> Vec<(Command, &'static str)> {
         (Command::Open, "open"),
         (Command::NextList, "list"),
         (Command::NextRun, "earlier run"),
+        (Command::SearchAll, "search all pairs"),
         (Command::Close, "library"),
     ];
     let asking = [
@@ -132,7 +133,7 @@ fn of_batch(batch: &Batch) -> Vec<(Command, &'static str)> {
     ];
     let asking = asking.into_iter().filter(|_| batch.run().is_some_and(Seen::takes_requests));
     let seen = if batch.run().is_some() { &looking[..] } else { &looking[3..] };
-    let (first, rest) = seen.split_at(seen.len().saturating_sub(2));
+    let (first, rest) = seen.split_at(seen.len().saturating_sub(3));
     first.iter().copied().chain(asking).chain(rest.iter().copied()).collect()
 }
 

@@ -279,6 +279,7 @@ fn of_batch(batch: &Batch) -> Vec<Part> {
 
 fn elsewhere(app: &App) -> Vec<Part> {
     match app.searching() {
+        0 if app.batching => vec![("● a batch runs ".to_owned(), Role::Running)],
         0 => Vec::new(),
         1 => vec![("● 1 search runs ".to_owned(), Role::Running)],
         n => vec![(format!("● {n} searches run "), Role::Running)],

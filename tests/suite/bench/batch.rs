@@ -218,6 +218,51 @@ async fn requests_are_left_for_the_run_and_its_answers_are_told() {
     "#);
 }
 
+/// The workbench on a file of four pairs, none of which has a session.
+async fn on_pairs() -> Script {
+    let folder = super::script::folder().await;
+    let row = |at| serde_json::to_string(&super::library::example(at)).unwrap() + "\n";
+    std::fs::write(folder.path().join("pairs.jsonl"), (0..4).map(row).collect::<String>()).unwrap();
+    Script::open_in(folder, Opening { permits: 1, size: (150, 36), at: "pairs.jsonl", ..Opening::default() }).await
+}
+
+/// As many examples are in work in the run that is looked at.
+fn working(app: &retrace::app::App, examples: usize) -> bool {
+    app.batch().and_then(|batch| batch.record()).is_some_and(|record| record.running.len() == examples)
+}
+
+#[tokio::test]
+async fn every_pair_of_a_listed_file_is_searched_in_this_process() {
+    let mut script = on_pairs().await;
+    script.keys("B A");
+    insta::assert_snapshot!(script.hints(), @"");
+    script.keys("A");
+    insta::assert_snapshot!(script.hints(), @"");
+    script.until(|app| working(app, 2)).await;
+    assert!(script.shows("this process"), "{}", script.screen());
+    script.keys("q q");
+    assert!(script.shows("Quit while searching?"));
+    script.keys("enter");
+    script.scripted.permits.add_permits(100_000);
+    script.until(|app| !app.batching).await;
+    insta::assert_snapshot!(script.hints(), @"");
+    let folder = script.close().await;
+    let sessions = retrace::session::library::files(&folder.path().join("home")).unwrap();
+    let ended = |file: &std::path::PathBuf| retrace::session::read(file).unwrap().state.stop.unwrap().reason.is_final();
+    assert!(sessions.len() == 4 && sessions.iter().all(ended));
+}
+
+#[tokio::test]
+async fn a_batch_ends_in_order_with_the_program() {
+    let mut script = on_pairs().await;
+    script.keys("B A");
+    script.until(|app| working(app, 2)).await;
+    let home = script.path("home");
+    let _folder = script.close().await;
+    let ended = runs::list(&home).unwrap()[0].record.ended.clone();
+    assert_eq!(ended.as_deref(), Some("interrupted: 0 done, 0 failed, 4 to go on with"));
+}
+
 #[tokio::test]
 async fn runs_that_are_over_are_told_from_those_that_died() {
     let ended = RunRecord {

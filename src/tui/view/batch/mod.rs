@@ -50,7 +50,7 @@ impl View {
         record: &RunRecord,
         look: Look<'_>,
     ) -> Drawn {
-        let unit = rows::unit(record);
+        let unit = if batch.tab == Tab::Running { rows::unit(record) } else { String::new() };
         let title = pane::Pane { title: batch.tab.title(), right: &unit, focused: true };
         let inner = pane::draw(buf, area, look.theme, title);
         if inner.height < 3 {
@@ -143,7 +143,11 @@ fn empty(buf: &mut Buffer, area: Rect, app: &App, batch: &Batch, look: Look<'_>)
         (None, Some(runs)) => vec![
             "No run over many pairs has worked in this library yet.".to_owned(),
             format!("`retrace search pairs.jsonl --into {}` in another terminal begins one;", runs.root.display()),
-            "it appears here within a second, and can be watched, paused and stopped from here".to_owned(),
+            "it appears here within a second, and can be watched, paused and stopped from here.".to_owned(),
+            format!(
+                "With a file of pairs in the library, {} searches all of them in this process.",
+                key(Command::SearchAll)
+            ),
             format!("{} goes back to the library", key(Command::Close)),
         ],
     };

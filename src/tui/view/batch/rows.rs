@@ -31,10 +31,10 @@ const RUNNING: &[Column<'static>] = &[
     right("time", 5),
     right("line", 4),
 ];
-const FAILED: &[Column<'static>] = &[left("session", 12), right("line", 4), left("when", 8), left("reason", 20)];
+const FAILED: &[Column<'static>] = &[left("session", 12), right("line", 4), left("when, UTC", 9), left("reason", 20)];
 const SLOWEST: &[Column<'static>] = &[left("session", 12), right("time", 5), right("steps", 5)];
 const FAULTS: &[Column<'static>] =
-    &[left("class", 10), right("times", 5), left("last", 8), left("what the last one said", 20)];
+    &[left("class", 10), right("times", 5), left("last, UTC", 9), left("what the last one said", 20)];
 const SERVERS: &[Column<'static>] = &[
     left("server", 14),
     left("role", 5),
@@ -46,7 +46,7 @@ const SERVERS: &[Column<'static>] = &[
     left("faults", 10),
     left("why", 10),
 ];
-const ANSWERS: &[Column<'static>] = &[left("when", 8), left("by", 6), left("asked", 8), left("answer", 20)];
+const ANSWERS: &[Column<'static>] = &[left("when, UTC", 9), left("by", 6), left("asked", 8), left("answer", 20)];
 
 pub fn columns(tab: Tab) -> &'static [Column<'static>] {
     match tab {
@@ -125,7 +125,8 @@ fn server(row: &Endpoint) -> Vec<Cell> {
         text(&row.name),
         dim(&row.role),
         (row.state.clone(), role),
-        text(format!("{} of {}", row.in_flight, row.limit)),
+        // A model in its own process bounds itself.
+        text(if row.limit > 0 { format!("{} of {}", row.in_flight, row.limit) } else { row.in_flight.to_string() }),
         text(row.waiting.to_string()),
         text(row.done.to_string()),
         text(row.retried.to_string()),

@@ -114,12 +114,8 @@ fn counts(record: &RunRecord) -> String {
     let Counts { done, failed, unfinished, skipped, found, .. } = record.counts;
     let work = record.running.len() + record.running_more;
     let mut parts = vec![format!("{work} of at most {} in work", record.plan.concurrency), format!("{done} done")];
-    let some = [
-        (failed, "failed"),
-        (unfinished, "to go on with"),
-        (found, "found as an earlier run left them"),
-        (skipped, "rows skipped"),
-    ];
+    let some =
+        [(failed, "failed"), (unfinished, "to go on with"), (found, "from earlier runs"), (skipped, "rows skipped")];
     parts.extend(some.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
     parts.push(format!("{} of {} steps accepted", record.accepted, record.steps));
     parts.join(" · ")
