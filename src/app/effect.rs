@@ -47,7 +47,7 @@ pub enum Effect {
     /// Search every pair of a file: answer with [`Message::SearchedAll`](super::Message::SearchedAll) when that ended.
     SearchAll {
         input: PathBuf,
-        setup: Setup,
+        setup: Box<Setup>,
     },
     /// Find the rows that a filter leaves, best first.
     Filter {

@@ -82,7 +82,7 @@ impl Executor {
             Effect::CloseDesk(id) => self.desks.close(id),
             Effect::List => self.list(),
             Effect::Runs => self.runs(),
-            Effect::SearchAll { input, setup } => self.search_all(input, setup),
+            Effect::SearchAll { input, setup } => self.search_all(input, *setup),
             Effect::Ask { root, run, wish } => self.ask(root, run, wish),
             Effect::Filter { wanted, rows } => self.answer(move || {
                 let among = rows.iter().map(|(name, rest)| Findable { name, rest });

@@ -35,7 +35,7 @@ impl App {
             "searching every pair: {} candidates a step, {} steps, {}, {}",
             setup.search.candidates, setup.search.steps, setup.generator, setup.scorer
         );
-        let mut effects = vec![Effect::SearchAll { input, setup }];
+        let mut effects = vec![Effect::SearchAll { input, setup: Box::new(setup) }];
         effects.extend(self.tell(said));
         effects
     }

@@ -235,9 +235,9 @@ fn working(app: &retrace::app::App, examples: usize) -> bool {
 async fn every_pair_of_a_listed_file_is_searched_in_this_process() {
     let mut script = on_pairs().await;
     script.keys("B A");
-    insta::assert_snapshot!(script.hints(), @"");
+    insta::assert_snapshot!(script.hints(), @"searching every pair: 4 candidates a step, 8 steps, scripted, scripted");
     script.keys("A");
-    insta::assert_snapshot!(script.hints(), @"");
+    insta::assert_snapshot!(script.hints(), @"a batch of this process runs already");
     script.until(|app| working(app, 2)).await;
     assert!(script.shows("this process"), "{}", script.screen());
     script.keys("q q");
@@ -245,7 +245,7 @@ async fn every_pair_of_a_listed_file_is_searched_in_this_process() {
     script.keys("enter");
     script.scripted.permits.add_permits(100_000);
     script.until(|app| !app.batching).await;
-    insta::assert_snapshot!(script.hints(), @"");
+    insta::assert_snapshot!(script.hints(), @"the batch has ended: 4 done, 0 failed");
     let folder = script.close().await;
     let sessions = retrace::session::library::files(&folder.path().join("home")).unwrap();
     let ended = |file: &std::path::PathBuf| retrace::session::read(file).unwrap().state.stop.unwrap().reason.is_final();

@@ -30,7 +30,8 @@ pub fn lines(seen: &Seen) -> Vec<Line> {
     }
     lines.extend(record.cost.iter().map(|(role, cost)| line(role_name(role), spent(cost))));
     lines.push(line("input", input(record)));
-    lines.push(Line { name: "search", text: record.plan.settings.clone(), role: Role::Dim });
+    let accepted = format!("{} of {} steps accepted", record.accepted, record.steps);
+    lines.push(Line { name: "search", text: format!("{accepted} · {}", record.plan.settings), role: Role::Dim });
     lines
 }
 
@@ -117,7 +118,6 @@ fn counts(record: &RunRecord) -> String {
     let some =
         [(failed, "failed"), (unfinished, "to go on with"), (found, "from earlier runs"), (skipped, "rows skipped")];
     parts.extend(some.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
-    parts.push(format!("{} of {} steps accepted", record.accepted, record.steps));
     parts.join(" · ")
 }
 
