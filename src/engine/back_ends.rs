@@ -4,23 +4,18 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use async_trait::async_trait;
-use tokio::runtime::Handle;
-
-use super::fleet::{self, Alarm, Dispatch, Fleet, FleetError, Probe, Rules, Standing};
-use super::proof::{Proof, Proofs, Subject};
-use super::{Models, Servers, Setup};
-use crate::lm::doctor;
+use super::fleet::{Alarm, Dispatch, FleetError};
+use super::proof::Proofs;
+use super::{Models, Setup};
 use crate::lm::frame::Framing;
 use crate::lm::http::client::Patience;
 use crate::lm::http::{Address, Keys, Server};
 use crate::lm::open::{OpenError, Opener};
 use crate::lm::prompts::{PromptError, Prompts};
 use crate::lm::spec::Spec;
-use crate::lm::{Complete, Generator, LmError, Scorer};
+use crate::lm::{Generator, LmError, Scorer};
 use crate::reer::search::Preset;
 use crate::session;
-use crate::session::runs;
 use crate::settings::{self, Settings};
 
 /// Opens back ends and keeps them. Opening reads model files and asks servers: call it where a thread may block, within a
@@ -30,14 +25,14 @@ pub struct BackEnds {
     prompts: Prompts,
     keys: Keys,
     patience: Patience,
-    trust: Trust,
-    proofs: Proofs,
-    alarm: Alarm,
+    pub(super) trust: Trust,
+    pub(super) proofs: Proofs,
+    pub(super) alarm: Alarm,
     /// Hears of what takes long.
-    told: Box<dyn Fn(&str) + Send + Sync>,
+    pub(super) told: Box<dyn Fn(&str) + Send + Sync>,
     opened: Mutex<Opened>,
     /// Of the fleets that have been opened.
-    dispatches: Mutex<Vec<Arc<Dispatch>>>,
+    pub(super) dispatches: Mutex<Vec<Arc<Dispatch>>>,
 }
 
 /// Which servers may score.
@@ -72,7 +67,7 @@ impl From<crate::lm::spec::SpecError> for EquipError {
 }
 
 /// A scorer and its frame's name in records.
-type Framed = (Arc<dyn Scorer>, &'static str);
+pub(super) type Framed = (Arc<dyn Scorer>, &'static str);
 
 #[derive(Default)]
 struct Opened {
@@ -239,87 +234,6 @@ impl BackEnds {
         &self.proofs
     }
 
-    fn fleet_of_scorers(&self, opener: &mut Opener, addresses: &[Address]) -> Result<Framed, EquipError> {
-        let mut frame = "plain";
-        let endpoints = self.those_that_answer(opener, addresses, |opener, address| {
-            let noise_floor = self.noise_floor(opener, address)?;
-            let (scorer, its) = opener.scorer_at(address, noise_floor)?;
-            frame = its;
-            Ok(scorer)
-        })?;
-        let fleet = Fleet::of_scorers(endpoints, &Rules { alarm: self.alarm.clone(), ..Rules::scoring() })?;
-        self.enlist(fleet.dispatch());
-        Ok((Arc::new(fleet), frame))
-    }
-
-    fn fleet_of_models(&self, opener: &mut Opener, addresses: &[Address]) -> Result<Arc<dyn Generator>, EquipError> {
-        let endpoints =
-            self.those_that_answer(opener, addresses, |opener, address| Ok(opener.completer_at(address)?))?;
-        let fleet = Fleet::of_models(endpoints, &Rules { alarm: self.alarm.clone(), ..Rules::generating() })?;
-        self.enlist(fleet.dispatch());
-        let fleet: Arc<dyn Complete> = Arc::new(fleet);
-        Ok(opener.prompted(fleet))
-    }
-
-    /// Opens each server; one of several that does not answer is left out, and told.
-    fn those_that_answer<B: ?Sized>(
-        &self,
-        opener: &mut Opener,
-        addresses: &[Address],
-        mut open: impl FnMut(&mut Opener, &Address) -> Result<Arc<B>, EquipError>,
-    ) -> Result<Vec<fleet::Endpoint<B>>, EquipError> {
-        let (mut endpoints, mut away) = (Vec::new(), None);
-        for address in addresses {
-            match open(opener, address) {
-                Ok(back_end) => {
-                    let health = Arc::new(Health(opener.server(address)?));
-                    endpoints.push(fleet::Endpoint::new(address.base(), back_end).with_probe(health));
-                }
-                Err(error) if is_away(&error) && addresses.len() > 1 => {
-                    (self.told)(&format!("{error}; this run goes without it"));
-                    away = Some(error);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        match away {
-            Some(error) if endpoints.is_empty() => Err(error),
-            _ => Ok(endpoints),
-        }
-    }
-
-    /// The noise floor of a server that scores, in nats per token; it is examined when that is not known.
-    fn noise_floor(&self, opener: &mut Opener, address: &Address) -> Result<f64, EquipError> {
-        let subject = Subject::of(&opener.server(address)?);
-        let proof = match (self.proofs.of(&subject), self.trust) {
-            (Some(proof), _) => proof,
-            (None, Trust::Any) => return Ok(0.0),
-            (None, Trust::Proven) => self.examine(opener, address, subject)?,
-        };
-        if proof.sound || self.trust == Trust::Any {
-            return Ok(proof.noise_floor);
-        }
-        Err(EquipError::Unfit { address: address.base().to_owned(), why: proof.why_not })
-    }
-
-    fn examine(&self, opener: &mut Opener, address: &Address, subject: Subject) -> Result<Proof, EquipError> {
-        let scorer = opener.verbatim_at(address)?;
-        (self.told)(&format!("{}: examining this scorer, once", address.base()));
-        let runtime = Handle::try_current().map_err(|_| OpenError::NoRuntime)?;
-        let findings = runtime
-            .block_on(doctor::examine(scorer.as_ref(), &|_| {}))
-            .map_err(|source| EquipError::Examination { address: address.base().to_owned(), source })?;
-        let proof = Proof::new(subject, &findings);
-        if let Err(error) = self.proofs.keep(proof.clone()) {
-            (self.told)(&format!("what was found cannot be kept for the next run: {error}"));
-        }
-        Ok(proof)
-    }
-
-    fn enlist(&self, dispatch: &Arc<Dispatch>) {
-        self.dispatches.lock().unwrap_or_else(PoisonError::into_inner).push(dispatch.clone());
-    }
-
     /// Opens what a search runs with.
     ///
     /// # Errors
@@ -352,60 +266,5 @@ impl BackEnds {
     fn lock(&self) -> MutexGuard<'_, Opened> {
         // What is opened stays usable when another thread died while opening something else.
         self.opened.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Whether a server may be back later.
-fn is_away(error: &EquipError) -> bool {
-    matches!(error, EquipError::Open(OpenError::Server { source: LmError::Passing { .. }, .. }))
-}
-
-/// Asks a server for its list of models, as opening it did.
-struct Health(Server);
-
-#[async_trait]
-impl Probe for Health {
-    async fn is_well(&self) -> bool {
-        self.0.is_well().await
-    }
-}
-
-impl Servers for BackEnds {
-    fn endpoints(&self) -> Vec<runs::Endpoint> {
-        let dispatches = self.dispatches.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let traffic = dispatches.iter().map(|dispatch| dispatch.traffic());
-        traffic.flat_map(|traffic| traffic.endpoints.into_iter().map(move |e| endpoint(traffic.role, e))).collect()
-    }
-
-    fn fault(&self) -> Option<String> {
-        self.alarm.reason().map(str::to_owned)
-    }
-}
-
-fn endpoint(role: session::Role, traffic: fleet::EndpointTraffic) -> runs::Endpoint {
-    let fleet::EndpointTraffic { name, standing, in_flight, limit, waiting, counts, .. } = traffic;
-    let (state, reason) = match standing {
-        Standing::Up => ("up", None),
-        Standing::Paused { reason, .. } => ("paused", Some(reason)),
-        Standing::Denied { reason } => ("denied", Some(reason)),
-    };
-    let role = match role {
-        session::Role::Generate => "generate",
-        session::Role::Score => "score",
-    };
-    runs::Endpoint {
-        name,
-        role: role.to_owned(),
-        state: state.to_owned(),
-        reason,
-        in_flight,
-        limit: limit.unwrap_or_default(),
-        waiting,
-        done: counts.done,
-        retried: counts.retried,
-        errors: counts.errors.into_iter().map(|(class, count)| (class.into_owned(), count)).collect(),
-        tokens_in: counts.tokens.read,
-        tokens_out: counts.tokens.written,
-        ..runs::Endpoint::default()
     }
 }

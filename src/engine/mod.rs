@@ -16,6 +16,7 @@ mod rescore;
 mod run;
 mod scoring;
 mod sequence;
+mod served;
 mod setup;
 
 pub use back_ends::{BackEnds, EquipError, Equipment, Trust, framing};

@@ -182,7 +182,7 @@ mod tests {
             ("[bench]\nsave = [\"n\"]", "line 2: save does not work under [bench]; write it under [editor]"),
             (
                 "[bnch]\n",
-                "line 1: there is no place \"bnch\"; the places are anywhere, library, bench, finding, list, form, export, field, editor",
+                "line 1: there is no place \"bnch\"; the places are anywhere, library, batch, bench, finding, list, form, export, field, editor",
             ),
             ("[bench]\ntake = \"n\"", "line 2: keys must be a list, such as [\"y\", \"ctrl-y\"]"),
             (

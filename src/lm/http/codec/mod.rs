@@ -2,14 +2,14 @@
 //! on the same tokens.
 
 mod control;
-#[cfg(test)]
-mod fake;
 pub mod hub;
 pub mod local;
 pub mod open;
 pub mod served;
 mod spans;
 mod spelling;
+#[cfg(test)]
+mod tests;
 mod vocabulary;
 pub mod wire;
 

@@ -154,7 +154,7 @@ fn lasting<T>(result: Result<T, LmError>) -> Result<Option<T>, LmError> {
 mod tests {
     use serde_json::json;
 
-    use super::super::fake::{BYTES, Fake, PIECES, fixture, now};
+    use super::super::tests::{BYTES, Fake, PIECES, fixture, now};
     use super::*;
     use crate::lm::template::SpecialTokens;
     use crate::lm::{FramePiece, Message};

@@ -318,7 +318,7 @@ mod tests {
     use std::sync::atomic::Ordering;
 
     use super::super::Local;
-    use super::super::fake::{BYTES, Both, Fake, PIECES, fixture, now};
+    use super::super::tests::{BYTES, Both, Fake, PIECES, fixture, now};
     use super::*;
 
     const ROUTES: [Route; 5] = [Route::Vllm, Route::Sglang, Route::LlamaServer, Route::LlamaCppPython, Route::Tgi];
