@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use super::payload::*;
+use super::setup::{ConfigRecord, Models};
 use crate::reer::search::{Decision, Node};
 
 /// The schema this program writes.

@@ -17,6 +17,7 @@ mod read;
 pub mod runs;
 pub mod samples;
 mod scan;
+mod setup;
 mod state;
 mod summary;
 
@@ -30,6 +31,7 @@ pub use live::{Purpose, Session, Tap, unwritten};
 pub use payload::*;
 pub use read::{Moment, Reading, bytes, events, events_of, fold, read, state_at};
 pub use scan::{Damage, Health, Torn};
+pub use setup::{ConfigRecord, Models};
 pub use state::{Action, Annotations, Ledger, OtherScore, Setting, Spent, State};
 pub use summary::{Status, Summary};
 
