@@ -12,7 +12,7 @@ use ratatui::{Frame, Terminal};
 
 use super::modes::{Mode, Modes};
 use super::output::{self, Collected};
-use super::{keyboard, modes, panics};
+use super::{keyboard, modes, panics, signals};
 use crate::app::keys::Key;
 
 /// Who has the terminal.
@@ -140,6 +140,9 @@ impl Screen {
     /// # Errors
     /// The terminal is gone.
     pub fn resume(&mut self) -> io::Result<()> {
+        if Holder::now() == Holder::Lent {
+            signals::hear_what_was_sent();
+        }
         set(self.modes, self.keyboard == Some(true))?;
         forget_typed_ahead();
         self.redraw()

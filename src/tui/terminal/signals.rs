@@ -2,8 +2,8 @@
 //! terminal from being restored.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -48,6 +48,25 @@ impl Signal {
 /// How long the loop may take to fetch a signal that stops it.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How long no signal comes when all that were sent have come: the system may bring one to a thread that is about to
+/// run.
+const SILENCE: Duration = Duration::from_millis(20);
+
+/// Where the listening thread is asked to say that it has heard what was sent so far.
+static ASKED: Mutex<Option<UnboundedSender<mpsc::Sender<()>>>> = Mutex::new(None);
+
+/// Waits until what was sent before this call is delivered. Ctrl-c in another program is sent to this process too,
+/// and must find the terminal still lent: the program may have ended by it and the loop be ahead of the listening
+/// thread.
+pub(super) fn hear_what_was_sent() {
+    let (answer, answered) = mpsc::channel();
+    let asked = ASKED.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(|to| to.send(answer).is_ok());
+    if asked {
+        // A listener that does not answer is no reason to keep the terminal.
+        let _ = answered.recv_timeout(PATIENCE);
+    }
+}
+
 /// The signals on their way to the loop.
 ///
 /// A loop that does not fetch a stopping signal within two seconds is ended from here: terminal restored, process
@@ -72,7 +91,9 @@ impl Signals {
             unix::Listener::new()?
         };
         panics::tell(sender.clone());
-        let watch = Watch { sender, answered: answered.clone(), deadline: None };
+        let (asks, asked) = unbounded_channel();
+        *ASKED.lock().unwrap_or_else(PoisonError::into_inner) = Some(asks);
+        let watch = Watch { sender, answered: answered.clone(), deadline: None, asked };
         thread::Builder::new().name("signals".to_owned()).spawn(move || runtime.block_on(watch.run(listener)))?;
         Ok(Signals { received, answered })
     }
@@ -98,6 +119,8 @@ struct Watch {
     answered: Arc<AtomicBool>,
     /// Until when a stopping signal must be fetched.
     deadline: Option<(Instant, Signal)>,
+    /// Who waits for [`hear_what_was_sent`].
+    asked: UnboundedReceiver<mpsc::Sender<()>>,
 }
 
 impl Watch {
@@ -112,6 +135,13 @@ impl Watch {
             tokio::select! {
                 signal = listener.next() => self.deliver(signal),
                 () = late => self.check(),
+                Some(answer) = self.asked.recv() => {
+                    while let Ok(signal) = tokio::time::timeout(SILENCE, listener.next()).await {
+                        self.deliver(signal);
+                    }
+                    // Whoever asked may have lost patience.
+                    let _ = answer.send(());
+                }
             }
         }
     }
