@@ -9,6 +9,7 @@ pub mod desk;
 pub mod fleet;
 mod flight;
 mod forecast;
+mod heat;
 mod observer;
 mod plan;
 pub mod proof;

@@ -57,7 +57,7 @@ pub async fn rescore(session: &mut Session, scorer: &dyn Scorer) -> Result<Resco
     for (of, answer) in missing.into_iter().zip(answers) {
         match pair.judge(&target, &search, of, &answer) {
             Ok(scored) => {
-                let logprobs = answer.ok().map(|answer| scoring::rounded(&answer.logprobs));
+                let logprobs = answer.ok().and_then(|reading| reading.recorded());
                 payloads.push(Payload::Score(scoring::event(&scored, scorer.identity(), logprobs)));
                 done.added += 1;
             }

@@ -223,9 +223,13 @@ impl<'a> Run<'a> {
         if !scores.is_empty() {
             let (scorer, pair, target) = (self.models.scorer.clone(), self.pair.clone(), target.clone());
             let contexts = scoring::contexts(search, &scores);
+            let race = pair.race_of(state, &scores).filter(|_| scorer.reads_in_parts());
             self.flight.send_scores(scores, |of, teller| async move {
                 let tell = |place: usize, answer: &Answer| teller.tell(place, answer);
-                pair.ask(scorer.as_ref(), &target, &of, contexts, &tell).await
+                match race {
+                    Some(race) => pair.race(scorer.as_ref(), &target, &of, contexts, race, &tell).await,
+                    None => pair.ask(scorer.as_ref(), &target, &of, contexts, &tell).await,
+                }
             });
         }
         for question in wants.iter().filter_map(|want| Question::of(want, search)) {
@@ -313,7 +317,7 @@ impl<'a> Run<'a> {
             Ok(scored) => scored,
             Err(message) => return Ok(Err(Fault { purpose: "score", message })),
         };
-        let logprobs = answer.ok().map(|answer| scoring::rounded(&answer.logprobs));
+        let logprobs = answer.ok().and_then(|reading| reading.recorded());
         let whole = scoring::event(&scored, self.models.scorer.identity(), logprobs);
         let payloads = match scoring::detailed(search, &scored) {
             Some(own) if own == of => vec![whole],

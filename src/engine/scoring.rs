@@ -3,13 +3,34 @@
 use std::time::Instant;
 
 use super::fleet::measured;
-use crate::lm::{Answered, Context, LmError, Scorer, TokenLogprobs};
-use crate::reer::search::{Fact, ScoreOf, Scored, Search, Want, Why};
+use super::heat::Heat;
+use crate::lm::{Context, LmError, Scorer, TokenLogprobs};
+use crate::reer::search::{Fact, NodeId, Outraced, Race, ScoreOf, Scored, Search, Unscored, Want, Why, laps};
 use crate::reer::{Example, Identity, LeakProbe, Target, measure};
-use crate::session::{Call, Score};
+use crate::session::{Call, Score, State};
 
 /// A scorer's answer for one context.
-pub(super) type Answer = Result<TokenLogprobs, LmError>;
+pub(super) type Answer = Result<Reading, LmError>;
+
+/// What was read of y behind one context.
+#[derive(Debug, Clone)]
+pub(super) struct Reading {
+    pub tokens: TokenLogprobs,
+    /// Set when the reading ended before y did.
+    pub outraced: Option<Outraced>,
+}
+
+impl Reading {
+    fn whole(tokens: TokenLogprobs) -> Reading {
+        Reading { tokens, outraced: None }
+    }
+
+    /// The log-probabilities as journals keep them, to three decimals; none of a reading that ended early.
+    pub fn recorded(&self) -> Option<Vec<f64>> {
+        let rounded = |v: &f32| (f64::from(*v) * 1000.0).round() / 1000.0;
+        self.outraced.is_none().then(|| self.tokens.logprobs.iter().map(rounded).collect())
+    }
+}
 
 /// An example made ready for scoring.
 pub(super) struct Pair {
@@ -30,14 +51,68 @@ impl Pair {
         target: &Target,
         of: &[ScoreOf],
         contexts: Vec<Context>,
-        answered: Answered<'_>,
+        answered: &(dyn Fn(usize, &Answer) + Send + Sync),
+    ) -> (Call, Vec<Answer>) {
+        let told = |place: usize, answer: &Result<TokenLogprobs, LmError>| {
+            answered(place, &answer.clone().map(Reading::whole));
+        };
+        let scores = async {
+            let answers = scorer.score(&self.example, target, &contexts, &told).await;
+            all_of(answers, contexts.len()).into_iter().map(|answer| answer.map(Reading::whole)).collect()
+        };
+        self.called(scorer, of, scores).await
+    }
+
+    /// As [`Pair::ask`], of a step's candidates: reads y lap by lap and drops those that cannot win any more. `current`
+    /// holds the current version's log-probability of each token of y.
+    pub async fn race(
+        &self,
+        scorer: &dyn Scorer,
+        target: &Target,
+        of: &[ScoreOf],
+        contexts: Vec<Context>,
+        (race, current): (Race, Vec<f64>),
+        answered: &(dyn Fn(usize, &Answer) + Send + Sync),
+    ) -> (Call, Vec<Answer>) {
+        let scope = race.objective.scope(self.example.scored_reference(), target);
+        let losses = |logprobs: &mut dyn Iterator<Item = f64>| {
+            let scored = logprobs.skip(scope.start).take(scope.len());
+            scored.map(|logprob| race.objective.loss(logprob)).collect::<Vec<f64>>()
+        };
+        let current = losses(&mut current.into_iter());
+        let run = async {
+            let mut field = Heat::new(contexts, answered);
+            for lap in laps(target.tokens.len()) {
+                let contexts = field.contexts();
+                if contexts.is_empty() {
+                    break;
+                }
+                let parts = scorer.score_part(&self.example, target, lap.clone(), &contexts).await;
+                field.read(all_of(parts, contexts.len()));
+                let read: Vec<Option<Vec<f64>>> = field
+                    .runners()
+                    .map(|tokens| Some(losses(&mut tokens?.logprobs.iter().map(|v| f64::from(*v)))))
+                    .collect();
+                let out = race.out(&current, &read);
+                let outraced = read.iter().zip(out).map(|(losses, out)| {
+                    losses.as_ref().filter(|_| out).map(|losses| race.standing(lap.end, losses, &current))
+                });
+                field.drop_out(outraced.collect());
+            }
+            field.finish()
+        };
+        self.called(scorer, of, run).await
+    }
+
+    /// What a call of a scorer gave, with the record of it.
+    async fn called(
+        &self,
+        scorer: &dyn Scorer,
+        of: &[ScoreOf],
+        call: impl Future<Output = Vec<Answer>> + Send,
     ) -> (Call, Vec<Answer>) {
         let began = Instant::now();
-        let (mut answers, effort) = measured(scorer.score(&self.example, target, &contexts, answered)).await;
-        if answers.len() != contexts.len() {
-            let why = format!("the scorer gave {} answers for {} contexts", answers.len(), contexts.len());
-            answers = vec![Err(LmError::Invalid(why)); contexts.len()];
-        }
+        let (answers, effort) = measured(call).await;
         let purpose = match of.last() {
             Some(ScoreOf::Without(..)) => "leave-one-out",
             Some(ScoreOf::Baseline) => "baseline",
@@ -46,9 +121,9 @@ impl Pair {
         let call = Call {
             purpose: purpose.to_owned(),
             model: scorer.identity().model.clone(),
-            tokens_in: answers.iter().flatten().map(|a| a.prompt_tokens as u64).sum(),
+            tokens_in: answers.iter().flatten().map(|a| a.tokens.prompt_tokens as u64).sum(),
             tokens_out: 0,
-            tokens_cached: answers.iter().flatten().map(|a| a.cached_tokens as u64).sum(),
+            tokens_cached: answers.iter().flatten().map(|a| a.tokens.cached_tokens as u64).sum(),
             ms: began.elapsed().as_millis() as u64,
             requests: effort.requests,
             retries: effort.retries,
@@ -57,24 +132,43 @@ impl Pair {
         (call, answers)
     }
 
+    /// The race by which these scores can be had, with the log-probabilities of the current version, where they are known.
+    pub fn race_of(&self, state: &State, of: &[ScoreOf]) -> Option<(Race, Vec<f64>)> {
+        let search = state.search.as_ref()?;
+        let leak = |node: NodeId| self.leak.leak(&thinking(search, ScoreOf::Node(node)));
+        let race = search.race(of, leak)?;
+        let current = state.logprobs.get(&ScoreOf::Node(search.head()?))?;
+        Some((race, current.clone()))
+    }
+
     /// A scorer's answer as a fact.
     ///
     /// # Errors
     /// The reason, when the answer is a fault and not a property of the text.
     pub fn judge(&self, target: &Target, search: &Search, of: ScoreOf, answer: &Answer) -> Result<Scored, String> {
         let outcome = match answer {
-            Ok(answer) => {
-                let measures = measure(self.example.scored_reference(), target, &answer.logprobs);
+            Ok(Reading { outraced: Some(outraced), .. }) => Err(Unscored::Outraced(*outraced)),
+            Ok(Reading { tokens, outraced: None }) => {
+                let measures = measure(self.example.scored_reference(), target, &tokens.logprobs);
                 let measures = measures.map_err(|e| e.to_string())?;
                 measures.objective(search.config().objective).map_err(|e| e.to_string())?;
                 Ok(measures)
             }
-            Err(LmError::TooLong { .. }) if matches!(of, ScoreOf::Node(_)) => Err(None),
+            Err(LmError::TooLong { .. }) if matches!(of, ScoreOf::Node(_)) => Err(Unscored::TooLong),
             Err(error) => return Err(error.to_string()),
         };
         let leak = matches!(of, ScoreOf::Node(_)).then(|| self.leak.leak(&thinking(search, of)));
         Ok(Scored { of, outcome, leak })
     }
+}
+
+/// One answer a context, whatever came.
+fn all_of(answers: Vec<Result<TokenLogprobs, LmError>>, asked: usize) -> Vec<Result<TokenLogprobs, LmError>> {
+    if answers.len() == asked {
+        return answers;
+    }
+    let why = format!("the scorer gave {} answers for {asked} contexts", answers.len());
+    vec![Err(LmError::Invalid(why)); asked]
 }
 
 /// Whose token log-probabilities are recorded when the search learns `scored`: its own for the baseline, a draft, a
@@ -121,6 +215,7 @@ pub(super) fn event(scored: &Scored, scorer: &Identity, logprobs: Option<Vec<f64
         ScoreOf::Node(node) => (Some(node), None),
         ScoreOf::Without(node, segment) => (Some(node), Some(segment)),
     };
+    let missing = scored.outcome.as_ref().err();
     Score {
         node,
         without,
@@ -128,12 +223,8 @@ pub(super) fn event(scored: &Scored, scorer: &Identity, logprobs: Option<Vec<f64
         measures: scored.outcome.as_ref().ok().copied(),
         leak: scored.leak,
         logprobs,
-        error: scored.outcome.as_ref().err().cloned().flatten(),
-        too_long: scored.outcome == Err(None),
+        error: missing.and_then(|why| if let Unscored::Fault(why) = why { Some(why.clone()) } else { None }),
+        too_long: missing == Some(&Unscored::TooLong),
+        outraced: missing.and_then(|why| if let Unscored::Outraced(outraced) = why { Some(*outraced) } else { None }),
     }
-}
-
-/// To three decimals, as journals keep them.
-pub(super) fn rounded(logprobs: &[f32]) -> Vec<f64> {
-    logprobs.iter().map(|v| (f64::from(*v) * 1000.0).round() / 1000.0).collect()
 }

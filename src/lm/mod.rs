@@ -18,6 +18,7 @@ pub mod spec;
 pub mod template;
 pub mod verbatim;
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -136,6 +137,28 @@ pub trait Scorer: Send + Sync {
         contexts: &[Context],
         answered: Answered<'_>,
     ) -> Vec<Result<TokenLogprobs, LmError>>;
+
+    /// Whether [`Scorer::score_part`] costs little more than the part, because what stands before it is kept from the call
+    /// that scored that.
+    fn reads_in_parts(&self) -> bool {
+        false
+    }
+
+    /// As [`Scorer::score`], of the tokens `part` of `target` alone, behind each context and the tokens before them.
+    async fn score_part(
+        &self,
+        example: &Example,
+        target: &Target,
+        part: Range<usize>,
+        contexts: &[Context],
+    ) -> Vec<Result<TokenLogprobs, LmError>> {
+        let whole = self.score(example, target, contexts, &|_, _| {}).await;
+        let cut = |scored: TokenLogprobs| match scored.logprobs.get(part.clone()) {
+            Some(logprobs) => Ok(TokenLogprobs { logprobs: logprobs.to_vec(), ..scored }),
+            None => Err(LmError::Invalid(format!("{} scores came for {} tokens", scored.logprobs.len(), part.end))),
+        };
+        whole.into_iter().map(|answer| answer.and_then(cut)).collect()
+    }
 }
 
 /// What a generator is asked for.

@@ -113,17 +113,41 @@ pub fn measure(reference: &str, target: &Target, logprobs: &[f32]) -> Result<Mea
 
 /// The official score over the tokens that start at or after the end of y's first segment.
 fn clipped(reference: &str, target: &Target, logprobs: &[f32]) -> Option<Clipped> {
-    let pieces = super::split(reference);
-    let first = pieces.first().filter(|_| pieces.len() > 1)?.text.len();
-    let scored: Vec<f64> = target
-        .spans
-        .iter()
-        .zip(logprobs)
-        .filter(|(span, _)| span.start >= first)
-        .map(|(_, v)| f64::from(*v).clamp(CLIP, 0.0))
-        .collect();
-    let mean = -scored.iter().sum::<f64>() / scored.len().max(1) as f64;
-    (!scored.is_empty()).then_some(Clipped { nll: Nats(mean), tokens: scored.len() })
+    let objective = Objective::ReerClipped;
+    let scope = objective.scope(reference, target);
+    let scored = logprobs.get(scope).filter(|scored| !scored.is_empty())?;
+    let total: f64 = scored.iter().map(|v| objective.loss(f64::from(*v))).sum();
+    Some(Clipped { nll: Nats(total / scored.len() as f64), tokens: scored.len() })
+}
+
+impl Objective {
+    /// The tokens of y that it is the mean over; none where it cannot rate this y.
+    pub fn scope(self, reference: &str, target: &Target) -> Range<usize> {
+        let end = target.spans.len();
+        match (self, &super::split(reference)[..]) {
+            (Objective::Nll, _) => 0..end,
+            (Objective::ReerClipped, [first, _, ..]) => {
+                target.spans.partition_point(|span| span.start < first.text.len())..end
+            }
+            (Objective::ReerClipped, _) => end..end,
+        }
+    }
+
+    /// What a token in its scope adds to the sum, in nats, 0 or more.
+    pub fn loss(self, logprob: f64) -> f64 {
+        match self {
+            Objective::Nll => -logprob.min(0.0),
+            Objective::ReerClipped => -logprob.clamp(CLIP, 0.0),
+        }
+    }
+
+    /// The most that a token can add; absent where there is no limit.
+    pub fn most(self) -> Option<f64> {
+        match self {
+            Objective::Nll => None,
+            Objective::ReerClipped => Some(-CLIP),
+        }
+    }
 }
 
 impl Measures {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::Summary;
-use crate::reer::search::{NodeId, ScoreOf, Scored, StopReason};
+use crate::reer::search::{NodeId, Outraced, ScoreOf, Scored, StopReason, Unscored};
 use crate::reer::{Example, Identity, Language, Leak, Measures, SegmentId};
 
 /// First line of every file, and first line of every later run that writes to it.
@@ -183,6 +183,9 @@ pub struct Score {
     /// The error is that the text does not fit the scorer's context.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub too_long: bool,
+    /// The candidate was dropped from its step's race; no error.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub outraced: Option<Outraced>,
 }
 
 impl Score {
@@ -197,10 +200,12 @@ impl Score {
 
     /// The fact that the search learns.
     pub fn scored(&self) -> Scored {
-        let outcome = match &self.measures {
-            Some(measures) => Ok(*measures),
-            None if self.too_long => Err(None),
-            None => Err(Some(self.error.clone().unwrap_or_else(|| "no measures and no reason recorded".to_owned()))),
+        let unexplained = || "no measures and no reason recorded".to_owned();
+        let outcome = match (self.measures, self.outraced) {
+            (Some(measures), _) => Ok(measures),
+            (None, Some(outraced)) => Err(Unscored::Outraced(outraced)),
+            (None, None) if self.too_long => Err(Unscored::TooLong),
+            (None, None) => Err(Unscored::Fault(self.error.clone().unwrap_or_else(unexplained))),
         };
         Scored { of: self.of(), outcome, leak: self.leak }
     }

@@ -71,6 +71,7 @@ keys! {
     RESTARTS = "search.restarts": whole(0);
     ANNEAL = "search.anneal": number_or_off(f64::MIN_POSITIVE, f64::MAX);
     SEED = "search.seed": whole(0);
+    RACE = "search.race": Choice(&[OFF, "exact", "paired"]);
     LEAK_GUARD = "search.leak-guard": Choice(&["on", OFF]);
     MAX_SECONDS = "search.max-seconds": whole_or_off(1);
     MAX_TOKENS = "search.max-tokens": whole_or_off(1);
@@ -92,6 +93,13 @@ impl Key {
     /// The environment variable that sets it: `RETRACE_SEARCH_MAX_SECONDS`.
     pub fn variable(&self) -> String {
         format!("RETRACE_{}", self.name.replace(['.', '-'], "_").to_uppercase())
+    }
+
+    /// The key that a variable's name was meant for, when it is no key's but nearly so.
+    pub fn misspelt(variable: &str) -> Option<Key> {
+        let distance = |key: &Key| strsim::damerau_levenshtein(&key.variable(), variable);
+        let nearest = ALL.iter().copied().min_by_key(distance)?;
+        (1..=2).contains(&distance(&nearest)).then_some(nearest)
     }
 
     /// The key of this name.

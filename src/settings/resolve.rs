@@ -48,6 +48,15 @@ impl Settings {
     /// A file that cannot be read or a value that is wrong, with its place.
     pub fn load(flags: &Flags) -> Result<Settings, SettingsError> {
         let variable = |name: &str| std::env::var(name).ok();
+        for (place, _) in std::env::vars_os() {
+            let place = place.to_string_lossy().into_owned();
+            if let Some(key) = Key::misspelt(&place) {
+                return Err(SettingsError::Value {
+                    place,
+                    what: format!("there is no such setting; did you mean {}?", key.variable()),
+                });
+            }
+        }
         let file = SettingsFile::of_user(variable)?;
         Settings::resolve(file.as_ref(), variable, flags)
     }
@@ -142,6 +151,7 @@ fn preset_layer(preset: Preset) -> Layer {
         (key::RESTARTS, i64::from(config.restarts).into()),
         (key::ANNEAL, level(config.anneal)),
         (key::SEED, (config.seed as i64).into()),
+        (key::RACE, config.race.map_or_else(off, |rule| spelled(&rule).into())),
         (key::LEAK_GUARD, if config.guards.is_some() { "on" } else { key::OFF }.into()),
         (key::MAX_SECONDS, limit(config.max_seconds.map(|n| n as i64))),
         (key::MAX_TOKENS, limit(config.max_tokens.map(|n| n as i64))),
@@ -170,6 +180,7 @@ fn config(preset: Preset, merged: &Layer) -> Config {
         restarts: whole(merged, key::RESTARTS).unwrap_or(base.restarts),
         anneal: number(merged, key::ANNEAL),
         seed: whole(merged, key::SEED).map_or(base.seed, u64::from),
+        race: (text(merged, key::RACE) != key::OFF).then(|| word(merged.get(key::RACE.name))),
         guards: guards(base.guards, merged),
         max_seconds: whole(merged, key::MAX_SECONDS).map(u64::from),
         max_tokens: whole(merged, key::MAX_TOKENS).map(u64::from),

@@ -1,6 +1,7 @@
 //! The engine over a scripted generator and scorer: what is recorded, what an interruption leaves, what a fault does.
 
 mod batch;
+mod race;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -20,3 +20,4 @@ mod samples;
 mod served;
 mod server;
 mod session;
+mod speed;

@@ -1,5 +1,6 @@
 //! The candidates of a segment: what was proposed for it, what the search made of each, what a person did.
 
+use super::refusal_in_words;
 use crate::reer::search::{Decision, NodeId, Reason, Refusal, Search, Version, Why};
 use crate::reer::{Leak, SegmentId};
 use crate::session::State;
@@ -127,6 +128,7 @@ fn fate(version: &Version, decision: Option<&Decision>) -> Fate {
         (None, Some(reason)) => Fate::Passed(reason),
         (None, None) if version.error.is_some() => Fate::Failed,
         (None, None) if version.too_long => Fate::Passed(Reason::Context),
+        (None, None) if version.measures.is_none() && version.outraced.is_some() => Fate::Passed(Reason::Outraced),
         (None, None) if version.measures.is_none() => Fate::Scoring,
         (None, None) => Fate::Open,
     }
@@ -164,33 +166,5 @@ impl Candidate {
             (Some(ByHand::Refused), fate) => fate == Fate::Chosen,
             (None, _) => false,
         }
-    }
-}
-
-/// Why a candidate was not taken, in words.
-pub fn reason_in_words(reason: Reason) -> &'static str {
-    match reason {
-        Reason::NotLower => "not lower",
-        Reason::WithinMinDelta => "lower by too little",
-        Reason::Outrun => "another was lower",
-        Reason::LeakSpan => "copies too long a run",
-        Reason::LeakNgram => "copies too much",
-        Reason::Length => "too long",
-        Reason::Repetition => "repeats itself",
-        Reason::Context => "does not fit the context",
-        Reason::Unusable => "unusable",
-        Reason::Beam => "kept beside, in the beam",
-        Reason::Overtaken => "overtaken by a person",
-    }
-}
-
-/// Why an answer could not be used, in words.
-pub fn refusal_in_words(refusal: Refusal) -> &'static str {
-    match refusal {
-        Refusal::Missing => "no rewrite in the answer",
-        Refusal::Empty => "blank",
-        Refusal::Truncated => "cut off",
-        Refusal::Tag => "contains a tag",
-        Refusal::Same => "the same text",
     }
 }

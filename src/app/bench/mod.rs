@@ -12,6 +12,7 @@ mod stream;
 mod tint;
 mod travel;
 mod verdict;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -19,7 +20,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use candidate::Seen;
-pub use candidate::{ByHand, Candidate, Fate, reason_in_words, refusal_in_words};
+pub use candidate::{ByHand, Candidate, Fate};
 pub use edit::Writing;
 pub use find::{Find, Match};
 pub use moment::{Happened, Moment, Shown, Timeline};
@@ -28,6 +29,7 @@ pub use stream::Streams;
 pub use tint::{Compared, Tint};
 pub use travel::{Play, SPEEDS};
 pub use verdict::{FLAG, flag, verdict};
+pub use words::{reason_in_words, refusal_in_words, stop_in_words};
 
 use super::effect::DeskId;
 use crate::engine::desk::{Activity, Work};

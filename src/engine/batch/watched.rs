@@ -2,6 +2,7 @@
 //! ever where the run's brake is on, for its search is stopped then.
 
 use std::future;
+use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -94,6 +95,25 @@ impl Scorer for Watched<dyn Scorer> {
     ) -> Vec<Result<TokenLogprobs, LmError>> {
         self.admit().await;
         let answers = self.inner.score(example, target, contexts, answered).await;
+        for answer in &answers {
+            self.take(answer.as_ref().err()).await;
+        }
+        answers
+    }
+
+    fn reads_in_parts(&self) -> bool {
+        self.inner.reads_in_parts()
+    }
+
+    async fn score_part(
+        &self,
+        example: &Example,
+        target: &Target,
+        part: Range<usize>,
+        contexts: &[Context],
+    ) -> Vec<Result<TokenLogprobs, LmError>> {
+        self.admit().await;
+        let answers = self.inner.score_part(example, target, part, contexts).await;
         for answer in &answers {
             self.take(answer.as_ref().err()).await;
         }

@@ -264,7 +264,7 @@ impl Clerk {
         let Some(search) = &session.state().search else { return Ok(()) };
         let scored = pair.judge(&bound.target, search, of, &answer)?;
         let kept = answer.ok().filter(|_| !matches!(of, ScoreOf::Without(..)));
-        let logprobs = kept.map(|answer| scoring::rounded(&answer.logprobs));
+        let logprobs = kept.and_then(|reading| reading.recorded());
         let score = scoring::event(&scored, bound.scorer.identity(), logprobs);
         session.record(Author::Search, Payload::Score(score)).map(drop).map_err(|error| book::sentence(&error))
     }
@@ -295,7 +295,7 @@ impl Clerk {
         let (Ok(measures), Ok(answer)) = (scored.outcome, answer) else {
             return Err("the text does not fit the scorer's context; shorten it".to_owned());
         };
-        (self.news)(News::Measured { of, measures, leak: scored.leak, logprobs: answer.logprobs });
+        (self.news)(News::Measured { of, measures, leak: scored.leak, logprobs: answer.tokens.logprobs });
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! A fleet as a scorer: every context is a call of its own.
 
+use std::ops::Range;
 use std::slice;
 use std::sync::{Mutex, PoisonError};
 
@@ -53,6 +54,26 @@ impl Scorer for Fleet<dyn Scorer> {
         };
         self.dispatch.watched(all).await
     }
+
+    /// Of a back end in this process alone: a server's cache may have let go of what was scored before.
+    fn reads_in_parts(&self) -> bool {
+        self.local && self.back_ends[0].reads_in_parts()
+    }
+
+    async fn score_part(
+        &self,
+        example: &Example,
+        target: &Target,
+        part: Range<usize>,
+        contexts: &[Context],
+    ) -> Vec<Result<TokenLogprobs, LmError>> {
+        let calls = self.begin(contexts.len()).await;
+        let answers = self.back_ends[0].score_part(example, target, part, contexts).await;
+        for (place, answer) in answers.iter().enumerate() {
+            end(&calls, place, answer);
+        }
+        answers
+    }
 }
 
 impl Fleet<dyn Scorer> {
@@ -64,24 +85,21 @@ impl Fleet<dyn Scorer> {
         contexts: &[Context],
         answered: Answered<'_>,
     ) -> Vec<Result<TokenLogprobs, LmError>> {
-        let mut calls: Vec<Option<Sent<'_>>> = Vec::with_capacity(contexts.len());
-        for _ in contexts {
-            calls.push(self.dispatch.begin().await);
-        }
-        let calls = Mutex::new(calls);
-        let end = |place: usize, answer: &Result<TokenLogprobs, LmError>| {
-            let call = calls.lock().unwrap_or_else(PoisonError::into_inner).get_mut(place).and_then(Option::take);
-            match (call, answer) {
-                (Some(call), Ok(answer)) => call.answered(spent(answer)),
-                (Some(call), Err(error)) => call.failed(error),
-                (None, _) => {}
-            }
-        };
+        let calls = self.begin(contexts.len()).await;
         let told = |place: usize, answer: &Result<TokenLogprobs, LmError>| {
-            end(place, answer);
+            end(&calls, place, answer);
             answered(place, answer);
         };
         self.back_ends[0].score(example, target, contexts, &told).await
+    }
+
+    /// Calls of a back end in this process, which are only counted.
+    async fn begin(&self, count: usize) -> Calls<'_> {
+        let mut calls = Vec::with_capacity(count);
+        for _ in 0..count {
+            calls.push(self.dispatch.begin().await);
+        }
+        Mutex::new(calls)
     }
 
     async fn score_one(&self, example: &Example, target: &Target, context: &Context) -> Result<TokenLogprobs, LmError> {
@@ -96,6 +114,19 @@ impl Fleet<dyn Scorer> {
             }
         };
         self.dispatch.call(Some(&example.id), spent, ask).await
+    }
+}
+
+/// Calls that have not ended, by their places.
+type Calls<'a> = Mutex<Vec<Option<Sent<'a>>>>;
+
+/// Counts the end of a call.
+fn end(calls: &Calls<'_>, place: usize, answer: &Result<TokenLogprobs, LmError>) {
+    let call = calls.lock().unwrap_or_else(PoisonError::into_inner).get_mut(place).and_then(Option::take);
+    match (call, answer) {
+        (Some(call), Ok(answer)) => call.answered(spent(answer)),
+        (Some(call), Err(error)) => call.failed(error),
+        (None, _) => {}
     }
 }
 

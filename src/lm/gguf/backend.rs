@@ -3,6 +3,7 @@
 //! One evaluation runs at a time, off the async threads and with all cores; dropping a call stops its evaluation within a
 //! layer. Renders no frames: those are given.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -90,8 +91,8 @@ impl Backend {
         if have > limit { Err(LmError::TooLong { have, limit: Some(limit) }) } else { Ok(tokens) }
     }
 
-    /// The tokens of a context and y, ready to score.
-    fn job(&self, example: &Example, target: &Target, context: &Context) -> Result<Job, LmError> {
+    /// The tokens of a context and of y up to the end of `part`, ready to score the part.
+    fn job(&self, example: &Example, target: &Target, part: &Range<usize>, context: &Context) -> Result<Job, LmError> {
         let Context::Thinking { z } = context;
         let mut tokens = prompt::encode(self.model.tokenizer(), &(self.context)(example, z)?)?;
         if tokens.is_empty() {
@@ -100,9 +101,48 @@ impl Backend {
         if target.tokens.iter().any(|id| *id as usize >= self.model.tokenizer().len()) {
             return Err(LmError::Invalid("the target holds tokens of another vocabulary".to_owned()));
         }
-        let from = tokens.len();
+        let from = tokens.len() + part.start;
         tokens.extend(&target.tokens);
-        Ok(Job { tokens: self.fitting(tokens)?, from })
+        let mut tokens = self.fitting(tokens)?;
+        tokens.truncate(tokens.len() - target.tokens.len() + part.end);
+        // Of a y that will be read on, all is kept; else what other versions of z share.
+        let keep = if part.end < target.tokens.len() { tokens.len() - 1 } else { from - part.start };
+        Ok(Job { tokens, from, keep })
+    }
+
+    /// Scores `part` of y behind all contexts.
+    async fn score_contexts(
+        &self,
+        example: &Example,
+        target: &Target,
+        part: Range<usize>,
+        contexts: &[Context],
+        answered: Answered<'_>,
+    ) -> Vec<Result<TokenLogprobs, LmError>> {
+        let mut answers = Answers { known: vec![None; contexts.len()], tell: answered };
+        let (mut jobs, mut asked) = (Vec::new(), Vec::new());
+        for (place, context) in contexts.iter().enumerate() {
+            match self.job(example, target, &part, context) {
+                Ok(job) if job.tokens.len() == job.from => {
+                    let nothing = TokenLogprobs { logprobs: Vec::new(), prompt_tokens: job.from, cached_tokens: 0 };
+                    answers.put(place, Ok(nothing));
+                }
+                Ok(job) => {
+                    asked.push((place, job.tokens.len()));
+                    jobs.push(job);
+                }
+                Err(error) => answers.put(place, Err(error)),
+            }
+        }
+        if jobs.is_empty() {
+            return answers.complete(&LmError::Cancelled);
+        }
+        let each = |job: usize, Scored { logprobs, cached }| {
+            let (place, prompt_tokens) = asked[job];
+            answers.put(place, Ok(TokenLogprobs { logprobs, prompt_tokens, cached_tokens: cached }));
+        };
+        let outcome = self.evaluate(jobs, each).await;
+        answers.complete(&outcome.err().unwrap_or(LmError::Cancelled))
     }
 
     /// Scores jobs; `each` gets the place of each and what it gave, on the caller's thread, as they are evaluated.
@@ -159,30 +199,21 @@ impl Scorer for Backend {
         contexts: &[Context],
         answered: Answered<'_>,
     ) -> Vec<Result<TokenLogprobs, LmError>> {
-        let mut answers = Answers { known: vec![None; contexts.len()], tell: answered };
-        let (mut jobs, mut asked) = (Vec::new(), Vec::new());
-        for (place, context) in contexts.iter().enumerate() {
-            match self.job(example, target, context) {
-                Ok(job) if job.tokens.len() == job.from => {
-                    let nothing = TokenLogprobs { logprobs: Vec::new(), prompt_tokens: job.from, cached_tokens: 0 };
-                    answers.put(place, Ok(nothing));
-                }
-                Ok(job) => {
-                    asked.push((place, job.tokens.len()));
-                    jobs.push(job);
-                }
-                Err(error) => answers.put(place, Err(error)),
-            }
-        }
-        if jobs.is_empty() {
-            return answers.complete(&LmError::Cancelled);
-        }
-        let each = |job: usize, Scored { logprobs, cached }| {
-            let (place, prompt_tokens) = asked[job];
-            answers.put(place, Ok(TokenLogprobs { logprobs, prompt_tokens, cached_tokens: cached }));
-        };
-        let outcome = self.evaluate(jobs, each).await;
-        answers.complete(&outcome.err().unwrap_or(LmError::Cancelled))
+        self.score_contexts(example, target, 0..target.tokens.len(), contexts, answered).await
+    }
+
+    fn reads_in_parts(&self) -> bool {
+        true
+    }
+
+    async fn score_part(
+        &self,
+        example: &Example,
+        target: &Target,
+        part: Range<usize>,
+        contexts: &[Context],
+    ) -> Vec<Result<TokenLogprobs, LmError>> {
+        self.score_contexts(example, target, part, contexts, &|_, _| {}).await
     }
 }
 
@@ -232,7 +263,8 @@ impl Verbatim for Backend {
     async fn logprobs(&self, context: Passage<'_>, target: Passage<'_>, fresh: bool) -> Result<TokenLogprobs, LmError> {
         let tokens = self.fitting([context.ids, target.ids].concat())?;
         let prompt_tokens = tokens.len();
-        let job = Job { tokens, from: context.ids.len() };
+        let from = context.ids.len();
+        let job = Job { tokens, from, keep: from };
         if fresh {
             self.run(|engine, _| {
                 engine.forget();

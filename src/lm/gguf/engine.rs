@@ -32,6 +32,8 @@ const LOGITS: usize = 4 << 20;
 pub(super) struct Job {
     pub(super) tokens: Vec<u32>,
     pub(super) from: usize,
+    /// The first tokens whose keys and values are kept for later calls.
+    pub(super) keep: usize,
 }
 
 /// What a job gave.
@@ -61,7 +63,7 @@ struct Scores<'a> {
 impl Scores<'_> {
     /// Tells a job's answer when it is whole.
     fn tell_done(&mut self, job: usize) {
-        let Job { tokens, from } = &self.jobs[job];
+        let Job { tokens, from, .. } = &self.jobs[job];
         if self.scored[job].logprobs.len() == tokens.len() - from {
             (self.tell)(job, std::mem::take(&mut self.scored[job]));
         }
@@ -145,7 +147,7 @@ impl Engine {
         let result = self.evaluate(&indices, &mut sequences, scores, cancelled);
         for (sequence, job) in sequences.into_iter().zip(indices) {
             if result.is_ok() {
-                self.retain(sequence.fork(scores.jobs[job].from));
+                self.retain(sequence.fork(scores.jobs[job].keep));
             }
             self.pool.release(sequence);
         }

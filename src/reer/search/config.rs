@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::GuardLimits;
+use super::{GuardLimits, Rule};
 use crate::reer::Objective;
 
 /// Named settings to start from.
@@ -68,6 +68,10 @@ pub struct Config {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub anneal: Option<f64>,
     pub seed: u64,
+    /// How candidates that cannot win any more are told while y is still being read; absent: each is scored over all of
+    /// y. Without effect on a beam and on annealed acceptance, which need every score.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub race: Option<Rule>,
     /// Absent: no guards.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub guards: Option<GuardLimits>,
@@ -105,6 +109,7 @@ impl Config {
                 restarts: 0,
                 anneal: None,
                 seed: 0,
+                race: None,
                 guards: Some(GuardLimits::default()),
                 sampling: sampling(0.95),
                 max_seconds: None,

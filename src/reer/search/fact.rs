@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::reer::{Leak, Measures, Segment, SegmentId};
+use crate::reer::{Leak, Measures, Nats, Segment, SegmentId};
 
 /// Identity of one version of the trajectory within a session, rising from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -94,10 +94,31 @@ pub enum ScoreOf {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scored {
     pub of: ScoreOf,
-    /// The measures, or an error with its reason; `Err(None)` for a text that does not fit the context.
-    pub outcome: Result<Measures, Option<String>>,
+    pub outcome: Result<Measures, Unscored>,
     /// Lexical leak of the whole z; present for nodes.
     pub leak: Option<Leak>,
+}
+
+/// Why there are no measures.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Unscored {
+    /// The text does not fit the scorer's context.
+    TooLong,
+    /// The candidate was dropped from its step's race.
+    Outraced(Outraced),
+    /// The back end's fault, in a sentence.
+    Fault(String),
+}
+
+/// Where a candidate was dropped from a race: it could not win any more. No measure of the whole y.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Outraced {
+    /// Tokens of y that were read, from its beginning.
+    pub tokens: usize,
+    /// Mean loss over those of them that the objective scores, in nats per token.
+    pub nll: Nats,
+    /// The same of the current version, over the same tokens.
+    pub current: Nats,
 }
 
 /// Why a candidate was not taken.
@@ -120,6 +141,8 @@ pub enum Reason {
     Repetition,
     /// It does not fit the scorer's context.
     Context,
+    /// It was dropped from the race before all of y was read, because it could not win any more.
+    Outraced,
     /// The generator's answer could not be used; the node says why.
     Unusable,
     /// Kept in the beam behind the current version.

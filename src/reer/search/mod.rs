@@ -8,6 +8,7 @@ mod fact;
 mod guard;
 mod machine;
 mod policy;
+mod race;
 mod seed;
 #[cfg(test)]
 mod tests;
@@ -15,9 +16,12 @@ mod tree;
 mod wants;
 
 pub use config::{Config, ConfigError, Order, Preset, Sampling};
-pub use fact::{Decision, Fact, Node, NodeId, Other, Reason, Refusal, ScoreOf, Scored, StopReason, Why};
+pub use fact::{
+    Decision, Fact, Node, NodeId, Other, Outraced, Reason, Refusal, ScoreOf, Scored, StopReason, Unscored, Why,
+};
 pub use guard::GuardLimits;
 pub use machine::Search;
+pub use race::{Race, Rule, laps};
 pub use seed::{Purpose, derive};
 pub use tree::{Tree, Version};
 pub use wants::Want;

@@ -229,7 +229,7 @@ fn candidates_beyond_the_guards_or_the_context_are_never_taken() {
     let ids: Vec<NodeId> = s.tree().step(1).iter().map(|v| v.node.id).collect();
     let leaking = Some(Leak { ngram: 0.5, span_words: 60, span_share: 0.5 });
     for (i, id) in ids.iter().enumerate() {
-        let outcome = if i == 0 { Err(None) } else { Ok(PLAIN.measures("")) };
+        let outcome = if i == 0 { Err(Unscored::TooLong) } else { Ok(PLAIN.measures("")) };
         s.apply(&Fact::Scored(Scored { of: ScoreOf::Node(*id), outcome, leak: leaking }));
     }
     let [Want::Decide(ref decision)] = s.wants()[..] else { panic!("{:?}", s.wants()) };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Node, NodeId, Scored, Why};
+use super::{Node, NodeId, Outraced, Scored, Unscored, Why};
 use crate::reer::{Leak, Measures, SegmentId, Trajectory};
 
 /// One version: the node as recorded, its whole trajectory, and its score where there is one.
@@ -15,6 +15,8 @@ pub struct Version {
     pub leak: Option<Leak>,
     /// It does not fit the scorer's context.
     pub too_long: bool,
+    /// It was dropped from its step's race; a score that came later stands beside this.
+    pub outraced: Option<Outraced>,
     /// Why it could not be scored.
     pub error: Option<String>,
 }
@@ -22,6 +24,11 @@ pub struct Version {
 impl Version {
     /// True when a score of it is still to come.
     pub fn awaits_score(&self) -> bool {
+        self.can_be_scored() && self.outraced.is_none()
+    }
+
+    /// True when it has no score and one can be had, if only when it becomes the current version.
+    pub fn can_be_scored(&self) -> bool {
         self.trajectory.is_some() && self.measures.is_none() && !self.too_long
     }
 }
@@ -74,7 +81,8 @@ impl Tree {
                 self.trajectory(parent)?.with(node.segment?, node.text.as_deref().unwrap_or_default())
             }),
         };
-        let version = Version { trajectory, measures: None, leak: None, too_long: false, error: None, node };
+        let version =
+            Version { trajectory, measures: None, leak: None, too_long: false, outraced: None, error: None, node };
         self.versions.entry(version.node.id).or_insert(version);
     }
 
@@ -83,8 +91,9 @@ impl Tree {
         version.leak = scored.leak.or(version.leak);
         match &scored.outcome {
             Ok(measures) => (version.measures, version.error) = (Some(*measures), None),
-            Err(Some(reason)) => version.error = Some(reason.clone()),
-            Err(None) => version.too_long = true,
+            Err(Unscored::Fault(reason)) => version.error = Some(reason.clone()),
+            Err(Unscored::TooLong) => version.too_long = true,
+            Err(Unscored::Outraced(outraced)) => version.outraced = Some(*outraced),
         }
     }
 

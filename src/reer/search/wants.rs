@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::seed::{self, Purpose};
-use super::{Decision, NodeId, Order, Other, Reason, ScoreOf, Search, StopReason, Version, policy};
-use crate::reer::SegmentId;
+use super::{Config, Decision, NodeId, Order, Other, Race, Reason, ScoreOf, Search, StopReason, Version, policy};
+use crate::reer::{Leak, SegmentId};
 
 /// One thing the search wants done. All wants of one answer may be carried out at the same time.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,7 +77,7 @@ impl Search {
             let why = "the current trajectory does not fit the scorer's context".to_owned();
             return Some(Want::Stop(StopReason::Error, why));
         }
-        version.awaits_score().then_some(Want::Score(ScoreOf::Node(node)))
+        version.can_be_scored().then_some(Want::Score(ScoreOf::Node(node)))
     }
 
     fn wants_step(&self) -> Vec<Want> {
@@ -230,10 +230,32 @@ impl Search {
         if candidate.too_long {
             return Some(Reason::Context);
         }
+        let outraced = candidate.outraced.filter(|_| candidate.measures.is_none()).map(|_| Reason::Outraced);
+        self.guarded(candidate, segment, candidate.leak).or(outraced)
+    }
+
+    /// Why the guards refuse a candidate with such a leak.
+    fn guarded(&self, candidate: &Version, segment: SegmentId, leak: Option<Leak>) -> Option<Reason> {
         let parent = self.tree.get(candidate.node.parent?)?;
         let z = parent.trajectory.as_ref()?;
         let old = &z.segments[z.position(segment)?].text;
         let new = candidate.node.text.as_deref().unwrap_or_default();
-        self.config.guards?.refuse(parent.leak, candidate.leak, old, new)
+        self.config.guards?.refuse(parent.leak, leak, old, new)
+    }
+
+    /// The race that these scores can be had by: they are of candidates of the step in hand, and of nothing else, and
+    /// only the lowest of them matters. `leak` gives a candidate's leak, which its score will record.
+    pub fn race(&self, scores: &[ScoreOf], leak: impl Fn(NodeId) -> Leak) -> Option<Race> {
+        let rule = self.config.race.filter(|_| self.config.beam == 1 && self.config.anneal.is_none())?;
+        let candidates = self.tree.step(self.open_step()?);
+        let segment = candidates.first()?.node.segment?;
+        let allowed = |of: &ScoreOf| {
+            let ScoreOf::Node(node) = of else { return None };
+            let candidate = candidates.iter().find(|c| c.node.id == *node && c.awaits_score())?;
+            Some(self.guarded(candidate, segment, Some(leak(*node))).is_none())
+        };
+        let allowed = scores.iter().map(allowed).collect::<Option<Vec<bool>>>()?;
+        let Config { objective, min_delta, .. } = self.config;
+        Some(Race { rule, objective, min_delta, allowed })
     }
 }

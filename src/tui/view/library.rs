@@ -7,6 +7,7 @@ use super::super::theme::Role;
 use super::super::widgets::{list, paint, pane, scrollbar, table, text};
 use super::{Drawn, Look, View, status};
 use crate::app::App;
+use crate::app::bench::stop_in_words;
 use crate::app::command::Command;
 use crate::app::library::{Column, QueueFilter, Row, Source};
 use crate::app::message::Target;
@@ -153,7 +154,7 @@ fn standing(row: &Row) -> String {
         (Status::Fresh, _) => "fresh".to_owned(),
         (Status::Unfinished, _) => "paused".to_owned(),
         (Status::Failed, _) => "failed".to_owned(),
-        (Status::Done, Some(stop)) => status::stop_word(stop).to_owned(),
+        (Status::Done, Some(stop)) => stop_in_words(stop).to_owned(),
         (Status::Done, None) => "ended".to_owned(),
     }
 }

@@ -7,7 +7,7 @@ use super::super::theme::{Role, Theme};
 use super::super::widgets::paint;
 use crate::app::App;
 use crate::app::batch::Batch;
-use crate::app::bench::Bench;
+use crate::app::bench::{Bench, stop_in_words};
 use crate::app::library::Place;
 use crate::engine::desk::Work;
 use crate::reer::{Objective, search::Search};
@@ -226,26 +226,11 @@ fn idle(bench: &Bench) -> Vec<Part> {
         Status::Unfinished => "paused".to_owned(),
         Status::Failed => "failed".to_owned(),
         Status::Done => match bench.state.stop.as_ref() {
-            Some(stop) => format!("ended: {}", stop_word(stop.reason)),
+            Some(stop) => format!("ended: {}", stop_in_words(stop.reason)),
             None => "ended".to_owned(),
         },
     };
     vec![(format!("{said} "), Role::Dim)]
-}
-
-/// Why a search ended, in a word or two.
-pub fn stop_word(reason: crate::reer::search::StopReason) -> &'static str {
-    use crate::reer::search::StopReason;
-    match reason {
-        StopReason::Threshold => "below threshold",
-        StopReason::Patience => "no more gains",
-        StopReason::Passes => "all rounds made",
-        StopReason::Steps => "all steps made",
-        StopReason::Budget => "budget",
-        StopReason::Person => "paused",
-        StopReason::Error => "failed",
-        StopReason::NoGain => "no gain",
-    }
 }
 
 fn of_library(app: &App) -> Vec<Part> {

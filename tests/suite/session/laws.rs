@@ -98,6 +98,7 @@ fn happen(mut session: Session, what: Happening) -> Session {
                 logprobs: Some(logprobs),
                 error: None,
                 too_long: false,
+                outraced: None,
             };
             session.record(Author::System, Payload::Score(score)).unwrap();
         }

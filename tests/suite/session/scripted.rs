@@ -199,6 +199,7 @@ fn score(session: &Session, of: ScoreOf) -> Score {
         logprobs: without.is_none().then_some(logprobs),
         error: None,
         too_long: false,
+        outraced: None,
     }
 }
 

@@ -1,0 +1,107 @@
+//! Racing through the engine: candidates dropped early are recorded as such, decisions stay what they were, and a
+//! dropped one that a person chooses is scored after all.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use retrace::engine::{Limits, Models, batch, search};
+use retrace::lm::{Answered, Context, LmError, Scorer, TokenLogprobs};
+use retrace::reer::search::{Decision, NodeId, Reason, Rule};
+use retrace::reer::{Example, Identity, Target};
+use retrace::session::{self, Author, Head, Payload, Session, State};
+use tokio_util::sync::CancellationToken;
+
+use super::{World, at, plan};
+use crate::session::schema::every_line_is_valid;
+
+/// The world with a scorer that reads in parts.
+struct Reader(World);
+
+#[async_trait]
+impl Scorer for Reader {
+    fn identity(&self) -> &Identity {
+        Scorer::identity(&self.0)
+    }
+
+    async fn tokenize(&self, example: &Example) -> Result<Target, LmError> {
+        self.0.tokenize(example).await
+    }
+
+    async fn score(
+        &self,
+        example: &Example,
+        target: &Target,
+        of: &[Context],
+        answered: Answered<'_>,
+    ) -> Vec<Result<TokenLogprobs, LmError>> {
+        self.0.score(example, target, of, answered).await
+    }
+
+    fn reads_in_parts(&self) -> bool {
+        true
+    }
+}
+
+async fn raced(folder: &Path, rule: Option<Rule>) -> State {
+    let reference = "The lamp is lit again tonight. ".repeat(20);
+    let row = serde_json::json!({"id": "p", "query": "Write about a lamp.", "reference": reference});
+    std::fs::write(folder.join("pairs.jsonl"), row.to_string()).unwrap();
+    let mut plan = plan(folder);
+    plan.library = folder.join(format!("{rule:?}"));
+    plan.config.search.race = rule;
+    let models =
+        Models { generator: Arc::new(World::new("scripted")), scorer: Arc::new(Reader(World::new("scripted"))) };
+    let report = batch(plan, models, Arc::new(()), CancellationToken::new()).await.unwrap();
+    let (_, path) = at(&report, 0);
+    every_line_is_valid(&path);
+    session::read(&path).unwrap().state
+}
+
+fn dropped(state: &State) -> Vec<NodeId> {
+    let decisions = state.search.as_ref().unwrap().decisions().iter();
+    let others = decisions.flat_map(|decision| &decision.others);
+    others.filter(|other| other.reason == Reason::Outraced).map(|other| other.node).collect()
+}
+
+/// What was chosen at each step.
+fn chosen(state: &State) -> Vec<(u32, Option<NodeId>)> {
+    let choice = |decision: &Decision| (decision.step, decision.chosen);
+    state.search.as_ref().unwrap().decisions().iter().map(choice).collect()
+}
+
+#[tokio::test]
+async fn a_race_drops_candidates_and_changes_no_clear_decision() {
+    let folder = tempfile::tempdir().unwrap();
+    let plain = raced(folder.path(), None).await;
+    assert!(dropped(&plain).is_empty());
+    for rule in [Rule::Exact, Rule::Paired] {
+        let state = raced(folder.path(), Some(rule)).await;
+        assert_eq!(chosen(&state), chosen(&plain), "{rule:?}");
+        let dropped = dropped(&state);
+        assert!(!dropped.is_empty(), "{rule:?}");
+        let search = state.search.as_ref().unwrap();
+        for node in dropped {
+            let version = search.tree().get(node).unwrap();
+            let outraced = version.outraced.unwrap();
+            assert!(version.measures.is_none() && outraced.nll > outraced.current);
+            assert!(outraced.tokens < search.baseline().unwrap().tokens);
+            assert!(state.logprobs.iter().all(|(of, _)| *of != retrace::reer::search::ScoreOf::Node(node)));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_dropped_candidate_that_a_person_chooses_is_scored() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = dropped(&raced(folder.path(), Some(Rule::Paired)).await)[0];
+    let path = session::library::files(&folder.path().join("Some(Paired)")).unwrap().remove(0);
+    let mut session = Session::open(&path).unwrap();
+    session.record(Author::User("ada".to_owned()), Payload::Head(Head { node, branch: None })).unwrap();
+    let models =
+        Models { generator: Arc::new(World::new("scripted")), scorer: Arc::new(Reader(World::new("scripted"))) };
+    session.go_on().unwrap();
+    search(&mut session, &models, &Limits { cancel: CancellationToken::new(), time: None }, &()).await.unwrap();
+    let version = session.state().search.as_ref().unwrap().tree().get(node).unwrap().clone();
+    assert!(version.measures.is_some() && version.outraced.is_some(), "its score stands beside the race");
+}

@@ -1,0 +1,185 @@
+//! Racing: what it spares and which decisions it changes. Every decision of searches without racing is run again as a
+//! race over the log-probabilities that were computed for it.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use async_trait::async_trait;
+use retrace::engine::{BackEnds, Models, Plan, Setup, batch};
+use retrace::lm::prompts::Prompts;
+use retrace::lm::{Answered, Context, LmError, Scorer, TokenLogprobs};
+use retrace::reer::search::{Config, Decision, NodeId, Preset, Race, Reason, Rule, Search, laps};
+use retrace::reer::{Example, Identity, Target};
+use retrace::session::{self, State};
+use tokio_util::sync::CancellationToken;
+
+const CANDIDATES: u32 = 8;
+const STEPS: u32 = 12;
+const DECISIONS: usize = 1000;
+
+/// A scorer that remembers what it said of each z of each example.
+struct Recorder {
+    inner: Arc<dyn Scorer>,
+    heard: Mutex<HashMap<(String, String), TokenLogprobs>>,
+}
+
+#[async_trait]
+impl Scorer for Recorder {
+    fn identity(&self) -> &Identity {
+        self.inner.identity()
+    }
+
+    async fn tokenize(&self, example: &Example) -> Result<Target, LmError> {
+        self.inner.tokenize(example).await
+    }
+
+    async fn score(
+        &self,
+        example: &Example,
+        target: &Target,
+        contexts: &[Context],
+        answered: Answered<'_>,
+    ) -> Vec<Result<TokenLogprobs, LmError>> {
+        let answers = self.inner.score(example, target, contexts, answered).await;
+        for (Context::Thinking { z }, answer) in contexts.iter().zip(&answers) {
+            let answer = answer.clone().unwrap();
+            // Asked for again, it is known already; what it cost was spent the first time.
+            self.heard.lock().unwrap().entry((example.id.clone(), z.clone())).or_insert(answer);
+        }
+        answers
+    }
+
+    fn reads_in_parts(&self) -> bool {
+        self.inner.reads_in_parts()
+    }
+
+    async fn score_part(
+        &self,
+        example: &Example,
+        target: &Target,
+        part: Range<usize>,
+        contexts: &[Context],
+    ) -> Vec<Result<TokenLogprobs, LmError>> {
+        self.inner.score_part(example, target, part, contexts).await
+    }
+}
+
+/// Sums over decisions.
+#[derive(Default)]
+struct Tally {
+    decisions: usize,
+    changed: usize,
+    /// Tokens evaluated in scoring candidates whole.
+    plain: usize,
+    raced: usize,
+}
+
+impl Tally {
+    fn add(&mut self, recorder: &Recorder, state: &State, decision: &Decision, before: NodeId, rule: Rule) {
+        let search = state.search.as_ref().unwrap();
+        let heard = recorder.heard.lock().unwrap();
+        let of = |node: NodeId| heard.get(&(state.id.clone(), search.tree().trajectory(node)?.text()));
+        let Some(current) = of(before) else { return };
+        let losses = |read: &TokenLogprobs, end: usize| -> Vec<f64> {
+            read.logprobs[..end].iter().map(|v| search.config().objective.loss(f64::from(*v))).collect()
+        };
+        let guarded = |node| {
+            let reason = decision.others.iter().find(|other| other.node == node).map(|other| other.reason);
+            matches!(reason, Some(Reason::LeakSpan | Reason::LeakNgram | Reason::Length | Reason::Repetition))
+        };
+        let nodes: Vec<NodeId> = decision.others.iter().map(|o| o.node).chain(decision.chosen).collect();
+        let field: Vec<(NodeId, &TokenLogprobs)> =
+            nodes.into_iter().filter_map(|node| Some((node, of(node)?))).collect();
+        let tokens = current.logprobs.len();
+        let allowed = field.iter().map(|(node, _)| !guarded(*node)).collect();
+        let race = Race { rule, objective: search.config().objective, min_delta: 0.0, allowed };
+        let whole = losses(current, tokens);
+        let mut read = vec![tokens; field.len()];
+        let mut left = vec![true; field.len()];
+        for lap in laps(tokens) {
+            let runners: Vec<Option<Vec<f64>>> =
+                field.iter().zip(&left).map(|((_, heard), left)| left.then(|| losses(heard, lap.end))).collect();
+            for (at, out) in race.out(&whole, &runners).into_iter().enumerate() {
+                if out {
+                    (left[at], read[at]) = (false, lap.end);
+                }
+            }
+        }
+        let evaluated = |heard: &TokenLogprobs| heard.prompt_tokens - heard.cached_tokens;
+        self.decisions += 1;
+        let kept = |node: NodeId| field.iter().zip(&left).any(|((other, _), left)| *other == node && *left);
+        self.changed += usize::from(decision.chosen.is_some_and(|chosen| !kept(chosen)));
+        for ((_, heard), read) in field.iter().zip(read) {
+            self.plain += evaluated(heard);
+            self.raced += evaluated(heard) - (tokens - read).min(evaluated(heard));
+        }
+    }
+}
+
+fn setup(race: Option<Rule>) -> Setup {
+    let search = Config { candidates: CANDIDATES, steps: STEPS, race, ..Config::preset(Preset::Retrace) };
+    Setup { generator: "cues".to_owned(), scorer: "bundled".to_owned(), search }
+}
+
+/// Searches the held-out passages, and tells how long it took.
+async fn searched(folder: &std::path::Path, name: &str, race: Option<Rule>, limit: usize) -> (Arc<Recorder>, f64) {
+    let setup = setup(race);
+    let back_ends = BackEnds::new(Prompts::load(None).unwrap(), setup.clone());
+    let equipment = back_ends.open(&setup).unwrap();
+    let recorder = Arc::new(Recorder { inner: equipment.models.scorer.clone(), heard: Mutex::default() });
+    let plan = Plan {
+        input: std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/heldout/passages.jsonl"),
+        library: folder.join(name),
+        fields: Default::default(),
+        config: setup.record(),
+        models: equipment.record,
+        concurrency: 1,
+        shard: None,
+        limit: Some(limit),
+        retry_failed: false,
+        fork: false,
+    };
+    let models = Models { generator: equipment.models.generator, scorer: recorder.clone() };
+    let begun = Instant::now();
+    batch(plan, models, Arc::new(()), CancellationToken::new()).await.unwrap();
+    (recorder, begun.elapsed().as_secs_f64())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a bench"]
+async fn races_spare_tokens_and_change_few_decisions() {
+    let folder = tempfile::tempdir().unwrap();
+    let (recorder, _) = searched(folder.path(), "plain", None, 130).await;
+    for rule in [Rule::Exact, Rule::Paired] {
+        let mut tally = Tally::default();
+        for file in session::library::files(&folder.path().join("plain")).unwrap() {
+            let state = session::read(&file).unwrap().state;
+            let search = state.search.as_ref().unwrap();
+            for decision in search.decisions() {
+                if tally.decisions < DECISIONS {
+                    tally.add(&recorder, &state, decision, before(search, decision), rule);
+                }
+            }
+        }
+        let Tally { decisions, changed, plain, raced } = tally;
+        println!(
+            "{rule:?}, K = {CANDIDATES}: {plain} tokens of candidates plain, {raced} raced: {:.2}x fewer; \
+             {changed} of {decisions} decisions changed ({:.2} %)",
+            plain as f64 / raced as f64,
+            100.0 * changed as f64 / decisions as f64
+        );
+    }
+    for rule in [None, Some(Rule::Paired), None, Some(Rule::Paired)] {
+        let (_, seconds) = searched(&folder.path().join(format!("{rule:?}")), "timed", rule, 10).await;
+        println!("10 passages with race {rule:?}: {seconds:.1} s");
+        std::fs::remove_dir_all(folder.path().join(format!("{rule:?}"))).unwrap();
+    }
+}
+
+/// The version that was current before a decision: the one that its candidates rewrote.
+fn before(search: &Search, decision: &Decision) -> NodeId {
+    let candidate = decision.chosen.or(decision.others.first().map(|other| other.node)).unwrap();
+    search.tree().get(candidate).unwrap().node.parent.unwrap()
+}
