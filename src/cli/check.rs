@@ -6,6 +6,7 @@ use clap::Args;
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::numbers::counted;
 use super::{Fault, Outcome, Output};
 use crate::session::{self, Health, SessionError, library};
 
@@ -105,5 +106,6 @@ fn tell(report: &Report, output: &mut Output) {
         output.line(format_args!("{}: written by a newer program, read-only for this one", file.display()));
     }
     let (files, damaged, torn) = (report.files, report.damaged.len(), report.torn.len());
-    output.line(format_args!("{files} files, {damaged} damaged lines, {torn} torn tails"));
+    let (files, damaged) = (counted(files, "file"), counted(damaged, "damaged line"));
+    output.line(format_args!("{files}, {damaged}, {}", counted(torn, "torn tail")));
 }

@@ -47,6 +47,9 @@ Examples:
   retrace export out --to rows --format messages
                                              training rows from the kept sessions in out/";
 
+/// The name under which standard input is read.
+const STDIN: &str = "-";
+
 /// Find the thinking behind a good text
 #[derive(Debug, Parser)]
 #[command(
@@ -83,7 +86,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        Err(error) => return usage::answer(&error),
+        Err(error) => return usage::answer(&error, &args),
     };
     let mut output = Output::stdout();
     let done = match &cli.command {
@@ -116,13 +119,9 @@ fn open(path: Option<&Path>) -> Result<Outcome, Fault> {
 }
 
 fn near(path: &Path) -> String {
-    let word = path.to_string_lossy();
-    let commands = <Cli as clap::CommandFactory>::command();
-    let names = commands.get_subcommands().map(|command| command.get_name().to_owned());
-    let likest = names.map(|name| (strsim::jaro_winkler(&name, &word), name)).max_by(|a, b| a.0.total_cmp(&b.0));
-    match likest {
-        Some((likeness, name)) if likeness > 0.8 => format!("; did you mean `retrace {name}`?"),
-        _ => "; `retrace --help` lists the commands".to_owned(),
+    match usage::command_like(&path.to_string_lossy()) {
+        Some(name) => format!("; did you mean `retrace {name}`?"),
+        None => "; `retrace --help` lists the commands".to_owned(),
     }
 }
 

@@ -130,6 +130,11 @@ pub fn scorer(identity: &Identity) -> String {
     }
 }
 
+/// `1 session`, `2 sessions`.
+pub fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 /// An objective as flags spell it.
 pub fn objective(objective: Objective) -> &'static str {
     match objective {

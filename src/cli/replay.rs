@@ -9,10 +9,10 @@ use serde::Serialize;
 
 use super::numbers::{self, ScoreReport, spelled};
 use super::{Fault, Outcome, Output, note};
-use crate::app::bench::reason_in_words;
+use crate::app::bench::{reason_in_words, stop_in_words};
 use crate::reer::Segment;
-use crate::reer::search::{Decision, NodeId};
-use crate::session::{self, Moment, Override, Payload, State, Verdict};
+use crate::reer::search::{Decision, NodeId, Search, Why};
+use crate::session::{self, Event, Moment, Override, Payload, State, Verdict};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -95,7 +95,7 @@ pub fn run(args: &ReplayArgs, output: &mut Output) -> Result<Outcome, Fault> {
     if args.json {
         output.json(&replayed);
     } else {
-        tell(&state, &replayed, output);
+        tell(&state, &replayed, &args.session, output)?;
     }
     Ok(outcome)
 }
@@ -126,7 +126,7 @@ fn score(state: &State, node: NodeId) -> Option<ScoreReport> {
     Some(report.against(measures, search.baseline(), version.leak))
 }
 
-fn tell(state: &State, replayed: &Replayed<'_>, output: &mut Output) {
+fn tell(state: &State, replayed: &Replayed<'_>, path: &Path, output: &mut Output) -> Result<(), Fault> {
     let (id, step, seq) = (replayed.id, replayed.step, replayed.seq);
     output.line(format_args!("{id}, step {step}, event {seq}, {}", standing(state)));
     match &replayed.score {
@@ -134,19 +134,18 @@ fn tell(state: &State, replayed: &Replayed<'_>, output: &mut Output) {
         None => output.line("no score yet"),
     }
     output.line(format_args!("digest        {}", replayed.digest));
-    for decision in replayed.decisions {
-        output.line(self::decision(state, decision));
+    let mut history = History::of(path)?;
+    while let Some((_, line)) = history.next_until(state.last_seq) {
+        output.line(line);
     }
-    for choice in state.annotations.overrides() {
-        output.line(format_args!("{:<8} {}", choice.by, by_hand(&choice.value)));
+    for (place, segment) in (1..).zip(replayed.segments) {
+        output.line(format_args!("\n[{place}] {}", segment.text.trim()));
     }
-    for segment in replayed.segments {
-        output.line(format_args!("\n[{}] {}", segment.id.0, segment.text.trim()));
-    }
+    Ok(())
 }
 
 fn standing(state: &State) -> String {
-    let stop = state.stop.as_ref().map(|stop| format!(" ({})", spelled(&stop.reason))).unwrap_or_default();
+    let stop = state.stop.as_ref().map(|stop| format!(" ({})", stop_in_words(stop.reason))).unwrap_or_default();
     format!("{}{stop}", spelled(&state.status()))
 }
 
@@ -172,7 +171,14 @@ fn decision(state: &State, decision: &Decision) -> String {
     }
     let others: Vec<String> = reasons.into_iter().map(|(reason, count)| format!("{count} {reason}")).collect();
     let others = if others.is_empty() { String::new() } else { format!("; not taken: {}", others.join(", ")) };
-    format!("step {:<3} segment {:<3} {taken}{others}", decision.step, decision.segment.0)
+    format!("step {:<3} segment {:<3} {taken}{others}", decision.step, place(state, decision))
+}
+
+/// Which segment a step rewrote, counted from 1 in the version that stood after it; `-` for one that is gone.
+fn place(state: &State, decision: &Decision) -> String {
+    let tree = state.search.as_ref().map(Search::tree);
+    let z = tree.zip(decision.frontier.first()).and_then(|(tree, head)| tree.trajectory(*head));
+    z.and_then(|z| z.position(decision.segment)).map_or("-".to_owned(), |at| (at + 1).to_string())
 }
 
 /// A person's choice in words, by who stands before it.
@@ -184,20 +190,39 @@ fn by_hand(choice: &Override) -> String {
     }
 }
 
-fn play(path: &Path, speed: f64, output: &mut Output) -> Result<(), Fault> {
-    let (events, _) = session::events(path)?;
-    let mut state = State::default();
-    let mut pause = Duration::ZERO;
-    for event in &events {
-        pause += Duration::from_millis(event.dt);
-        let again = matches!(&event.payload, Payload::Score(score) if state.has_score(&score.scorer, score.of()));
-        state.apply(event);
-        if again {
+/// A session's events as lines for a person, in their order.
+struct History {
+    events: std::vec::IntoIter<Event>,
+    state: State,
+}
+
+impl History {
+    fn of(path: &Path) -> Result<History, Fault> {
+        let (events, _) = session::events(path)?;
+        Ok(History { events: events.into_iter(), state: State::default() })
+    }
+
+    /// The next line among the events up to `last`, and the time since the line before it.
+    fn next_until(&mut self, last: u64) -> Option<(Duration, String)> {
+        let mut pause = Duration::ZERO;
+        loop {
+            let event = self.events.next().filter(|event| event.seq <= last)?;
+            pause += Duration::from_millis(event.dt);
+            let score = if let Payload::Score(score) = &event.payload { Some(score) } else { None };
+            let again = score.is_some_and(|score| self.state.has_score(&score.scorer, score.of()));
+            self.state.apply(&event);
             // A score recorded once more with its log-probabilities says nothing new.
-            continue;
+            if let Some(line) = happened(&self.state, &event).filter(|_| !again) {
+                return Some((pause, line));
+            }
         }
-        let Some(line) = happened(&state, &event.payload) else { continue };
-        sleep(std::mem::take(&mut pause).div_f64(speed).min(LONGEST_PAUSE));
+    }
+}
+
+fn play(path: &Path, speed: f64, output: &mut Output) -> Result<(), Fault> {
+    let mut history = History::of(path)?;
+    while let Some((pause, line)) = history.next_until(u64::MAX) {
+        sleep(pause.div_f64(speed).min(LONGEST_PAUSE));
         output.line(line);
         output.flush();
         if output.is_closed() {
@@ -208,8 +233,8 @@ fn play(path: &Path, speed: f64, output: &mut Output) -> Result<(), Fault> {
 }
 
 /// What a person following the search wants to read of an event.
-fn happened(state: &State, payload: &Payload) -> Option<String> {
-    match payload {
+fn happened(state: &State, event: &Event) -> Option<String> {
+    match &event.payload {
         Payload::Example(example) => Some(format!("{}: {}", state.id, state.summary().title).trim().to_owned())
             .filter(|_| !example.query.is_empty()),
         Payload::Models(models) => {
@@ -222,7 +247,10 @@ fn happened(state: &State, payload: &Payload) -> Option<String> {
             Some(format!("{what}: ppl {} over {} tokens", numbers::ppl(measures.ppl), measures.tokens))
         }
         Payload::Decide(decided) => Some(decision(state, decided)),
-        Payload::Override(choice) => Some(format!("a person: {}", by_hand(choice))),
+        Payload::Override(choice) => Some(format!("{}: {}", event.by, by_hand(choice))),
+        Payload::Node(node) if !matches!(node.why, Why::Draft | Why::Candidate | Why::Import) => {
+            Some(format!("{}: {} makes version {}", event.by, spelled(&node.why), node.id.0))
+        }
         Payload::Head(head) => {
             let branch = head.branch.as_ref().map(|branch| format!(", branch {branch:?}")).unwrap_or_default();
             Some(format!("a person went to version {}{branch}", head.node.0))
@@ -231,8 +259,8 @@ fn happened(state: &State, payload: &Payload) -> Option<String> {
         Payload::Undo(_) => Some("a person took the last action back".to_owned()),
         Payload::Redo(_) => Some("a person brought the last action back again".to_owned()),
         Payload::Stop(stop) => {
-            let detail = stop.detail.as_deref().unwrap_or_default();
-            Some(format!("stopped: {} {detail}", spelled(&stop.reason)).trim_end().to_owned())
+            let detail = stop.detail.as_deref().map(|detail| format!(", {detail}")).unwrap_or_default();
+            Some(format!("stopped: {}{detail}", stop_in_words(stop.reason)))
         }
         _ => None,
     }

@@ -45,6 +45,18 @@ impl SessionError {
         move |source| SessionError::Io { path, doing, source }
     }
 
+    /// What is wrong, for a list that names the file itself.
+    pub fn cause(&self) -> String {
+        match self {
+            SessionError::NotASession { why, .. } => why.clone(),
+            SessionError::ReadOnly { why, .. } => format!("read-only: {why}"),
+            SessionError::Exists { .. } => "there already".to_owned(),
+            SessionError::Io { doing, source, .. } => format!("cannot {doing}: {source}"),
+            SessionError::Unrecordable { .. } => self.to_string(),
+            SessionError::NoSuchMoment { asked, last, .. } => format!("there is no {asked}; the last is {last}"),
+        }
+    }
+
     /// True when the disk is full or a quota is used up.
     pub fn is_full(&self) -> bool {
         use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};

@@ -96,6 +96,21 @@ async fn draft(generator: &dyn Generator) -> Result<Draft, Fault> {
     Ok(Draft { tokens_in, tokens_out, seconds, first_piece_seconds: first, form: draft })
 }
 
+impl Draft {
+    /// In one line; what writes by rule counts no tokens.
+    fn told(&self) -> String {
+        let Draft { tokens_out, seconds, form, .. } = self;
+        if *tokens_out == 0 {
+            return format!("a draft by rule in {seconds:.2} s; {form}");
+        }
+        let first = self.first_piece_seconds.map(|s| format!(", the first piece after {s:.2} s")).unwrap_or_default();
+        let rate = *tokens_out as f64 / seconds.max(1e-9);
+        format!(
+            "a draft of at most {TOKENS} tokens: {tokens_out} in {seconds:.2} s ({rate:.1} tokens/s{first}); {form}"
+        )
+    }
+}
+
 impl Tried {
     pub fn is_usable(&self) -> bool {
         self.error.is_none()
@@ -108,15 +123,7 @@ impl Tried {
             output.line(format_args!("  cannot write: {error}"));
         }
         if let Some(draft) = &self.draft {
-            let first =
-                draft.first_piece_seconds.map(|s| format!(", the first piece after {s:.2} s")).unwrap_or_default();
-            output.line(format_args!(
-                "  a draft of at most {TOKENS} tokens: {} in {:.2} s ({:.1} tokens/s{first}); {}",
-                draft.tokens_out,
-                draft.seconds,
-                draft.tokens_out as f64 / draft.seconds.max(1e-9),
-                draft.form
-            ));
+            output.line(format_args!("  {}", draft.told()));
         }
     }
 }

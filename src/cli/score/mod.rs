@@ -5,6 +5,7 @@ mod raw;
 mod rescore;
 mod tokens;
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValuesParser;
@@ -12,7 +13,7 @@ use clap::{ArgGroup, Args};
 use tokio::runtime::Runtime;
 
 use super::search::together;
-use super::{Fault, Outcome, Output};
+use super::{Fault, Outcome, Output, STDIN};
 use crate::engine::Trust;
 use crate::settings::{Flags, Settings, key};
 
@@ -27,7 +28,7 @@ Examples:
   retrace score out --scorer gguf:qwen3-4b.gguf
       Adds this scorer's numbers to every session of a folder; changes nothing that is there.
 
-nll is in nats per token, offsets are bytes of the reference file. Line ends at the end of the query are not part of \
+One of the files may be `-`, standard input. nll is in nats per token, offsets are bytes of the reference file. Line ends at the end of the query are not part of \
 it; the reference is scored without line ends before it and white space after it.
 Exit code: 0 all done, 1 some sessions or versions could not be scored, 2 nothing could be scored.";
 
@@ -89,6 +90,10 @@ pub fn run(args: &ScoreArgs, output: &mut Output) -> Result<Outcome, Fault> {
         args.objective.as_ref(),
     );
     let settings = Settings::load(&flags)?;
+    let files = [&args.query_file, &args.reference_file, &args.trajectory_file, &args.context_file];
+    if files.into_iter().flatten().filter(|file| *file == Path::new(STDIN)).count() > 1 {
+        return Err(Fault("only one of the texts can come from standard input; write the others to files".to_owned()));
+    }
     match (&args.path, &args.query_file, &args.context_file, &args.reference_file) {
         (Some(path), ..) => {
             let trust = if args.allow_unproven_scorer { Trust::Any } else { Trust::Proven };
@@ -129,8 +134,16 @@ fn about(reference: &Path, why: Why) -> Fault {
     }
 }
 
+/// A file's text; `-` is standard input.
 fn text(path: &Path) -> Result<String, Fault> {
-    let bytes = std::fs::read(path).map_err(|error| Fault::at(path, format!("cannot be read: {error}")))?;
+    let bytes = match path == Path::new(STDIN) {
+        true => {
+            let mut bytes = Vec::new();
+            std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+        }
+        false => std::fs::read(path),
+    };
+    let bytes = bytes.map_err(|error| Fault::at(path, format!("cannot be read: {error}")))?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         Fault::at(path, format!("byte {at} is not UTF-8; convert the file, for example with iconv"))

@@ -30,7 +30,7 @@ Exit code: 0 all done, 1 some rows were skipped or failed, 2 nothing could be do
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES, allow_negative_numbers = true)]
 pub struct SearchArgs {
-    /// Pairs: JSON lines, a JSON list, or parquet; each with a query and a reference
+    /// Pairs: JSON lines, a JSON list, or parquet; each with a query and a reference; - reads standard input
     pub input: PathBuf,
 
     /// Folder of session files, made if it is not there [default: the library of the settings]
@@ -146,6 +146,11 @@ pub struct Knobs {
     #[arg(long, value_name = "S")]
     pub seed: Option<String>,
 
+    /// Score a step's rewrites on a growing part of the reference and drop those that cannot win any more: exact never
+    /// changes a decision, paired (a test) spares far more and changes about one in several hundred [default: off]
+    #[arg(long, value_parser = words(key::RACE))]
+    pub race: Option<String>,
+
     /// Refuse rewrites that copy the reference beyond the limits of the settings [default: on; paper: off]
     #[arg(long, value_parser = words(key::LEAK_GUARD))]
     pub leak_guard: Option<String>,
@@ -195,6 +200,7 @@ impl Knobs {
             (key::RESTARTS, "--restarts", &self.restarts),
             (key::ANNEAL, "--anneal", &self.anneal),
             (key::SEED, "--seed", &self.seed),
+            (key::RACE, "--race", &self.race),
             (key::LEAK_GUARD, "--leak-guard", &self.leak_guard),
             (key::MAX_SECONDS, "--max-seconds", &self.max_seconds),
             (key::MAX_TOKENS, "--max-tokens", &self.max_tokens),
@@ -220,7 +226,7 @@ pub fn together(specs: &[String]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reer::search::Order;
+    use crate::reer::search::{Order, Rule};
     use crate::settings::Settings;
     use clap::Parser;
 
@@ -242,7 +248,7 @@ mod tests {
     #[test]
     fn every_knob_reaches_the_search() {
         let every = "--preset paper --objective nll --candidates 3 --steps 5 --threshold 1.5 --min-delta 0.01 \
-                     --order random --passes 2 --patience 3 --beam 2 --restarts 1 --anneal 0.1 --seed 7 \
+                     --order random --passes 2 --patience 3 --beam 2 --restarts 1 --anneal 0.1 --seed 7 --race paired \
                      --leak-guard on --max-seconds 60 --max-tokens 1000";
         let config = settings(every).unwrap().search;
         assert_eq!((config.candidates, config.steps, config.beam, config.restarts, config.seed), (3, 5, 2, 1, 7));
@@ -250,6 +256,7 @@ mod tests {
         assert_eq!((config.order, config.passes, config.patience), (Order::Random, Some(2), Some(3)));
         assert_eq!((config.max_seconds, config.max_tokens), (Some(60), Some(1000)));
         assert!(config.guards.is_some());
+        assert_eq!(config.race, Some(Rule::Paired));
         config.validate().unwrap();
     }
 

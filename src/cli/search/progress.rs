@@ -9,6 +9,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::standing;
+use crate::app::bench::stop_in_words;
 use crate::cli::note;
 use crate::cli::numbers::{self, spelled};
 use crate::engine::{self, Observer};
@@ -218,7 +219,7 @@ fn finished(summary: &Summary, objective: Objective) -> String {
     if let Some(leak) = &summary.leak {
         line += &format!(", longest run shared {} words", leak.span_words);
     }
-    let stop = summary.stop.map_or_else(|| spelled(&summary.status), |stop| spelled(&stop));
+    let stop = summary.stop.map_or_else(|| spelled(&summary.status), |stop| stop_in_words(stop).to_owned());
     line + &format!(", {} steps, {} accepted, {stop}", summary.steps, summary.accepted)
 }
 
@@ -266,7 +267,7 @@ mod tests {
         };
         assert_eq!(
             finished(&summary, Objective::Nll),
-            "river: ppl 403 → ppl 148 over 298 tokens, longest run shared 4 words, 12 steps, 5 accepted, patience"
+            "river: ppl 403 → ppl 148 over 298 tokens, longest run shared 4 words, 12 steps, 5 accepted, no more gains"
         );
         assert!(finished(&summary, Objective::ReerClipped).contains("reer-clipped 1.5000 → reer-clipped 1.5000"));
     }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
 
-use crate::cli::numbers::{self, Point, spelled};
+use crate::app::bench::stop_in_words;
+use crate::cli::numbers::{self, Point, counted, spelled};
 use crate::cli::table::table;
 use crate::cli::{Outcome, Output};
 use crate::engine;
@@ -125,8 +126,11 @@ impl<'a> Report<'a> {
         self.tell_failures(output);
         let (done, failed, skipped) = (self.done, self.failed, self.skipped.len());
         let library = self.library.display();
-        output
-            .line(format_args!("{library}: {sessions} sessions, {done} done, {failed} failed, {skipped} rows skipped"));
+        output.line(format_args!(
+            "{library}: {}, {done} done, {failed} failed, {} skipped",
+            counted(sessions, "session"),
+            counted(skipped, "row")
+        ));
         if sessions > TABLED {
             output.line(format_args!("`retrace stats {library}` tells what they came to"));
         }
@@ -151,13 +155,13 @@ impl<'a> Report<'a> {
             let objective = session.objective.map(|o| format!(", objective {}", numbers::objective(o)));
             groups.entry(scorer + &objective.unwrap_or_default()).or_default().push(session.cells());
         }
-        let tail = ["shared run", "taken", "end"];
+        let tail = ["copied run, words", "steps taken", "ended"];
         for (group, rows) in groups {
             output.line(format_args!("{group}"));
             let clipped = group.ends_with(numbers::objective(Objective::ReerClipped));
             let head: &[&str] = match clipped {
-                true => &["id", "tokens", "baseline clipped nll", "first", "best", "gain, nats/token"],
-                false => &["id", "tokens", "baseline ppl", "first", "best", "gain, nats/token", "gain, %"],
+                true => &["id", "tokens", "baseline clipped nll", "draft", "best", "gain, nats/token"],
+                false => &["id", "tokens", "baseline ppl", "draft", "best", "gain, nats/token", "gain, %"],
             };
             table(&[head, &tail].concat(), &rows).iter().for_each(|line| output.line(line));
             output.line("");
@@ -234,7 +238,7 @@ impl Searched {
         }
         cells.push(self.leak.map(|leak| leak.span_words.to_string()).unwrap_or_default());
         cells.push(format!("{} of {}", self.accepted, self.steps));
-        cells.push(self.stop.map_or_else(|| spelled(&self.status), |stop| spelled(&stop)));
+        cells.push(self.stop.map_or_else(|| spelled(&self.status), |stop| stop_in_words(stop).to_owned()));
         cells
     }
 }

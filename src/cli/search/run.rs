@@ -1,11 +1,13 @@
 //! Carrying out `retrace search`: settings become a plan, signals a cancellation.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use super::{Progress, Report, SearchArgs};
-use crate::cli::{Fault, Outcome, Output, note};
+use crate::cli::{Fault, Outcome, Output, STDIN, note};
 use crate::engine::fleet::Alarm;
 use crate::engine::{self, BackEnds, Company, Equipment, Plan, Setup, Trust};
 use crate::lm::spec::Spec;
@@ -29,7 +31,9 @@ pub fn run(args: &SearchArgs, output: &mut Output) -> Result<Outcome, Fault> {
         .telling(|what| note(what));
     let Equipment { models, record } = back_ends.open(back_ends.defaults())?;
     drop(within);
-    let plan = plan(args, &settings, record, models.scorer.noise_floor())?;
+    let spooled = (args.input == Path::new(STDIN)).then(spool).transpose()?;
+    let input = spooled.as_ref().map_or_else(|| args.input.clone(), |folder| folder.path().join(SPOOLED));
+    let plan = plan(args, input, &settings, record, models.scorer.noise_floor())?;
     if args.dry_run {
         let forecast = engine::forecast(&plan)?;
         return tell(&forecast, args.json, output);
@@ -55,7 +59,25 @@ pub fn run(args: &SearchArgs, output: &mut Output) -> Result<Outcome, Fault> {
     Ok(report.outcome())
 }
 
-fn plan(args: &SearchArgs, settings: &Settings, models: Models, noise_floor: f64) -> Result<Plan, Fault> {
+/// What standard input held is called in the sessions' sources.
+const SPOOLED: &str = "stdin";
+
+/// Standard input as a file, for as long as the folder is held: pairs are read twice, once to count and check them.
+fn spool() -> Result<TempDir, Fault> {
+    let fault = |error: std::io::Error| Fault(format!("standard input cannot be read: {error}"));
+    let folder = tempfile::Builder::new().prefix("retrace-").tempdir().map_err(fault)?;
+    let mut file = std::fs::File::create(folder.path().join(SPOOLED)).map_err(fault)?;
+    std::io::copy(&mut std::io::stdin().lock(), &mut file).map_err(fault)?;
+    Ok(folder)
+}
+
+fn plan(
+    args: &SearchArgs,
+    input: PathBuf,
+    settings: &Settings,
+    models: Models,
+    noise_floor: f64,
+) -> Result<Plan, Fault> {
     let missing = || Fault("there is no folder for sessions: name one with --into DIR".to_owned());
     let is_set = |key| !matches!(settings.origin(key), Origin::Default | Origin::Preset(_));
     let mut setup = Setup::of(settings);
@@ -66,7 +88,7 @@ fn plan(args: &SearchArgs, settings: &Settings, models: Models, noise_floor: f64
     let at_a_server = matches!(setup.scorer.parse(), Ok(Spec::Servers(_)));
     let concurrency = if at_a_server && !is_set(key::CONCURRENCY) { AT_A_SERVER } else { settings.concurrency };
     Ok(Plan {
-        input: args.input.clone(),
+        input,
         library: settings.library.clone().ok_or_else(missing)?,
         fields: Fields { query: args.query_field.clone(), reference: args.reference_field.clone() },
         config: setup.record(),

@@ -31,6 +31,19 @@ pub struct LeakSpreads {
     pub span_share: Option<Spread>,
 }
 
+/// Gains in nats per token, told apart by whether the thinking copies a longer run of the reference than
+/// [`FEW_WORDS`].
+#[derive(Debug, Default, PartialEq, Serialize)]
+pub struct GainByCopying {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub copied: Option<Spread>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub free: Option<Spread>,
+}
+
+/// A run that two texts on one subject share by chance has about this many words at most.
+const FEW_WORDS: u32 = 8;
+
 /// Lengths of trajectories.
 #[derive(Debug, Default, PartialEq, Serialize)]
 pub struct Lengths {
@@ -61,6 +74,10 @@ pub struct Group {
     pub gain_nats: Option<Spread>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gain_percent: Option<Spread>,
+    pub gain_by_copying: GainByCopying,
+    /// 1 - nll / baseline nll, 0 to 1 (what SSR counts as a leak and REER maximises).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub anchoring: Option<Spread>,
     pub leak: LeakSpreads,
     pub lengths: Lengths,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -132,6 +149,11 @@ impl Group {
             compared: pairs.len(),
             gain_nats: Spread::of(&gains.iter().map(|gain| gain.gain_nats.0).collect::<Vec<_>>()),
             gain_percent: Spread::of(&gains.iter().map(|gain| gain.gain_percent).collect::<Vec<_>>()),
+            gain_by_copying: GainByCopying {
+                copied: over(&|s| gain_if(s, |run| run > FEW_WORDS)),
+                free: over(&|s| gain_if(s, |run| run <= FEW_WORDS)),
+            },
+            anchoring: over(&|s| Some((1.0 - s.best?.nll.0 / s.baseline?.nll.0).clamp(0.0, 1.0))),
             leak: LeakSpreads {
                 ngram: over(&|s| Some(s.leak?.ngram)),
                 span_words: over(&|s| Some(f64::from(s.leak?.span_words))),
@@ -163,6 +185,12 @@ impl Course {
         };
         Course::of(&[], &values(|m| m.initial.as_ref()), &values(|m| m.last.as_ref()))
     }
+}
+
+/// The gain of a session whose longest copied run, in words, is as asked.
+fn gain_if(summary: &Summary, run: impl Fn(u32) -> bool) -> Option<f64> {
+    let gain = summary.best?.gain(&summary.baseline?).gain_nats.0;
+    run(summary.leak?.span_words).then_some(gain)
 }
 
 fn stops(summaries: &[&Summary]) -> BTreeMap<String, usize> {

@@ -5,18 +5,20 @@ use std::collections::BTreeMap;
 use super::Report;
 use super::group::{Course, Group};
 use super::spread::Spread;
-use crate::cli::numbers::{objective, scorer};
+use crate::app::bench::stop_in_words;
+use crate::cli::numbers::{counted, objective, scorer};
 use crate::cli::table::{bars, table};
 use crate::cli::{Output, note};
+use crate::reer::search::StopReason;
 
 pub fn tell(report: &Report, output: &mut Output) {
     for unreadable in &report.unreadable {
         note(format_args!("{}: {}", unreadable.file.display(), unreadable.why));
     }
     output.line(format_args!(
-        "{}: {} sessions: {}; verdicts: {}",
+        "{}: {}: {}; verdicts: {}",
         report.library.display(),
-        report.sessions,
+        counted(report.sessions, "session"),
         counts(&report.status),
         counts(&report.verdicts)
     ));
@@ -41,14 +43,14 @@ fn tell_group(group: &Group, output: &mut Output) {
     let (scorer, objective) = (scorer(&group.scorer), objective(group.objective));
     let tokens = group.tokens.as_ref().map_or(0.0, |tokens| tokens.mean * tokens.n as f64);
     output.line(format_args!(
-        "scorer {scorer}, objective {objective}: {} sessions, {tokens:.0} tokens of reference",
-        group.sessions
+        "scorer {scorer}, objective {objective}: {}, {tokens:.0} tokens of reference",
+        counted(group.sessions, "session")
     ));
     output.line(format_args!(
-        "{} of {} end below their baseline; ended by: {}",
+        "{} of {} end below their baseline; ended: {}",
         group.improved,
         group.compared,
-        counts(&group.stops)
+        counts(&in_words(&group.stops))
     ));
     let mut rows = Vec::new();
     course(&mut rows, "nll, nats/token", &group.nll, 3);
@@ -58,6 +60,9 @@ fn tell_group(group: &Group, output: &mut Output) {
     }
     row(&mut rows, "gain, nats/token", group.gain_nats.as_ref(), 3);
     row(&mut rows, "gain, % of ppl", group.gain_percent.as_ref(), 1);
+    row(&mut rows, "gain of those that copy a run of over 8 words", group.gain_by_copying.copied.as_ref(), 3);
+    row(&mut rows, "gain of those that do not", group.gain_by_copying.free.as_ref(), 3);
+    row(&mut rows, "anchoring", group.anchoring.as_ref(), 3);
     row(&mut rows, "leak, share of 8-grams", group.leak.ngram.as_ref(), 4);
     row(&mut rows, "leak, longest run in words", group.leak.span_words.as_ref(), 0);
     row(&mut rows, "leak, run as share of y", group.leak.span_share.as_ref(), 4);
@@ -80,8 +85,18 @@ fn row(rows: &mut Vec<Vec<String>>, name: &str, spread: Option<&Spread>, digits:
     let values = [spread.min, spread.p25, spread.median, spread.p75, spread.max, spread.mean];
     let mut cells = vec![name.to_owned(), spread.n.to_string()];
     cells.extend(values.map(|value| format!("{value:.digits$}")));
-    cells.push(bars(&spread.bins.counts));
+    // One value has no spread.
+    cells.push(if spread.n > 1 { bars(&spread.bins.counts) } else { String::new() });
     rows.push(cells);
+}
+
+/// Ends as the screens call them; the JSON keeps the words of the sessions.
+fn in_words(stops: &BTreeMap<String, usize>) -> BTreeMap<String, usize> {
+    let word = |spelled: &String| {
+        let reason = serde_json::from_value::<StopReason>(spelled.as_str().into());
+        reason.map_or_else(|_| spelled.clone(), |reason| stop_in_words(reason).to_owned())
+    };
+    stops.iter().map(|(spelled, count)| (word(spelled), *count)).collect()
 }
 
 fn counts(counts: &BTreeMap<String, usize>) -> String {

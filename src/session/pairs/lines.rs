@@ -59,13 +59,20 @@ impl<R: BufRead> Iterator for Lines<R> {
 
 fn parse(bytes: &[u8]) -> Result<Value, String> {
     let text = std::str::from_utf8(bytes).map_err(|e| format!("not UTF-8 at byte {} of the line", e.valid_up_to()))?;
-    serde_json::from_str(text).map_err(|e| format!("no JSON: {}", place_free(&e)))
+    // The end of the line is no part of it: a string that is not closed would seem to hold it.
+    serde_json::from_str(text.trim_end_matches(['\n', '\r'])).map_err(|e| format!("no JSON: {}", place_free(&e)))
 }
 
 /// The message without "at line 1", which would be taken for the line of the file.
 fn place_free(error: &serde_json::Error) -> String {
     let message = error.to_string();
     let bare = message.split(" at line ").next().unwrap_or(&message);
+    let bare = match bare {
+        "EOF while parsing a string" => "a string is not closed",
+        "EOF while parsing an object" => "an object is not closed",
+        "EOF while parsing a list" => "a list is not closed",
+        bare => bare,
+    };
     format!("{bare} at column {}", error.column())
 }
 

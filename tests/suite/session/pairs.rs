@@ -84,7 +84,7 @@ fn a_bad_row_is_named_and_stops_nothing() {
     assert_eq!(texts(&rows), [("a", "1"), ("e", "2")]);
     let skipped: Vec<&Skipped> = rows.iter().filter_map(|row| row.as_ref().err()).collect();
     let expected = [
-        (3, "no JSON: EOF while parsing an object"),
+        (3, "no JSON: an object is not closed at column 12"),
         (4, "the row is a list, not an object"),
         (5, "`query` is empty"),
         (6, "no reference: none of reference, solution, response, answer, output"),
