@@ -33,6 +33,21 @@ async fn a_text_is_found_inside_a_pane_while_it_is_typed() {
 }
 
 #[tokio::test]
+async fn what_is_found_is_that_of_the_version_that_is_shown() {
+    let mut script = Script::at(150, 44).await;
+    script.open_session("harbour").await;
+    script.keys("0 /");
+    script.write("the");
+    script.keys("enter");
+    let count = |script: &Script| script.bench().matches().len();
+    let at_first = count(&script);
+    script.keys("$");
+    let here: usize = script.bench().segments().iter().map(|row| row.text.to_lowercase().matches("the").count()).sum();
+    assert_eq!(count(&script), here);
+    assert_ne!(at_first, here, "the versions differ");
+}
+
+#[tokio::test]
 async fn a_match_in_the_trajectory_selects_its_segment() {
     let mut script = Script::at(150, 44).await;
     script.open_session("harbour").await;
