@@ -13,7 +13,7 @@ async fn a_text_is_found_inside_a_pane_while_it_is_typed() {
     script.write("night");
     assert!(script.shows("2 found"));
     script.keys("enter");
-    insta::assert_snapshot!(script.hints(), @r#""night": 1 of 2; esc ends the search"#);
+    insta::assert_snapshot!(script.hints(), @r#""night": 1 of 2; esc closes the find"#);
     assert_eq!(script.bench().find.as_ref().map(|find| find.current), Some(0));
     script.keys("n");
     assert_eq!(script.bench().find.as_ref().map(|find| find.current), Some(1));
@@ -29,7 +29,7 @@ async fn a_text_is_found_inside_a_pane_while_it_is_typed() {
     script.write("zebra");
     assert!(script.shows("not found"));
     script.keys("enter");
-    insta::assert_snapshot!(script.hints(), @r#""zebra" is not in this pane; esc ends the search"#);
+    insta::assert_snapshot!(script.hints(), @r#""zebra" is not in this pane; esc closes the find"#);
 }
 
 #[tokio::test]

@@ -112,7 +112,6 @@ async fn the_reference_is_tinted_by_one_measure_after_the_other() {
     │copied      2 w ru│  anchoring         that gain as a share of the score without thinking: 0 nothing explained, 1 all of it      │                  │
     │scorer    scripted│  leak 5w (+2)      the longest run copied from the reference, in words, and how much longer it became        │                  │
     ╭ Perplexity ──────│  underlined words  in reference and trajectory: what the thinking copied                                     │ copied 2w 2.6 % ─╮
-    │15.9 ┄┄┄┄┄┄┄┄┄┄┄┄┄│  [a] {b} (c) «d»   where there are few colours: a became cheaper, b dearer, c is surprising, d is copied     │, not to scale ┄┄┄│
     ");
 }
 
