@@ -102,7 +102,7 @@ commands! {
     PreviousMark "previous-mark" [Bench] ["\""] "The marked or hand-made moment before";
     NextGain "next-gain" [Bench] [">"] "The next biggest gain";
     NextLoss "next-loss" [Bench] ["<"] "The next biggest loss";
-    Play "play" [Bench] ["space"] "Play the session from here, or pause; pauses a search that runs";
+    Play "play" [Bench] ["space"] "Play from here, or pause; a search that runs stops, and goes on with the same key";
     Faster "faster" [Bench] ["+" "="] "Play faster";
     Slower "slower" [Bench] ["minus"] "Play slower";
 
@@ -190,7 +190,7 @@ commands! {
     Tour "tour" [Anywhere] [", o"] "The tour in five steps, from its beginning";
     Keys "keys" [Anywhere] [", k"] "Edit the file of keys";
     Palette "palette" [Anywhere] [":" "ctrl-p"] "Find a command and carry it out; a number goes to that step";
-    Help "help" [Anywhere] ["?" "f1"] "Every key that works here";
+    Help "help" [Anywhere Form Export] ["?" "f1"] "Every key that works here";
     Repeat "repeat" [Bench] ["."] "Do the last command again";
     Redraw "redraw" [Anywhere] ["ctrl-l"] "Draw the screen anew";
     Close "close" [Anywhere Export Form] ["q"] "Close what is on top; from the last screen, quit";

@@ -74,8 +74,9 @@ pub enum Effect {
     DiscardText,
     /// Go on writing in $EDITOR with what the editor on the screen holds.
     WriteOutside,
-    /// Open the file of keys in $EDITOR, and read it again.
-    EditKeys,
+    /// Open the file of keys in $EDITOR, or a text for it that was refused, and read it again: answer with
+    /// [`Message::Keys`](super::Message::Keys), or with [`Message::KeysRefused`](super::Message::KeysRefused).
+    EditKeys(Option<String>),
     /// What a row of this session would be in an export.
     Preview {
         of: Previewed,

@@ -46,6 +46,11 @@ pub enum Message {
     Unsaved,
     /// The file of keys was read again.
     Keys(Result<Box<super::keymap::Keymap>, String>),
+    /// What a person wrote into the file of keys was not saved.
+    KeysRefused {
+        why: String,
+        text: String,
+    },
     Previewed {
         format: Format,
         row: Result<String, String>,

@@ -38,6 +38,14 @@ use crate::session::Author;
 pub use effect::Effect;
 pub use message::{At, Message};
 
+/// A theme that can be chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    pub name: String,
+    /// What it is for, in a few words; empty when it does not say.
+    pub about: String,
+}
+
 /// What the workbench starts with.
 #[derive(Debug, Clone)]
 pub struct Start {
@@ -49,8 +57,8 @@ pub struct Start {
     pub author: Author,
     /// Folder of the user's own sessions: samples and new pairs go there.
     pub home: PathBuf,
-    /// Names of the themes to choose from.
-    pub themes: Vec<String>,
+    /// The themes to choose from.
+    pub themes: Vec<Choice>,
     /// Something went wrong that a person should know at once.
     pub notice: Option<String>,
     /// A session to open as soon as the library is listed, whatever was open last.
@@ -80,7 +88,7 @@ pub struct App {
     /// The keys that may follow are shown.
     pub which_key: bool,
     pub notice: Option<Notice>,
-    pub themes: Vec<String>,
+    pub themes: Vec<Choice>,
     /// Rows that the list on the screen shows, as last drawn.
     pub page: usize,
     pub legend: bool,

@@ -18,36 +18,28 @@ use Word::{Key, Text};
 
 /// The steps, in order.
 const WORDS: [&[Word]; STEPS] = [
+    &[Key(Command::Up), Key(Command::Down), Text("choose the letter,"), Key(Command::Open), Text("opens it")],
     &[
-        Text("Choose the letter with"),
-        Key(Command::Up),
-        Key(Command::Down),
-        Text("and open it with"),
-        Key(Command::Open),
-    ],
-    &[
-        Text("Step with"),
         Key(Command::StepForward),
         Key(Command::StepBack),
-        Text("or play with"),
+        Text("step,"),
         Key(Command::Play),
-        Text("- its perplexity falls"),
+        Text("plays: its perplexity falls"),
     ],
     &[
-        Text("Candidates:"),
         Key(Command::CandidateDown),
-        Text("next,"),
+        Text("next rewrite,"),
         Key(Command::Take),
         Text("take,"),
         Key(Command::Refuse),
         Text("refuse,"),
         Key(Command::Edit),
-        Text("your own,"),
+        Text("edit,"),
         Key(Command::Undo),
         Text("undo"),
     ],
-    &[Key(Command::Close), Text("goes back; open a fresh one, then"), Key(Command::Run), Text("searches live")],
-    &[Key(Command::Keep), Text("keeps and goes on;"), Key(Command::Export), Text("shows and writes the training rows")],
+    &[Key(Command::Close), Text("goes back; in a fresh one"), Key(Command::Run), Text("searches live")],
+    &[Key(Command::Keep), Text("keeps and goes on;"), Key(Command::Export), Text("writes the training rows")],
 ];
 
 impl App {

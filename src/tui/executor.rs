@@ -130,7 +130,7 @@ impl Executor {
             | Effect::CancelText
             | Effect::DiscardText
             | Effect::WriteOutside
-            | Effect::EditKeys
+            | Effect::EditKeys(_)
             | Effect::Mouse(_) => {}
         }
     }

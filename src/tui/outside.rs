@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::terminal::Editor;
 use crate::app::keymap::{Keymap, template};
+use crate::app::message::Message;
 
 /// Name of the file of keys, beside the settings.
 pub const KEYS: &str = "keymap.toml";
@@ -24,16 +25,27 @@ pub fn keep(folder: &Path, text: &str) -> Option<PathBuf> {
     file.keep().ok().map(|(_, path)| path)
 }
 
-/// Lets a person change the file of keys, and reads it. A file that is refused stays as it was.
-///
-/// # Errors
-/// What is wrong with it, with its line.
-pub fn edit_keys(folder: &Path) -> Result<Keymap, String> {
+/// Lets a person change the file of keys, or go on with what was `refused`, and says what came of it. A file that is
+/// refused stays as it was; what was written goes back with the reason.
+pub fn edit_keys(folder: &Path, refused: Option<String>) -> Message {
     let path = folder.join(KEYS);
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|_| template());
-    let Some(text) = write(&text)? else { return keys(Some(folder)) };
-    let keymap = Keymap::with_file(&text).map_err(|error| format!("{}: {error}; it was not saved", path.display()))?;
-    let saved = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, &text));
+    let again = refused.is_some();
+    let text = refused.unwrap_or_else(|| std::fs::read_to_string(&path).unwrap_or_else(|_| template()));
+    let text = match write(&text) {
+        Ok(Some(text)) => text,
+        Ok(None) if again => text,
+        Ok(None) => return Message::Keys(keys(Some(folder)).map(Box::new)),
+        Err(why) => return Message::Keys(Err(why)),
+    };
+    match save_keys(&path, &text) {
+        Ok(keymap) => Message::Keys(Ok(Box::new(keymap))),
+        Err(why) => Message::KeysRefused { why, text },
+    }
+}
+
+fn save_keys(path: &Path, text: &str) -> Result<Keymap, String> {
+    let keymap = Keymap::with_file(text).map_err(|error| format!("{}: {error}; it was not saved", path.display()))?;
+    let saved = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(path, text));
     saved.map_err(|error| format!("{}: cannot be written: {error}", path.display()))?;
     Ok(keymap)
 }

@@ -87,7 +87,7 @@ impl Stage {
                 | Effect::Redraw
                 | Effect::Mouse(_)
                 | Effect::WriteOutside
-                | Effect::EditKeys => rest.push(effect),
+                | Effect::EditKeys(_) => rest.push(effect),
                 other => self.executor.carry_out(other),
             }
         }

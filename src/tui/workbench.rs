@@ -83,7 +83,7 @@ pub fn run(opening: Opening) -> Result<Ended, WorkbenchError> {
         defaults: opening.defaults.clone(),
         author: opening.author.clone(),
         home: opening.home.clone(),
-        themes: Theme::names(themes.as_deref()),
+        themes: Theme::choices(themes.as_deref()),
         notice: None,
         open_first: matches!(opening.place, Place::Session(_)),
         memory,
@@ -246,7 +246,7 @@ impl Workbench {
                 Effect::Redraw => self.screen.redraw()?,
                 Effect::Mouse(on) => self.screen.set_mouse(on)?,
                 Effect::WriteOutside => self.write_outside()?,
-                Effect::EditKeys => self.edit_keys()?,
+                Effect::EditKeys(refused) => self.edit_keys(refused)?,
                 // Everything else was carried out on the stage.
                 _ => {}
             }
@@ -274,12 +274,12 @@ impl Workbench {
         self.take(Message::Written(written))
     }
 
-    fn edit_keys(&mut self) -> Result<(), WorkbenchError> {
+    fn edit_keys(&mut self, refused: Option<String>) -> Result<(), WorkbenchError> {
         let Some(folder) = self.settings.clone() else {
             return self.take(Message::Keys(Err("there is no folder for settings; set HOME".to_owned())));
         };
-        let keys = self.lend(|| outside::edit_keys(&folder))?;
-        self.take(Message::Keys(keys.map(Box::new)))
+        let message = self.lend(|| outside::edit_keys(&folder, refused))?;
+        self.take(message)
     }
 
     fn suspend(&mut self) -> Result<(), WorkbenchError> {

@@ -42,7 +42,7 @@ impl Bench {
             defaults: setup.clone(),
             author: Author::User("ada".to_owned()),
             home: folder.to_owned(),
-            themes: Theme::names(None),
+            themes: Theme::choices(None),
             notice: None,
             open_first: true,
             memory,
@@ -82,10 +82,31 @@ impl Bench {
             self.stage.draw(&mut self.buf);
             times.push(began.elapsed());
         }
-        times.sort();
-        let at = |share: usize| times[times.len() * share / 100];
-        println!("{name}: median {:?}, 99 of 100 within {:?}, longest {:?}", at(50), at(99), times[times.len() - 1]);
+        tell(name, times);
     }
+
+    /// Takes what comes as the loop does until `done`, draws after each, and prints how long the loop was held up.
+    async fn measure_beside(&mut self, name: &str, done: impl Fn(&retrace::app::App) -> bool) {
+        let (mut taken, mut drawn) = (Vec::new(), Vec::new());
+        while !done(&self.stage.app) {
+            let message = self.messages.recv().await.expect("the stage lives");
+            let began = Instant::now();
+            self.stage.take(message);
+            taken.push(began.elapsed());
+            let began = Instant::now();
+            self.stage.draw(&mut self.buf);
+            drawn.push(began.elapsed());
+        }
+        tell(&format!("{name}, a message"), taken);
+        tell(&format!("{name}, a frame"), drawn);
+    }
+}
+
+fn tell(name: &str, mut times: Vec<Duration>) {
+    times.sort();
+    let at = |share: usize| times[times.len() * share / 100];
+    let (count, longest) = (times.len(), times[times.len() - 1]);
+    println!("{name}: median {:?}, 99 of 100 within {:?}, longest of {count} {longest:?}", at(50), at(99));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -112,4 +133,48 @@ async fn frames_of_a_megabyte() {
     bench.until(|app| app.bench().is_some_and(|bench| !bench.loading && bench.reference().len() > 900_000)).await;
     bench.press("shift-tab");
     bench.measure("a reference of 1 MB, page by page", ["pagedown", "pageup"]);
+    bench.press("/ k i n d");
+    let began = Instant::now();
+    bench.press("enter");
+    println!("13,000 matches in it are there after {:?}", began.elapsed());
+    bench.measure("a reference of 1 MB, match by match", ["n", "N"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "prints times"]
+async fn the_loop_beside_a_search() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::open(folder.path());
+    bench.until(|app| app.library.listing.is_some()).await;
+    let fresh = |app: &retrace::app::App| app.library.view().position(|row| row.summary.id == "slow-kettle");
+    let place = fresh(&bench.stage.app).expect("the sample is listed");
+    bench.press("q home");
+    (0..place).for_each(|_| bench.press("down"));
+    bench.press("enter");
+    bench.until(|app| app.bench().is_some_and(|bench| !bench.loading)).await;
+    bench.press("r");
+    bench.measure_beside("eight steps of a search", |app| app.bench().is_some_and(|b| b.state.steps() >= 8)).await;
+}
+
+#[test]
+#[ignore = "prints times"]
+fn copied_runs_of_long_texts() {
+    // Words by Zipf's law, as in prose: the pairs of equal words are what the time goes to.
+    let mut dice = 0x2545_F491_4F6C_DD1Du64;
+    let mut word = || {
+        dice ^= dice << 13;
+        dice ^= dice >> 7;
+        dice ^= dice << 17;
+        let rank = ((dice % 10_000) as f64 / 10_000.0 * (8_000f64).ln()).exp() as u64;
+        format!("w{rank} ")
+    };
+    for (bytes_of_y, bytes_of_z) in [(10_000, 4_000), (40_000, 5_000), (100_000, 2_000)] {
+        let mut text = |bytes: usize| std::iter::from_fn(|| Some(word())).take(bytes / 5).collect::<String>();
+        let (y, z) = (text(bytes_of_y), text(bytes_of_z));
+        let began = Instant::now();
+        let probe = retrace::reer::LeakProbe::new("Write it.", &y);
+        let (made, began) = (began.elapsed(), Instant::now());
+        let runs = probe.runs(&z).len();
+        println!("{bytes_of_y} x {bytes_of_z} bytes: ready in {made:?}, {runs} copied runs in {:?}", began.elapsed());
+    }
 }

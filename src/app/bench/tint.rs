@@ -46,10 +46,10 @@ impl Tint {
         match self {
             Tint::Off => "",
             Tint::Surprisal => "surprisal",
-            Tint::SinceBefore => "Δ version before",
+            Tint::SinceBefore => "Δ before",
             Tint::SinceBaseline => "Δ baseline",
-            Tint::SinceHeld => "Δ held version",
-            Tint::Segment => "Δ by the segment",
+            Tint::SinceHeld => "Δ held",
+            Tint::Segment => "Δ segment",
         }
     }
 
@@ -61,7 +61,7 @@ impl Tint {
             Tint::SinceBefore => "Δ against the version before",
             Tint::SinceBaseline => "Δ against baseline",
             Tint::SinceHeld => "Δ against the held version",
-            Tint::Segment => "what the segment does",
+            Tint::Segment => "what the segment does, against leaving it out",
         }
     }
 }

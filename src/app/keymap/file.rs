@@ -47,7 +47,8 @@ impl Keymap {
             }
         }
         for (context, command, line) in given {
-            map.conflict(context, command).map_or(Ok(()), |what| Err(KeysError { line, what }))?;
+            let what = map.conflict(context, command).or_else(|| map.idle(context, command));
+            what.map_or(Ok(()), |what| Err(KeysError { line, what }))?;
         }
         Ok(map)
     }
@@ -120,7 +121,8 @@ pub fn template() -> String {
         "# Keys of the workbench. Take the `#` away from a line and change its keys; a list replaces the defaults, an\n\
          # empty one leaves the command without keys (the palette still has it). A key is a character, or a name such\n\
          # as space, enter, pagedown, f5, with ctrl-, alt- or shift- before it; \"v s\" is v, then s. Two commands on\n\
-         # the same keys of one place are refused, and the program says which.\n",
+         # the same keys of one place are refused, and the program says which. [bench], [library] and [batch] go\n\
+         # before [anywhere], but never take the last keys of a command away.\n",
     );
     for context in Context::ALL {
         // Writing to a text cannot fail.

@@ -76,11 +76,19 @@ impl Keymap {
         if next.is_empty() { Looked::Nothing } else { Looked::Prefix(next) }
     }
 
-    /// The sequences of a command in `contexts`, as they are written; those that an inner context hides left out.
+    /// The command that pressing `keys` one after the other comes to: its own, or one that a beginning of it has.
+    pub(super) fn catches(&self, contexts: &[Context], keys: &[Key]) -> Option<Command> {
+        (1..=keys.len()).find_map(|len| match self.look(contexts, &keys[..len]) {
+            Looked::Command(command) => Some(command),
+            Looked::Prefix(_) | Looked::Nothing => None,
+        })
+    }
+
+    /// The sequences of a command in `contexts`, as they are written; those that cannot be pressed there left out.
     pub fn keys_of(&self, contexts: &[Context], command: Command) -> Vec<String> {
         let all = contexts.iter().flat_map(|context| self.of(*context)).filter(|(_, found)| *found == command);
         let mut written_keys: Vec<String> = Vec::new();
-        for (sequence, _) in all.filter(|(sequence, _)| self.look(contexts, sequence) == Looked::Command(command)) {
+        for (sequence, _) in all.filter(|(sequence, _)| self.catches(contexts, sequence) == Some(command)) {
             let text = written(sequence);
             if !written_keys.contains(&text) {
                 written_keys.push(text);

@@ -2,6 +2,7 @@
 
 mod file;
 mod map;
+mod reach;
 mod text;
 
 pub use file::{KeysError, template};

@@ -150,8 +150,12 @@ impl Library {
     /// Takes what a session now says of itself.
     pub fn update(&mut self, key: &str, summary: Summary) {
         let rows = self.listing.as_mut().map(|listing| &mut listing.rows);
-        if let Some(row) = rows.and_then(|rows| rows.iter_mut().find(|row| row.key == key)) {
+        let row = rows.and_then(|rows| rows.iter_mut().enumerate().find(|(_, row)| row.key == key));
+        if let Some((at, row)) = row {
             row.summary = summary;
+            if let Some(haystack) = Arc::make_mut(&mut self.haystack).get_mut(at) {
+                *haystack = row.haystack();
+            }
         }
         let selected = self.selected.clone();
         self.arrange();

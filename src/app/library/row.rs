@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::engine::desk::Origin;
-use crate::session::{ExampleRecord, Summary};
+use crate::session::{ExampleRecord, Status, Summary, Verdict};
 
 /// What a row stands for.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,10 +45,24 @@ pub struct Row {
 }
 
 impl Row {
-    /// What a filter looks through: the name, and query and tags.
+    /// What a filter looks through: the name, and what else a row shows in words.
     pub fn haystack(&self) -> (String, String) {
-        let tags: Vec<&str> = self.summary.tags.iter().map(String::as_str).collect();
-        (self.summary.id.clone(), format!("{} {}", self.summary.title, tags.join(" ")))
+        let summary = &self.summary;
+        let verdict = match summary.verdict {
+            Verdict::Keep => "kept",
+            Verdict::Drop => "dropped",
+            Verdict::Later => "later",
+            Verdict::None => "undecided",
+        };
+        let status = match summary.status {
+            Status::Fresh => "fresh",
+            Status::Unfinished => "paused",
+            Status::Failed => "failed",
+            Status::Done => "ended",
+        };
+        let tags: String = summary.tags.iter().map(|tag| format!(" #{tag}")).collect();
+        let flag = if summary.flags.is_empty() { "" } else { " flagged" };
+        (summary.id.clone(), format!("{}{tags} {status} {verdict}{flag}", summary.title))
     }
 
     /// Perplexity of the outcome.

@@ -25,6 +25,8 @@ pub enum Picking {
     Discard,
     /// Whether to stop a run.
     StopRun,
+    /// What becomes of a file of keys that was refused.
+    Keys,
 }
 
 /// One row of the list.
@@ -51,6 +53,8 @@ pub enum Act {
     Quit,
     Discard,
     StopRun,
+    /// Go on with this text for the file of keys.
+    EditKeys(String),
     Nothing,
 }
 
@@ -88,12 +92,13 @@ impl Picker {
             Picking::Quit => "Quit while searching?",
             Picking::Discard => "The text was changed",
             Picking::StopRun => "Stop the run?",
+            Picking::Keys => "The keys are as they were",
         }
     }
 
     /// True when typing narrows the list.
     pub fn narrows(&self) -> bool {
-        !matches!(self.picking, Picking::Quit | Picking::Discard | Picking::StopRun)
+        !matches!(self.picking, Picking::Quit | Picking::Discard | Picking::StopRun | Picking::Keys)
     }
 
     pub fn edit(&mut self, edit: &TextEdit) {
@@ -118,6 +123,11 @@ impl Picker {
                 self.shown.insert(0, self.items.len() - 1);
             }
         }
+    }
+
+    /// Every row, whatever the line leaves.
+    pub fn items(&self) -> impl Iterator<Item = &Item> {
+        self.items.iter()
     }
 
     /// The rows in view.

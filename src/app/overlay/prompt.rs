@@ -66,7 +66,7 @@ impl Prompt {
     pub fn placeholder(&self) -> &'static str {
         match self.wanting {
             Wanting::Find(_) => "text; a capital letter makes case count",
-            Wanting::Filter => "letters of the name, the query or a tag",
+            Wanting::Filter => "letters of the name, or words of the query, #tag, status or verdict",
             Wanting::Instruction => "what should the new candidates do? (enter: just more)",
             Wanting::Tag => "a word; the same word again takes it away",
             Wanting::BranchName => "a name for the branch",

@@ -107,7 +107,7 @@ impl App {
             Command::Theme => self.list_themes(),
             Command::Mouse => self.turn_mouse(),
             Command::Tour => self.restart_tour(),
-            Command::Keys => vec![Effect::EditKeys],
+            Command::Keys => vec![Effect::EditKeys(None)],
             Command::Palette => self.list_commands(),
             Command::Help => self.list_keys(),
             Command::Repeat => self.last_command.map(|command| self.act(command)).unwrap_or_default(),

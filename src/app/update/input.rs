@@ -35,6 +35,10 @@ impl App {
                 let pressed = std::mem::take(&mut self.pending);
                 self.which_key = false;
                 match (&pressed[..], text_edit(key)) {
+                    ([key], Some(_)) if self.overlays.is_empty() => {
+                        let help = self.key_of(Command::Help).map(|help| format!("; {help} lists the keys that do"));
+                        self.tell(format!("{key} does nothing here{}", help.unwrap_or_default()))
+                    }
                     ([_], Some(edit)) => self.edit_text(edit),
                     ([_], None) => Vec::new(),
                     // Whatever was begun, quitting quits, and what closes things ends the beginning.
@@ -51,7 +55,7 @@ impl App {
         }
     }
 
-    /// Writes into whatever is being written; on a screen, letters without a command do nothing.
+    /// Writes into whatever is being written; what is pasted on the library begins a session.
     fn edit_text(&mut self, edit: TextEdit) -> Vec<Effect> {
         match self.overlays.last_mut() {
             Some(Overlay::List(picker)) => {

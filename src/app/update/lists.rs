@@ -2,12 +2,12 @@
 
 use crate::app::command::REGISTRY;
 use crate::app::overlay::{Act, Item, Overlay, Picker, Picking};
-use crate::app::{App, Effect};
+use crate::app::{App, Choice, Effect};
 use crate::session::Verdict;
 use crate::session::runs::Wish;
 
 /// Signs of the chart and of the trajectory.
-const SIGNS: [(&str, &str); 15] = [
+const SIGNS: [(&str, &str); 23] = [
     ("●", "chart: a version that the search took; the first is the draft"),
     ("○", "chart: a candidate that was not lower, or that another outran; on the line, a step that took none"),
     ("×", "a candidate that was refused: it copies, runs on, repeats itself, or could not be used"),
@@ -18,11 +18,19 @@ const SIGNS: [(&str, &str); 15] = [
     ("z0  z1", "chart: the drafts"),
     ("e", "chart: an edit by hand"),
     ("┄┄", "chart: the reference without any thinking, or the threshold"),
-    ("−0.021", "beside a segment: what its changes bought, nats per token; minus is better"),
+    ("−0.021", "beside a segment: what its accepted changes bought together, nats per token; minus is better"),
+    ("Δ … −0.021 nats", "in the reference's title: the mean change over all its tokens; minus is better"),
+    ("Δ segment", "against the same thinking without the segment (leave one out), so not the sum of its changes"),
+    ("gain 0.295", "how far the score lies below that of the reference without any thinking; more is better"),
+    ("anchoring", "that gain as a share of the score without thinking: 0 nothing explained, 1 all of it"),
+    ("8-grams", "share of the reference's runs of eight words that stand in the thinking word for word"),
+    ("82 % clipped", "tokens less likely than 1 in 7: the official clipped score counts all of them as -2 nats"),
     ("leak 5w (+2)", "the longest run copied from the reference, in words, and how much longer it became"),
     ("✓ taken", "the search took it; `you took it` and `you refused it` say where a person differed"),
     ("[-a-]{+b+}", "a was taken out, b came in"),
     ("underlined words", "in reference and trajectory: what the thinking copied"),
+    ("the tint", "where there are few colours, cheaper words are underlined and dearer ones reversed"),
+    ("−2  +1  !3  ==", "left of a row, where there are few colours: its strongest band, 1 to 3; == where it copies"),
 ];
 
 impl App {
@@ -134,15 +142,27 @@ impl App {
     }
 
     pub(super) fn list_themes(&mut self) -> Vec<Effect> {
-        let item = |name: &String| Item {
-            label: name.clone(),
-            detail: String::new(),
+        let item = |choice: &Choice| Item {
+            label: choice.name.clone(),
+            detail: choice.about.clone(),
             aside: String::new(),
-            act: Act::Theme(name.clone()),
+            act: Act::Theme(choice.name.clone()),
         };
         let now = self.theme().to_owned();
         let items = self.themes.iter().map(item).collect();
         self.list(Picker::new(Picking::Theme, items).at(|item| item.label == now))
+    }
+
+    /// What a person wrote for the keys is refused: it is theirs to mend, or to leave.
+    pub(super) fn ask_about_keys(&mut self, why: String, text: String) -> Vec<Effect> {
+        let item =
+            |label: &str, act| Item { label: label.to_owned(), detail: String::new(), aside: String::new(), act };
+        let items = vec![
+            item("Go on with what I wrote", Act::EditKeys(text)),
+            item("Throw it away; the keys stay as they were", Act::Nothing),
+        ];
+        self.overlays.push(Overlay::List(Picker::new(Picking::Keys, items)));
+        self.fail(why)
     }
 
     pub(super) fn step_list(&mut self, by: isize) -> Vec<Effect> {
@@ -195,6 +215,7 @@ impl App {
                 vec![Effect::DiscardText]
             }
             Act::StopRun => self.ask_run(|_| Some(Wish::Stop)),
+            Act::EditKeys(text) => vec![Effect::EditKeys(Some(text))],
             Act::Nothing => Vec::new(),
         }
     }

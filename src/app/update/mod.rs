@@ -24,7 +24,15 @@ impl App {
     /// Takes one message and says what is to be done.
     pub fn update(&mut self, at: At) -> Vec<Effect> {
         self.now = self.now.max(at.now);
-        match at.message {
+        let effects = self.learn(at.message);
+        if let Some(bench) = self.bench_mut() {
+            bench.find_again();
+        }
+        effects
+    }
+
+    fn learn(&mut self, message: Message) -> Vec<Effect> {
+        match message {
             Message::Input(input) => self.input(input),
             Message::Command(command) => self.run(command),
             Message::Pointed(target, press) => self.pointed(target, press),
@@ -48,6 +56,7 @@ impl App {
                 self.tell("the keys are as the file says")
             }
             Message::Keys(Err(why)) => self.fail(why),
+            Message::KeysRefused { why, text } => self.ask_about_keys(why, text),
             Message::Previewed { format, row } => {
                 if let Some(Overlay::Export(view)) = self.overlays.last_mut()
                     && view.format == format

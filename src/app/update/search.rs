@@ -1,6 +1,7 @@
 //! Starting, pausing and continuing searches; candidates on request.
 
 use crate::app::bench::Bench;
+use crate::app::command::{Command, Context};
 use crate::app::effect::{DeskId, Tick};
 use crate::app::memory::RememberedSetup;
 use crate::app::overlay::{Form, Overlay};
@@ -30,13 +31,16 @@ impl App {
     pub(super) fn run_search(&mut self) -> Vec<Effect> {
         let Some(bench) = self.bench().filter(|bench| !bench.loading) else { return Vec::new() };
         if bench.is_searching() {
-            let pause = self.key_of(crate::app::command::Command::Play).unwrap_or_default();
+            let pause = self.key_of(Command::Play).unwrap_or_default();
             return self.tell(format!("the search is running; {pause} pauses it"));
         }
         if bench.ended_for_good() {
             let mut effects = self.open_form();
-            effects
-                .extend(self.tell("the search has ended: give it more steps, or choose another version to go on from"));
+            let key = |command| self.keymap.keys_of(&[Context::Bench, Context::Form], command).into_iter().next();
+            let (start, on) = (key(Command::Start).unwrap_or_default(), key(Command::GoOn).unwrap_or_default());
+            effects.extend(self.tell(format!(
+                "the search has ended: {start} goes on with these steps; or close this, move to another version, and {on}"
+            )));
             return effects;
         }
         if bench.wants_steps() {
@@ -47,7 +51,7 @@ impl App {
         let started = setup.clone();
         let mut effects = self.start(setup);
         if fresh {
-            let with = self.key_of(crate::app::command::Command::RunWith).unwrap_or_default();
+            let with = self.key_of(Command::RunWith).unwrap_or_default();
             let search = &started.search;
             let as_set = if started == self.defaults { "" } else { "as you set it last: " };
             effects.extend(self.tell(format!(
@@ -68,7 +72,7 @@ impl App {
     pub(super) fn open_form(&mut self) -> Vec<Effect> {
         let Some(bench) = self.bench() else { return Vec::new() };
         if bench.is_searching() {
-            let pause = self.key_of(crate::app::command::Command::Play).unwrap_or_default();
+            let pause = self.key_of(Command::Play).unwrap_or_default();
             return self.tell(format!("the search is running with its settings; {pause} pauses it first"));
         }
         let (begun, done) = (bench.search().is_some(), bench.state.steps());

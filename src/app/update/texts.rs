@@ -114,8 +114,8 @@ impl App {
         let Some(find) = &bench.find else { return Vec::new() };
         let end = self.key_of(crate::app::command::Command::Dismiss).unwrap_or_default();
         let said = match bench.matches().len() {
-            0 => format!("{:?} is not in this pane; {end} ends the search", find.wanted),
-            count => format!("{:?}: {} of {count}; {end} ends the search", find.wanted, find.current + 1),
+            0 => format!("{:?} is not in this pane; {end} closes the find", find.wanted),
+            count => format!("{:?}: {} of {count}; {end} closes the find", find.wanted, find.current + 1),
         };
         self.tell(said)
     }

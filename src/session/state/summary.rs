@@ -5,8 +5,8 @@ use crate::reer::Measures;
 use crate::reer::search::{Search, StopReason, Why};
 use crate::session::{ExampleRecord, Status, Summary};
 
-/// Characters of a title in a list.
-const TITLE_CHARS: usize = 80;
+/// Characters of a title: what a list has room for, and the lines under it.
+const TITLE_CHARS: usize = 240;
 
 impl State {
     pub fn status(&self) -> Status {

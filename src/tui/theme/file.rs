@@ -32,6 +32,14 @@ pub(super) struct ThemeFile {
 /// The tables a file may have.
 const TABLES: [&str; 6] = ["styles", "palette", "styles-256", "palette-256", "styles-16", "palette-16"];
 
+/// What a theme says of itself: the first sentence of the comment at its top, without its own name.
+pub(super) fn about(text: &str) -> String {
+    let comment = text.lines().map_while(|line| line.strip_prefix('#')).map(str::trim);
+    let paragraph = comment.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+    let said = paragraph.split_once("`: ").map_or(paragraph.as_str(), |(_, said)| said);
+    said.split(". ").next().unwrap_or_default().trim_end_matches('.').to_owned()
+}
+
 impl ThemeFile {
     /// Reads a file's text.
     ///

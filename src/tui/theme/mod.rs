@@ -19,6 +19,7 @@ use ratatui::style::Style;
 pub use depth::{Depth, NotADepth};
 pub use role::Role;
 
+use crate::app::Choice;
 use file::ThemeFile;
 
 /// The theme that is used when none is chosen.
@@ -95,6 +96,12 @@ impl Theme {
         let bundled = BUNDLED.iter().map(|(name, _)| (*name).to_owned());
         let own = own.into_iter().filter(|own| !BUNDLED.iter().any(|(name, _)| name == own));
         bundled.chain(own).collect()
+    }
+
+    /// All themes, each with what it says of itself.
+    pub fn choices(folder: Option<&Path>) -> Vec<Choice> {
+        let about = |name: &str| Theme::find(name, folder).map(|(_, text)| file::about(&text)).unwrap_or_default();
+        Theme::names(folder).into_iter().map(|name| Choice { about: about(&name), name }).collect()
     }
 
     /// What the screen is filled with.

@@ -206,6 +206,15 @@ fn a_users_theme_goes_before_the_programs() {
     let names = Theme::names(own);
     assert_eq!(names, ["terminal", "dark", "light", "high-contrast", "colour-blind", "mono", "mine", "torn"]);
     assert_eq!(Theme::names(None), names[..6]);
+    let about: Vec<String> = Theme::choices(None).into_iter().map(|choice| choice.about).collect();
+    insta::assert_snapshot!(about.join("\n"), @"
+    the terminal's own sixteen colours and its own ground, so that it suits whatever is set up there
+    light texts on a dark ground of its own
+    dark texts on a light ground of its own
+    every text at least seven times as bright as its ground, or as dark
+    blue for better and orange for worse, from the palette by Okabe and Ito, which are told apart with any kind of colour vision; on a dark ground
+    no colours, only weight, underline and reversal
+    ");
     let text = |name: &str, depth| Theme::load(name, depth, own).map(|theme| theme.style(Role::Text).fg);
     assert_eq!(text("dark", Depth::True).unwrap(), Some(Color::Red));
     assert_eq!(text("mine", Depth::Ansi16).unwrap(), Some(Color::Blue));

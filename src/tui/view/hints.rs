@@ -10,8 +10,9 @@ use crate::app::batch::Batch;
 use crate::app::bench::Pane;
 use crate::app::command::Command;
 use crate::app::keymap::Looked;
+use crate::app::keys::Key;
 use crate::app::notice::Tone;
-use crate::app::overlay::Overlay;
+use crate::app::overlay::{Overlay, Picking};
 use crate::app::tour::{STEPS, Word};
 use crate::session::Status;
 use crate::session::runs::{Seen, Wish};
@@ -20,8 +21,10 @@ use crate::text::width;
 /// What can be done, most needed first, with short words.
 fn wanted(app: &App) -> Vec<(Command, &'static str)> {
     match app.overlays.last() {
-        Some(Overlay::List(_)) => {
-            return vec![(Command::Choose, "choose"), (Command::ListDown, "down"), (Command::ListClose, "close")];
+        Some(Overlay::List(picker)) => {
+            let choose = (picker.picking != Picking::Legend).then_some((Command::Choose, "choose"));
+            let rest = [(Command::ListDown, "move"), (Command::ListClose, "close")];
+            return choose.into_iter().chain(rest).collect();
         }
         Some(Overlay::Field(_)) => return vec![(Command::Accept, "done"), (Command::ListClose, "never mind")],
         Some(Overlay::Writing(_)) => {
@@ -109,7 +112,7 @@ fn wanted(app: &App) -> Vec<(Command, &'static str)> {
     }
     let edit = if bench.picked().is_some() { "edit candidate" } else { "edit" };
     list.extend([(Command::Edit, edit), (Command::Again, "again")]);
-    list.extend(rest);
+    list.extend(rest.into_iter().filter(|(command, _)| *command != Command::Run || !bench.is_searching()));
     list
 }
 
@@ -212,9 +215,9 @@ pub fn tour(buf: &mut Buffer, area: Rect, app: &App, theme: &Theme) {
             Word::Key(command) => parts.extend(key_of(*command).map(|name| (format!(" {name}"), key))),
         }
     }
-    if let Some(end) = key_of(Command::Tour) {
-        parts.push((format!("  ({end} ends it)"), dim));
-    }
+    let end = key_of(Command::Tour).map(|end| format!("  ({end} ends it)"));
+    let used: usize = parts.iter().map(|(text, _)| width(text)).sum();
+    parts.extend(end.filter(|end| used + width(end) <= usize::from(area.width)).map(|end| (end, dim)));
     paint::parts(buf, (area.x, area.y), area.width, parts.iter().map(|(text, style)| (text.as_str(), *style)));
 }
 
@@ -237,10 +240,24 @@ pub fn which_key(buf: &mut Buffer, body: Rect, app: &App, theme: &Theme) {
     let area = Rect { x: body.x, y: body.bottom() - height, width: wide.min(body.width), height };
     paint::clear(buf, area, theme.style(Role::Overlay));
     let pressed: Vec<String> = app.pending.iter().map(ToString::to_string).collect();
-    let inner = pane::draw(buf, area, theme, pane::Pane { title: &pressed.join(" "), right: "", focused: true });
+    let title = [pressed.join(" ").as_str(), subject(&next)].join("  ");
+    let inner = pane::draw(buf, area, theme, pane::Pane { title: title.trim(), right: "", focused: true });
     for (at, (key, doc)) in rows.iter().enumerate().take(usize::from(inner.height)) {
         let parts = [(" ", Role::Overlay), (key.as_str(), Role::Key), ("  ", Role::Overlay), (doc, Role::Overlay)];
         let parts = parts.map(|(text, role)| (text, theme.style(role)));
         paint::parts(buf, (inner.x, inner.y + at as u16), inner.width, parts);
+    }
+}
+
+/// What all of these commands are about, when it is one thing.
+fn subject(next: &[(Key, Command)]) -> &'static str {
+    use Command::{Delete, Insert, Merge, MoveDown, MoveUp, Rate1, Rate2, Rate3, Rate4, Rate5, Split, Unrate};
+    let all = |commands: &[Command]| next.iter().all(|(_, command)| commands.contains(command));
+    if all(&[Split, Merge, MoveUp, MoveDown, Insert, Delete]) {
+        "the segment"
+    } else if all(&[Rate1, Rate2, Rate3, Rate4, Rate5, Unrate]) {
+        "a rating"
+    } else {
+        ""
     }
 }

@@ -93,7 +93,7 @@ pub fn panes(body: Rect, focus: Pane, shown: Pane, zoom: bool) -> Panes {
 /// About a quarter of the height, enough to see a line fall and never most of the screen.
 fn chart_height(height: u16, columns: u8) -> u16 {
     match columns {
-        1 => (height / 4).clamp(5, 9),
+        1 => (height * 3 / 10).clamp(6, 9),
         _ => (height * 3 / 10).clamp(6, 16),
     }
 }

@@ -70,7 +70,11 @@ impl View {
             let rows = app.library.view().skip(window.start).take(window.len());
             rows.map(|row| cells(row, app.runs(&row.key))).collect()
         };
-        let drawn = table::Table { columns: COLUMNS, rows: &rows, selected: selected.checked_sub(window.start) };
+        let kept = kept(table_area.width);
+        let columns: Vec<table::Column<'static>> = kept.iter().map(|at| COLUMNS[*at]).collect();
+        let keep = |row: &Vec<table::Cell>| kept.iter().map(|at| row[*at].clone()).collect();
+        let rows: Vec<Vec<table::Cell>> = rows.iter().map(keep).collect();
+        let drawn = table::Table { columns: &columns, rows: &rows, selected: selected.checked_sub(window.start) };
         table::draw(buf, table_area, look.theme, &drawn);
         for at in 0..rows.len() {
             let row = Rect { y: table_area.y + 1 + at as u16, height: 1, ..table_area };
@@ -110,16 +114,27 @@ impl View {
 }
 
 const COLUMNS: &[table::Column<'static>] = &[
-    table::Column { name: "queue", align: Align::Left, least: 4 },
-    table::Column { name: "session", align: Align::Left, least: 12 },
+    table::Column { name: "queue", align: Align::Left, least: 6 },
+    table::Column { name: "session", align: Align::Left, least: 14 },
     table::Column { name: "ppl", align: Align::Right, least: 5 },
     table::Column { name: "gain %", align: Align::Right, least: 5 },
     table::Column { name: "copied", align: Align::Right, least: 5 },
     table::Column { name: "steps", align: Align::Right, least: 4 },
-    table::Column { name: "status", align: Align::Left, least: 5 },
+    table::Column { name: "status", align: Align::Left, least: 9 },
     table::Column { name: "", align: Align::Left, least: 3 },
     table::Column { name: "query", align: Align::Left, least: 10 },
 ];
+
+/// The columns that a screen of this width has room for, by their places: words are not cut short for numbers that
+/// the line below tells.
+fn kept(width: u16) -> Vec<usize> {
+    let dropped: &[&str] = match width {
+        0..72 => &["gain %", "copied", "steps", ""],
+        72..100 => &["copied", "steps", ""],
+        _ => &[],
+    };
+    (0..COLUMNS.len()).filter(|at| !dropped.contains(&COLUMNS[*at].name)).collect()
+}
 
 fn cells(row: &Row, runs: bool) -> Vec<table::Cell> {
     let summary = &row.summary;
@@ -129,7 +144,7 @@ fn cells(row: &Row, runs: bool) -> Vec<table::Cell> {
     let gain_role = if gain.is_some_and(|gain| gain > 0.0) { Role::Better } else { Role::Worse };
     let stars = "★".repeat(usize::from(summary.rating));
     vec![
-        (format!("{verdict:<9}"), role),
+        (verdict.to_owned(), role),
         (summary.id.clone(), Role::Text),
         (number(row.perplexity().map(|ppl| format!("{ppl:.1}"))), Role::Text),
         (number(gain.map(|gain| format!("{gain:.1}").replace('-', "−"))), gain_role),
@@ -160,7 +175,9 @@ fn standing(row: &Row) -> String {
 }
 
 fn empty(buf: &mut Buffer, area: Rect, app: &App, look: Look<'_>) {
-    let key = |command| app.key_of(command).unwrap_or_default();
+    // The keys of the screen, also while the filter is being typed over it.
+    let contexts = app.screen_contexts();
+    let key = |command| app.keymap.keys_of(&contexts, command).into_iter().next().unwrap_or_default();
     let library = &app.library;
     let said: Vec<String> = if let Some(error) = &library.error {
         vec![error.clone(), format!("{} looks again", key(Command::Refresh))]

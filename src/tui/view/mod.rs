@@ -39,6 +39,9 @@ pub struct View {
     sheets: Sheets,
     windows: BTreeMap<Pane, Window>,
     chart: Option<Placed>,
+    /// The session whose panes these are, by its key, and how far those of the others are scrolled.
+    of: String,
+    others: BTreeMap<String, BTreeMap<Pane, Window>>,
     /// First row of the list on top, of the library and of the batch screen's list.
     list_top: usize,
     library_top: usize,
@@ -81,6 +84,17 @@ impl View {
         self.windows.entry(pane).or_default().ask(by);
     }
 
+    /// Another session's panes are scrolled as that one was left, from the top when it was not seen yet.
+    fn turn_to(&mut self, key: &str) {
+        if self.of == key {
+            return;
+        }
+        let windows = self.others.remove(key).unwrap_or_default();
+        let left = std::mem::replace(&mut self.of, key.to_owned());
+        self.others.insert(left, std::mem::replace(&mut self.windows, windows));
+        self.chart = None;
+    }
+
     /// Draws everything.
     pub fn draw(&mut self, buf: &mut Buffer, app: &App, look: Look<'_>) -> Drawn {
         let area = buf.area;
@@ -93,7 +107,10 @@ impl View {
         let parts = layout::frame(area, app.tour().is_some());
         status::draw(buf, parts.status, app, look.theme);
         let mut drawn = match app.bench() {
-            Some(bench) => self.draw_bench(buf, parts.body, app, bench, look),
+            Some(bench) => {
+                self.turn_to(&bench.key);
+                self.draw_bench(buf, parts.body, app, bench, look)
+            }
             None => match app.batch() {
                 Some(batch) => self.draw_batch(buf, parts.body, app, batch, look),
                 None => self.draw_library(buf, parts.body, app, look),

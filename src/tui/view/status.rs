@@ -12,25 +12,48 @@ use crate::app::library::Place;
 use crate::engine::desk::Work;
 use crate::reer::{Objective, search::Search};
 use crate::session::{Status, Verdict};
-use crate::text::{Safe, width};
+use crate::text::{Safe, fit_end, width};
 
 type Part = (String, Role);
 
-/// Draws it: names at the left, what runs at the right; the left gives way.
+/// The parts at the left that stand before what runs: name, score and place.
+const FIRST: usize = 3;
+/// Cells that what runs has in any case.
+const LEAST: u16 = 8;
+
+/// Draws it: names at the left, what runs at the right. What only explains gives way first, then what runs.
 pub fn draw(buf: &mut Buffer, area: Rect, app: &App, theme: &Theme) {
     let (left, right) = match app.bench() {
-        Some(bench) => (of_bench(app, bench), running(app, bench, usize::from(area.width) * 45 / 100)),
+        Some(bench) => {
+            let right = running(app, bench, usize::from(area.width) * 45 / 100);
+            let left = of_bench(app, bench, place(bench, true));
+            let fits = first_cells(&left) + LEAST <= area.width;
+            (if fits { left } else { of_bench(app, bench, place(bench, false)) }, right)
+        }
         None => match app.batch() {
             Some(batch) => (of_batch(batch), elsewhere(app)),
             None => (of_library(app), elsewhere(app)),
         },
     };
     paint::clear(buf, area, theme.style(Role::Status));
-    let cells = |parts: &[Part]| parts.iter().map(|(text, _)| width(&Safe::new(text))).sum::<usize>() as u16;
+    let least = LEAST.min(area.width / 2);
+    let room = area.width.saturating_sub(first_cells(&left) + 2).max(least);
+    let right: Vec<Part> = match right.as_slice() {
+        [(text, role)] => vec![(fit_end(&Safe::new(text), usize::from(room)).into_owned(), *role)],
+        _ => right,
+    };
     let right_cells = cells(&right).min(area.width);
     let room = area.width.saturating_sub(right_cells + 2);
     put(buf, (area.x, area.y), room, theme, whole(&left, room));
     put(buf, (area.right() - right_cells, area.y), right_cells, theme, &right);
+}
+
+fn cells(parts: &[Part]) -> u16 {
+    parts.iter().map(|(text, _)| width(&Safe::new(text))).sum::<usize>() as u16
+}
+
+fn first_cells(left: &[Part]) -> u16 {
+    cells(&left[..FIRST.min(left.len())])
 }
 
 /// The parts that there is room for: a number that is cut off would be another number. The first stands in any case.
@@ -49,7 +72,7 @@ fn put(buf: &mut Buffer, at: (u16, u16), room: u16, theme: &Theme, parts: &[Part
     paint::parts(buf, at, room, parts.iter().map(|(text, role)| (text.as_str(), status.patch(theme.style(*role)))));
 }
 
-fn of_bench(app: &App, bench: &Bench) -> Vec<Part> {
+fn of_bench(app: &App, bench: &Bench, place: String) -> Vec<Part> {
     let example = bench.state.example.as_ref();
     let name = match (bench.state.id.as_str(), example) {
         ("", Some(example)) => example.id.clone(),
@@ -57,10 +80,8 @@ fn of_bench(app: &App, bench: &Bench) -> Vec<Part> {
         (id, _) => id.to_owned(),
     };
     let mut parts = vec![(format!(" {name}"), Role::TitleFocused)];
-    if let Some(score) = score(bench) {
-        parts.push((format!("  {score}"), Role::Accent));
-    }
-    parts.push((format!("  {}", place(bench)), Role::Text));
+    parts.push((score(bench).map(|score| format!("  {score}")).unwrap_or_default(), Role::Accent));
+    parts.push((if place.is_empty() { place } else { format!("  {place}") }, Role::Text));
     if let Some((word, role)) = verdict_word(bench.state.annotations.verdict()) {
         parts.push((format!("  {word}"), role));
     }
@@ -72,18 +93,18 @@ fn of_bench(app: &App, bench: &Bench) -> Vec<Part> {
         parts.push((format!("  {}", "★".repeat(stars)), Role::Accent));
     }
     parts.extend(stands_for(bench).map(|text| (format!("  {text}"), Role::Dim)));
+    if let Some((at, of)) = app.position(bench) {
+        parts.push((format!("  {at} of {of}"), Role::Dim));
+    }
     if let Some(example) = example {
         let category = example.category.as_deref().map(|category| format!("{category}, ")).unwrap_or_default();
         parts.push((format!("  {category}{}", example.language.code()), Role::Dim));
     }
-    if let Some((at, of)) = app.position(bench) {
-        parts.push((format!("  {at} of {of}"), Role::Dim));
-    }
     parts
 }
 
-/// `step 7/24 · seg 3`.
-fn place(bench: &Bench) -> String {
+/// `step 7/24 · seg 3`; after a person's act, in full also the step before it.
+fn place(bench: &Bench, full: bool) -> String {
     let segment = bench.segment().and_then(|id| bench.segments().iter().position(|row| row.id == id));
     let segment = segment.map(|at| format!(" · seg {}", at + 1)).unwrap_or_default();
     let of = bench.search().map_or(0, |search| search.config().steps);
@@ -94,6 +115,7 @@ fn place(bench: &Bench) -> String {
             (None, 0) => format!("draft{segment}"),
             (None, cursor) => {
                 let before = bench.timeline.moments()[..cursor].iter().rev().find_map(|moment| moment.step());
+                let before = before.filter(|_| full);
                 let after = before.map(|step| format!(" after step {step}/{of}")).unwrap_or_default();
                 format!("{}{after}{segment}", moment.name())
             }
@@ -108,7 +130,7 @@ fn score(bench: &Bench) -> Option<String> {
 }
 
 /// What the score is of: scorer, objective, tokens.
-fn stands_for(bench: &Bench) -> Option<String> {
+pub fn stands_for(bench: &Bench) -> Option<String> {
     let search = bench.search()?;
     let measures = search.tree().get(bench.node()?)?.measures?;
     let scorer = bench.state.scorer.as_ref().map(|scorer| scorer.model.as_str()).unwrap_or_default();
@@ -139,7 +161,7 @@ fn running(app: &App, bench: &Bench, room: usize) -> Vec<Part> {
     }
     let work = match bench.activity.work {
         Work::Idle if bench.is_searching() => "searching".to_owned(),
-        Work::Idle => return idle(bench),
+        Work::Idle => return idle(bench, room),
         Work::Loading => "loading the models".to_owned(),
         Work::Drafting => "drafting".to_owned(),
         Work::Proposing { .. } => format!("rewriting{}", count(bench)),
@@ -214,7 +236,7 @@ fn count(bench: &Bench) -> String {
     }
 }
 
-fn idle(bench: &Bench) -> Vec<Part> {
+fn idle(bench: &Bench, room: usize) -> Vec<Part> {
     if let Some(play) = bench.play {
         return vec![(format!("▶ playing ×{} ", play.speed), Role::Running)];
     }
@@ -224,13 +246,20 @@ fn idle(bench: &Bench) -> Vec<Part> {
     let said = match bench.state.status() {
         Status::Fresh => "fresh".to_owned(),
         Status::Unfinished => "paused".to_owned(),
-        Status::Failed => "failed".to_owned(),
+        Status::Failed => return vec![(format!("{} ", failed(bench, room)), Role::Error)],
         Status::Done => match bench.state.stop.as_ref() {
             Some(stop) => format!("ended: {}", stop_in_words(stop.reason)),
             None => "ended".to_owned(),
         },
     };
     vec![(format!("{said} "), Role::Dim)]
+}
+
+/// That the search failed, and why as far as there is room.
+fn failed(bench: &Bench, room: usize) -> String {
+    let why = bench.state.stop.as_ref().and_then(|stop| stop.detail.as_deref());
+    let said = why.map_or_else(|| "failed".to_owned(), |why| format!("failed: {why}"));
+    fit_end(&Safe::new(&said), room).into_owned()
 }
 
 fn of_library(app: &App) -> Vec<Part> {

@@ -64,6 +64,9 @@ pub enum Tint {
     Change,
 }
 
+/// Where the second half of the legend of a change begins.
+pub const DEARER_BY: &str = "dearer by ";
+
 /// The legend: pieces of one line, each in the style of its role.
 pub fn legend(tint: Tint, bands: Bands) -> Vec<(String, Role)> {
     let piece = |role: Role, text: String| {
@@ -83,7 +86,7 @@ pub fn legend(tint: Tint, bands: Bands) -> Vec<(String, Role)> {
         Tint::Change => {
             out.push(("cheaper by nats ".to_owned(), Role::Dim));
             out.extend(row(CHEAPER, CHANGE, "−"));
-            out.push(("dearer by ".to_owned(), Role::Dim));
+            out.push((DEARER_BY.to_owned(), Role::Dim));
             out.extend(row(DEARER, CHANGE, "+"));
         }
     }

@@ -13,7 +13,7 @@ async fn a_text_is_found_inside_a_pane_while_it_is_typed() {
     script.write("night");
     assert!(script.shows("2 found"));
     script.keys("enter");
-    insta::assert_snapshot!(script.hints(), @r#""night": 1 of 2; esc ends the search"#);
+    insta::assert_snapshot!(script.hints(), @r#""night": 1 of 2; esc closes the find"#);
     assert_eq!(script.bench().find.as_ref().map(|find| find.current), Some(0));
     script.keys("n");
     assert_eq!(script.bench().find.as_ref().map(|find| find.current), Some(1));
@@ -29,7 +29,22 @@ async fn a_text_is_found_inside_a_pane_while_it_is_typed() {
     script.write("zebra");
     assert!(script.shows("not found"));
     script.keys("enter");
-    insta::assert_snapshot!(script.hints(), @r#""zebra" is not in this pane; esc ends the search"#);
+    insta::assert_snapshot!(script.hints(), @r#""zebra" is not in this pane; esc closes the find"#);
+}
+
+#[tokio::test]
+async fn what_is_found_is_that_of_the_version_that_is_shown() {
+    let mut script = Script::at(150, 44).await;
+    script.open_session("harbour").await;
+    script.keys("0 /");
+    script.write("the");
+    script.keys("enter");
+    let count = |script: &Script| script.bench().matches().len();
+    let at_first = count(&script);
+    script.keys("$");
+    let here: usize = script.bench().segments().iter().map(|row| row.text.to_lowercase().matches("the").count()).sum();
+    assert_eq!(count(&script), here);
+    assert_ne!(at_first, here, "the versions differ");
 }
 
 #[tokio::test]

@@ -157,7 +157,7 @@ async fn tags_ratings_marks_notes_and_flags_are_kept() {
     script.write("Ask her about the boat.");
     script.act("ctrl-s").await;
     insta::assert_snapshot!("annotated", script.screen());
-    insta::assert_snapshot!(script.status(), @"harbour  ppl 5.3  step 8/8 · seg 1  ★★★★  by scripted, nll, 78 tokens  letter, en  1 of 4                                      ended: all steps made");
+    insta::assert_snapshot!(script.status(), @"harbour  ppl 5.3  step 8/8 · seg 1  ★★★★  by scripted, nll, 78 tokens  1 of 4  letter, en                                      ended: all steps made");
     insta::assert_snapshot!(script.lines(&["#warm", "note:"]), @r#"
     │#warm                           ││                                                     ││                                                           │
     │note: Ask her about the boat.   ││                                                     ││                                                           │

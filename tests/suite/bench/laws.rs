@@ -16,7 +16,7 @@ use retrace::app::library::{Listing, Place, Row, Source};
 use retrace::app::memory::Memory;
 use retrace::app::message::{At, Message, Press, Target};
 use retrace::app::overlay::Overlay;
-use retrace::app::{App, Effect, Start};
+use retrace::app::{App, Choice, Effect, Start};
 use retrace::engine::desk::{Activity, Deed, News, Order, Origin, Stream, Work};
 use retrace::reer::SegmentId;
 use retrace::reer::search::NodeId;
@@ -122,7 +122,7 @@ impl World {
             keymap: Keymap::default(),
             defaults: setup(),
             home: PathBuf::from("library"),
-            themes: vec!["terminal".to_owned(), "dark".to_owned()],
+            themes: ["terminal", "dark"].map(|name| Choice { name: name.to_owned(), about: String::new() }).to_vec(),
             notice: None,
             open_first: false,
         };

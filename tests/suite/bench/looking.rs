@@ -14,11 +14,11 @@ async fn a_session_opens_from_the_library_at_its_end_and_is_stepped_through() {
     assert!(script.shows("reading…"));
     script.settled().await;
     insta::assert_snapshot!("bench", script.screen());
-    insta::assert_snapshot!(script.status(), @"harbour  ppl 5.3  step 8/8 · seg 1  by scripted, nll, 78 tokens  letter, en  1 of 4                                            ended: all steps made");
+    insta::assert_snapshot!(script.status(), @"harbour  ppl 5.3  step 8/8 · seg 1  by scripted, nll, 78 tokens  1 of 4  letter, en                                            ended: all steps made");
     script.keys("0");
-    insta::assert_snapshot!(script.status(), @"harbour  ppl 8.9  draft · seg 1  by scripted, nll, 78 tokens  letter, en  1 of 4                                               ended: all steps made");
+    insta::assert_snapshot!(script.status(), @"harbour  ppl 8.9  draft · seg 1  by scripted, nll, 78 tokens  1 of 4  letter, en                                               ended: all steps made");
     script.keys("l l");
-    insta::assert_snapshot!(script.status(), @"harbour  ppl 6.9  step 2/8 · seg 3  by scripted, nll, 78 tokens  letter, en  1 of 4                                            ended: all steps made");
+    insta::assert_snapshot!(script.status(), @"harbour  ppl 6.9  step 2/8 · seg 3  by scripted, nll, 78 tokens  1 of 4  letter, en                                            ended: all steps made");
     script.keys("left");
     assert!(script.status().contains("step 1/8"));
     script.keys("h h h h");
@@ -74,7 +74,7 @@ async fn one_pane_can_have_the_screen() {
     script.keys("z");
     insta::assert_snapshot!(title(&mut script), @"╭ ▸ Query ─────────────────────────────────────────────────────────────────────────────────────────────────────────────╮");
     script.keys("shift-tab");
-    insta::assert_snapshot!(title(&mut script), @"╭ ▸ Perplexity ────────────────────────────────────────────────────── step 8: 5.3 (−0.4) · best 5.3 · copied 2w 2.6 % ─╮");
+    insta::assert_snapshot!(title(&mut script), @"╭ ▸ Perplexity · by scripted, nll, 78 tokens ──────────────────────── step 8: 5.3 (−0.4) · best 5.3 · copied 2w 2.6 % ─╮");
     script.keys("z tab tab");
     insta::assert_snapshot!(title(&mut script), @"╭ ▸ Query ┊ [Reference] ──────────────────────────────╮╭ Trajectory · v33 · 4 segments ────────────────────────────────╮");
     script.keys("z");
@@ -100,7 +100,7 @@ async fn the_reference_is_tinted_by_one_measure_after_the_other() {
     tint: Δ against the version before
     tint: Δ against baseline
     tint: Δ against the held version (hold or mark a version first)
-    tint: what the segment does
+    tint: what the segment does, against leaving it out
     the reference is not tinted
     ");
     assert!(tinted[..3].iter().all(|n| *n > tinted[5]), "{tinted:?}");
@@ -108,13 +108,11 @@ async fn the_reference_is_tinted_by_one_measure_after_the_other() {
     script.settled().await;
     assert!(script.shows("what the segment does"));
     script.keys(", g");
-    insta::assert_snapshot!(script.lines(&["copied "]), @r#"
-    │copied      2 w run, 2.6 %│  ┄┄                chart: the reference without any thinking, or the threshold               │                          │
-    │8-grams    0.0% copied    │  −0.021            beside a segment: what its changes bought, nats per token; minus is bet…  │                          │
-    │bits/char 0.589 50 % clipp│  leak 5w (+2)      the longest run copied from the reference, in words, and how much longe…  │                          │
-    ╰──────────────────────────│  underlined words  in reference and trajectory: what the thinking copied                     │──────────────────────────╯
-    ╭ Perplexity ──────────────╰──────────────────────────────────────────────────────────────────────────────────────────────╯st 5.3 · copied 2w 2.6 % ─╮
-    "#);
+    insta::assert_snapshot!(script.lines(&["copied "]), @"
+    │copied      2 w ru│  anchoring         that gain as a share of the score without thinking: 0 nothing explained, 1 all of it      │                  │
+    │scorer    scripted│  leak 5w (+2)      the longest run copied from the reference, in words, and how much longer it became        │                  │
+    ╭ Perplexity ──────│  underlined words  in reference and trajectory: what the thinking copied                                     │ copied 2w 2.6 % ─╮
+    ");
 }
 
 #[tokio::test]
@@ -143,11 +141,11 @@ async fn the_chart_has_measures_and_scales() {
     script.keys(", l");
     titles.push(script.lines(&["best"]));
     insta::assert_snapshot!(titles.join("\n"), @"
-    ╭ Nll, nats per token ───────────────────────────────────────── step 8: 1.659 (−0.081) · best 1.659 · copied 2w 2.6 % ─╮
-    ╭ Bits per character ────────────────────────────────────────── step 8: 0.506 (−0.025) · best 0.506 · copied 2w 2.6 % ─╮
+    ╭ Nll, nats per token · by scripted, nll, 78 tokens ─────────── step 8: 1.659 (−0.081) · best 1.659 · copied 2w 2.6 % ─╮
+    ╭ Bits per character · by scripted, nll, 78 tokens ──────────── step 8: 0.506 (−0.025) · best 0.506 · copied 2w 2.6 % ─╮
     ╭ Clipped score (official), nats per token ──────────────────── step 8: 1.442 (−0.067) · best 1.442 · copied 2w 2.6 % ─╮
-    ╭ Perplexity ──────────────────────────────────────────────────────── step 8: 5.3 (−0.4) · best 5.3 · copied 2w 2.6 % ─╮
-    ╭ Perplexity · log ────────────────────────────────────────────────── step 8: 5.3 (−0.4) · best 5.3 · copied 2w 2.6 % ─╮
+    ╭ Perplexity · by scripted, nll, 78 tokens ────────────────────────── step 8: 5.3 (−0.4) · best 5.3 · copied 2w 2.6 % ─╮
+    ╭ Perplexity · log · by scripted, nll, 78 tokens ──────────────────── step 8: 5.3 (−0.4) · best 5.3 · copied 2w 2.6 % ─╮
     ");
 }
 
@@ -298,10 +296,41 @@ async fn the_tour_goes_on_by_doing_and_covers_nothing() {
     script.keys(", o");
     assert!(!script.shows("Tour 1/5"));
     insta::assert_snapshot!(told.join("\n"), @"
-    Tour 1/5  Choose the letter with ↑ ↓ and open it with enter  (, o ends it)
-    Tour 2/5  Step with → ← or play with space - its perplexity falls  (, o ends it)
-    Tour 3/5  Candidates: J next, y take, n refuse, e your own, u undo  (, o ends it)
-    Tour 4/5  q goes back; open a fresh one, then r searches live  (, o ends it)
-    Tour 5/5  a keeps and goes on; X shows and writes the training rows  (, o ends it)
+    Tour 1/5  ↑ ↓ choose the letter, enter opens it  (, o ends it)
+    Tour 2/5  → ← step, space plays: its perplexity falls  (, o ends it)
+    Tour 3/5  J next rewrite, y take, n refuse, e edit, u undo  (, o ends it)
+    Tour 4/5  q goes back; in a fresh one r searches live  (, o ends it)
+    Tour 5/5  a keeps and goes on; X writes the training rows  (, o ends it)
     ");
+}
+
+#[tokio::test]
+async fn another_session_begins_at_its_top_and_this_one_stays_where_it_was() {
+    let mut script = Script::at(60, 18).await;
+    script.open_session("harbour").await;
+    script.keys("shift-tab end");
+    let first = |script: &mut Script| script.screen().lines().nth(2).unwrap_or_default().to_owned();
+    let scrolled = first(&mut script);
+    assert!(!scrolled.contains("Dear Ana"), "{scrolled}");
+    script.keys("q");
+    script.settled().await;
+    script.open_session("orchard").await;
+    script.keys("shift-tab home");
+    let top = first(&mut script);
+    script.keys("q");
+    script.settled().await;
+    script.open_session("kettle").await;
+    script.keys("shift-tab");
+    let fresh = first(&mut script);
+    script.keys("home");
+    assert_eq!(fresh, first(&mut script), "a session that was not seen yet begins at its top");
+    script.keys("q");
+    script.settled().await;
+    script.open_session("orchard").await;
+    assert_eq!(first(&mut script), top);
+    script.keys("[ [");
+    script.settled().await;
+    script.keys("[");
+    script.settled().await;
+    assert_eq!(first(&mut script), scrolled, "where it was left");
 }

@@ -98,7 +98,7 @@ impl Script {
             defaults: opening.back_ends.as_ref().map_or_else(setup, |back_ends| back_ends.defaults().clone()),
             author: ada(),
             home: home.clone(),
-            themes: Theme::names(None),
+            themes: Theme::choices(None),
             notice: None,
             open_first: matches!(place, Place::Session(_)),
             memory,

@@ -72,12 +72,12 @@ async fn candidates_appear_as_they_are_scored() {
     script.until(waiting(Work::Scoring, 1)).await;
     script.until(|app| app.bench().is_some_and(|b| b.candidates().iter().any(|c| c.fate == Fate::Open))).await;
     told.push(status(&mut script));
-    insta::assert_snapshot!(told.join("\n"), @r#"
-    kettle ppl 5.9 draft · seg 1 by scripted, nll, 45 tokens how-to, en 2 of 4 ● leave one out 0 of 4 · step 1/8
-    kettle ppl 5.9 draft · seg 1 by scripted, nll, 45 tokens how-to, en 2 of 4 ● leave one out 3 of 4 · step 1/8
-    kettle ppl 5.9 draft · seg 1 by scripted, nll, 45 tokens how-to, en 2 of 4 ● scoring 0 of 4 · step 1/8
-    kettle ppl 5.9 draft · seg 1 by scripted, nll, 45 tokens how-to, en 2 of 4 ● scoring 1 of 4 · step 1/8
-    "#);
+    insta::assert_snapshot!(told.join("\n"), @"
+    kettle ppl 5.9 draft · seg 1 by scripted, nll, 45 tokens 2 of 4 how-to, en ● leave one out 0 of 4 · step 1/8
+    kettle ppl 5.9 draft · seg 1 by scripted, nll, 45 tokens 2 of 4 how-to, en ● leave one out 3 of 4 · step 1/8
+    kettle ppl 5.9 draft · seg 1 by scripted, nll, 45 tokens 2 of 4 how-to, en ● scoring 0 of 4 · step 1/8
+    kettle ppl 5.9 draft · seg 1 by scripted, nll, 45 tokens 2 of 4 how-to, en ● scoring 1 of 4 · step 1/8
+    ");
     insta::assert_snapshot!(script.lines(&["├ ", "└ "]), @r#"
     │                                ││with it is finished too.                             ││    ├ a▸  −0.081  not decided  leak 1w  −3 chars           │
     │                                ││                                                     ││    ├ b        …  scoring…  −27 chars                      │

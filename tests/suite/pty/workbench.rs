@@ -167,6 +167,28 @@ fn a_draft_is_written_in_the_persons_editor() {
 }
 
 #[test]
+fn keys_that_are_refused_can_be_mended() {
+    let house = House::new();
+    let body = "if grep -q REFUSED \"$1\"; then printf '[bench]\\ntake = [\"Q\"]\\n' > \"$1\"; \
+                else printf '# REFUSED\\n[bench]\\ntake = [\"n\"]\\n' > \"$1\"; fi";
+    let mut pty = listening(house.start().env("EDITOR", house.editor(body)));
+    let keymap = house.0.path().join("xdg_config_home/retrace/keymap.toml");
+    pty.write(",k");
+    pty.wait_for_text("take meets refuse");
+    assert!(!keymap.exists(), "what is refused is not in force");
+    pty.write("\r");
+    pty.wait_for_text("the keys are as the file says");
+    assert_eq!(
+        fs::read_to_string(keymap).unwrap(),
+        "[bench]\ntake = [\"Q\"]\n",
+        "what was written first was gone on with"
+    );
+    pty.write("\x03");
+    assert_eq!(pty.wait_exit(), Ok(0));
+    pty.assert_restored();
+}
+
+#[test]
 fn a_megabyte_is_pasted_and_edited() {
     let house = House::new();
     let mut pty = house.open();

@@ -5,19 +5,25 @@ use ratatui::layout::Rect;
 
 use super::super::super::theme::Theme;
 use super::super::super::widgets::chart::{self, Candidate, Chart, Column, Kind, Shape, Unit};
-use super::super::View;
+use super::super::{View, layout, status};
 use super::border;
 use super::trajectory::minus;
 use crate::app::App;
 use crate::app::bench::{Bench, Happened, Moment, Pane, Shown};
 use crate::reer::Objective;
 use crate::reer::search::{Decision, NodeId, Search};
+use crate::session::Status;
+use crate::text::width;
 
 impl View {
     pub(super) fn draw_chart(&mut self, buf: &mut Buffer, area: Rect, app: &App, bench: &Bench, theme: &Theme) {
         let shown = app.memory.shown;
         let title = format!("{}{}", shown.title(), if app.memory.log_scale { " · log" } else { "" });
         let right = readout(bench, shown);
+        // Where the query's measures are out of sight, what the numbers are of stands here.
+        let of = status::stands_for(bench).filter(|_| layout::columns(buf.area.width) < 3).unwrap_or_default();
+        let fits = !of.is_empty() && width(&title) + width(&of) + width(&right) + 15 <= usize::from(area.width);
+        let title = if fits { format!("{title} · {of}") } else { title };
         let inner = border(buf, area, theme, (Pane::Chart, bench), false, (&title, &right));
         let Some(search) = bench.search().filter(|_| !bench.timeline.is_empty() && !inner.is_empty()) else {
             if !inner.is_empty() {
@@ -35,11 +41,22 @@ impl View {
             threshold: threshold(search, shown),
             unit,
             log: app.memory.log_scale,
+            expected: expected(bench, search),
             second: None,
         };
         let placed = chart::draw(buf, inner, theme, &chart, self.chart.as_ref());
         self.targets.add_chart(placed.clone());
         self.chart = Some(placed);
+    }
+}
+
+/// Moments that there will be when a search that is not over makes all its steps.
+fn expected(bench: &Bench, search: &Search) -> usize {
+    match bench.state.status() {
+        Status::Unfinished => {
+            bench.timeline.len() + (search.config().steps.saturating_sub(bench.state.steps())) as usize
+        }
+        _ => 0,
     }
 }
 

@@ -7,8 +7,10 @@ use crate::reer::LeakProbe;
 use crate::reer::search::NodeId;
 use crate::tui::theme::Role;
 
-/// Longer texts are not searched for copied runs between two frames; their leak measures stand all the same.
-const MOST_BYTES: usize = 60_000;
+/// Longer references are not searched for copied runs between two frames, nor such whose bytes times those of the
+/// trajectory, which the time grows with, are more; their leak measures stand all the same.
+const MOST_BYTES: usize = 100_000;
+const MOST_PAIRS: usize = 200_000_000;
 
 type Spans = Vec<(Range<usize>, Role)>;
 
@@ -32,7 +34,8 @@ impl CopiedRuns {
         }
         self.clear();
         let text = z.text();
-        if text.len() + bench.reference().len() > MOST_BYTES {
+        let bytes = bench.reference().len();
+        if bytes > MOST_BYTES || bytes * text.len() > MOST_PAIRS {
             return;
         }
         if self.probe.as_ref().is_none_or(|(key, _)| *key != bench.key) {

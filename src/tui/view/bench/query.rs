@@ -121,7 +121,8 @@ fn measures(bench: &Bench) -> Vec<Line> {
     if let Some(baseline) = baseline {
         let gain = now.gain(baseline);
         let role = if gain.gain_nats.0 > 0.0 { Role::Better } else { Role::Worse };
-        lines.push(("gain", format!("{:+.3}", gain.gain_nats.0), role, format!("nats, {:.1} %", gain.gain_percent)));
+        let percent = format!("nats, {:.1} %", gain.gain_percent).replace('-', "−");
+        lines.push(("gain", format!("{:.3}", gain.gain_nats.0).replace('-', "−"), role, percent));
         lines.push(("anchoring", format!("{:.2}", anchoring(&now, baseline)), Role::Text, String::new()));
     }
     if let Some(leak) = version.leak {

@@ -13,6 +13,7 @@ use super::trajectory::minus;
 use crate::app::App;
 use crate::app::bench::{Bench, Compared, Pane, Tint};
 use crate::app::command::Command;
+use crate::text::width;
 
 type Spans = Vec<(Range<usize>, Role)>;
 
@@ -41,9 +42,7 @@ impl View {
         };
         let mut inner = border(buf, area, look.theme, (Pane::Reference, bench), tabs, (&title, &right));
         if app.legend && bench.tint != Tint::Off && inner.height > 4 {
-            let row = Rect { y: inner.bottom() - 1, height: 1, ..inner };
-            draw_legend(buf, row, bench, look);
-            inner.height -= 1;
+            inner.height -= draw_legend(buf, inner, bench, look);
         }
         self.copied.fit(bench);
         let copied = self.copied.in_reference().to_vec();
@@ -73,18 +72,28 @@ fn mean_change(bench: &Bench, compared: Compared) -> String {
     delta.unwrap_or_default()
 }
 
-fn draw_legend(buf: &mut Buffer, row: Rect, bench: &Bench, look: Look<'_>) {
+/// Names the bands at the bottom of `inner`; returns how many rows that takes.
+fn draw_legend(buf: &mut Buffer, inner: Rect, bench: &Bench, look: Look<'_>) -> u16 {
     let of = if bench.tint == Tint::Surprisal { tint::Tint::Surprisal } else { tint::Tint::Change };
     let mut parts = tint::legend(of, look.bands);
     parts.push((" copied ".to_owned(), Role::Leak));
+    let cells = |parts: &[(String, Role)]| parts.iter().map(|(text, _)| width(text) + 1).sum::<usize>();
+    let half = parts.iter().position(|(text, _)| text.starts_with(tint::DEARER_BY)).unwrap_or(parts.len());
+    let rows =
+        if cells(&parts) > usize::from(inner.width) { vec![&parts[..half], &parts[half..]] } else { vec![&parts[..]] };
+    let rows: Vec<_> = rows.into_iter().filter(|row| !row.is_empty()).collect();
     let space = look.theme.style(Role::Dim);
-    let styled = parts.iter().flat_map(|(text, role)| [(text.as_str(), look.theme.style(*role)), (" ", space)]);
-    paint::parts(buf, (row.x, row.y), row.width, styled);
+    for (at, row) in rows.iter().enumerate() {
+        let y = inner.bottom() - (rows.len() - at) as u16;
+        let styled = row.iter().flat_map(|(text, role)| [(text.as_str(), look.theme.style(*role)), (" ", space)]);
+        paint::parts(buf, (inner.x, y), inner.width, styled);
+    }
+    rows.len() as u16
 }
 
 /// Matches of the search inside a pane of one text.
 pub fn find_layer(bench: &Bench, pane: Pane) -> Spans {
     let Some(find) = bench.find.as_ref().filter(|find| find.pane == pane) else { return Vec::new() };
     let role = |at| if at == find.current { Role::FindCurrent } else { Role::Find };
-    bench.matches().into_iter().enumerate().map(|(at, found)| (found.bytes, role(at))).collect()
+    bench.matches().iter().enumerate().map(|(at, found)| (found.bytes.clone(), role(at))).collect()
 }

@@ -78,7 +78,7 @@ impl View {
         let following = if bench.follow && bench.is_searching() { "following " } else { "" };
         let branch = bench.branch().map(|branch| format!("branch {branch}")).unwrap_or_default();
         let branch = format!("{following}{branch}");
-        let inner = border(buf, area, look.theme, (Pane::Trajectory, bench), tabs, (&title, &branch));
+        let inner = border(buf, area, look.theme, (Pane::Trajectory, bench), tabs, (&title, branch.trim_end()));
         if inner.is_empty() {
             return;
         }
@@ -365,8 +365,9 @@ pub fn minus(delta: f64) -> String {
 fn found_in(bench: &Bench, at: usize) -> Vec<(Range<usize>, Role)> {
     let Some(find) = bench.find.as_ref().filter(|find| find.pane == Pane::Trajectory) else { return Vec::new() };
     let role = |index| if index == find.current { Role::FindCurrent } else { Role::Find };
-    let here = |(index, found): (usize, Match)| (found.segment == Some(at)).then(|| (found.bytes, role(index)));
-    bench.matches().into_iter().enumerate().filter_map(here).collect()
+    let here =
+        |(index, found): (usize, &Match)| (found.segment == Some(at)).then(|| (found.bytes.clone(), role(index)));
+    bench.matches().iter().enumerate().filter_map(here).collect()
 }
 
 /// Tells one selection from another.

@@ -3,6 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::super::super::theme::Role;
 use super::super::super::widgets::text;
 use super::super::{Look, View};
 use super::empty;
@@ -10,6 +11,7 @@ use crate::app::App;
 use crate::app::bench::Bench;
 use crate::app::command::Command;
 use crate::engine::desk::Work;
+use crate::session::Status;
 
 impl View {
     /// The draft, else a sentence with the keys that help.
@@ -26,9 +28,20 @@ impl View {
             drafts.next_back().map(crate::reer::Trajectory::text)
         };
         if let Some(draft) = bench.streams.draft().map(str::to_owned).or_else(unscored) {
-            let area = Rect { width: inner.width - 1, ..inner };
+            let mut area = Rect { width: inner.width - 1, ..inner };
+            let failure = failure(bench).filter(|_| !bench.is_searching());
+            let grows = failure.is_none();
+            if let Some(failure) = failure {
+                let again = app.key_of(Command::Run).unwrap_or_default();
+                let said = format!("{failure}\n{again} tries again. The draft, not scored:\n\n");
+                let sheet = self.sheets.get(&said, area.width);
+                let rows = (sheet.rows() as u16).min(area.height / 2);
+                let look = text::Look { base: Role::Error, ..text::Look::plain(look.theme) };
+                text::draw(buf, Rect { height: rows, ..area }, sheet, 0, look);
+                (area.y, area.height) = (area.y + rows, area.height - rows);
+            }
             let sheet = self.sheets.get(&draft, area.width);
-            let first = sheet.last_top(inner.height);
+            let first = if grows { sheet.last_top(area.height) } else { 0 };
             text::draw(buf, area, sheet, first, text::Look::plain(look.theme));
             return;
         }
@@ -37,8 +50,8 @@ impl View {
             vec!["Reading the session…".to_owned()]
         } else if bench.activity.work != Work::Idle || bench.is_searching() {
             vec!["The first draft is being made and scored…".to_owned()]
-        } else if let Some(failure) = bench.state.errors.last() {
-            vec![format!("{}: {}", failure.purpose, failure.message), format!("{} tries again", key(Command::Run))]
+        } else if let Some(failure) = failure(bench) {
+            vec![failure, format!("{} tries again", key(Command::Run))]
         } else if bench.state.example.is_none() {
             vec!["This file holds no example.".to_owned(), format!("{} goes back", key(Command::Close))]
         } else {
@@ -52,4 +65,11 @@ impl View {
         let said: Vec<&str> = said.iter().map(String::as_str).collect();
         empty(buf, inner, look.theme, &said);
     }
+}
+
+/// Why there is no version with a score, when something failed.
+fn failure(bench: &Bench) -> Option<String> {
+    let stop = bench.state.stop.as_ref().filter(|_| bench.state.status() == Status::Failed);
+    let stopped = stop.and_then(|stop| stop.detail.clone()).map(|why| format!("The search failed: {why}"));
+    stopped.or_else(|| bench.state.errors.last().map(|error| format!("{}: {}", error.purpose, error.message)))
 }

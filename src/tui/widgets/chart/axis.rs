@@ -89,7 +89,9 @@ type Labels = (Vec<(usize, String, Role)>, Vec<(usize, &'static str, Role)>);
 fn left_labels(chart: &Chart<'_>, scale: &Scale) -> Labels {
     let mut labels: Vec<(usize, String, Role)> = Vec::new();
     let mut words = Vec::new();
-    let levels = [(chart.baseline, " no thinking ", Role::Baseline), (chart.threshold, " threshold ", Role::Threshold)];
+    let cut = scale.first() > 0;
+    let no_thinking = if cut { " no thinking, not to scale " } else { " no thinking " };
+    let levels = [(chart.baseline, no_thinking, Role::Baseline), (chart.threshold, " threshold ", Role::Threshold)];
     for (score, word, role) in levels {
         let Some((score, at)) = score.and_then(|score| Some((score, scale.at(score)?))) else { continue };
         if labels.iter().all(|(row, _, _)| *row != at.row) {
@@ -98,19 +100,20 @@ fn left_labels(chart: &Chart<'_>, scale: &Scale) -> Labels {
         }
     }
     for row in ends(scale) {
-        // A label beside another says nothing more.
-        if labels.iter().all(|(taken, _, _)| taken.abs_diff(row) > usize::from(scale.rows() > 4)) {
+        // A label beside another says nothing more, unless the way between them is cut short.
+        let near = |taken: usize| taken.abs_diff(row) <= usize::from(scale.rows() > 4 && taken >= scale.first());
+        if labels.iter().all(|(taken, _, _)| !near(*taken)) {
             labels.push((row, scale.label(row, chart.unit), Role::Dim));
         }
     }
     (labels, words)
 }
 
-/// The rows that are labelled where nothing else is: both ends, and the middle of a high plot.
+/// The rows that are labelled where nothing else is: both ends of what is to scale, and the middle of a high plot.
 fn ends(scale: &Scale) -> Vec<usize> {
     let Some(last) = scale.rows().checked_sub(1).filter(|_| !scale.empty) else { return Vec::new() };
     let mut rows = vec![last];
-    rows.extend((last > 0).then_some(0));
+    rows.extend((last > scale.first()).then_some(scale.first()));
     rows.extend((last >= 6).then_some(last / 2));
     rows
 }
@@ -126,7 +129,11 @@ fn steps(buf: &mut Buffer, row: Rect, theme: &Theme, chart: &Chart<'_>, placed: 
     let count = chart.columns.len();
     for column in [chart.cursor, count.saturating_sub(1)].into_iter().chain(placed.first..count) {
         let Some(cell) = placed.cell_of(column) else { continue };
-        let text = &chart.columns[column].label;
+        let text = match chart.columns[column].label.as_str() {
+            // Where a line runs through every row, nothing else tells where the cursor is.
+            "" if column == chart.cursor => "▴",
+            label => label,
+        };
         let len = width(text) as u16;
         let x = (plot.x + cell).min(end.saturating_sub(len));
         let apart = |(from, to): &(u16, u16)| x > *to || x + len < *from;

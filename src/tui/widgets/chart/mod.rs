@@ -89,6 +89,8 @@ pub struct Chart<'a> {
     pub unit: Unit,
     /// Logarithmic heights. Nothing is cut off at the top then.
     pub log: bool,
+    /// Columns that are to come, all together, as far as is known.
+    pub expected: usize,
     /// Another measure, one value a column, with an axis of its own on the right.
     pub second: Option<(Unit, &'a [Option<f64>])>,
 }
@@ -104,7 +106,7 @@ pub fn draw(buf: &mut Buffer, area: Rect, theme: &Theme, chart: &Chart<'_>, befo
         chart.second.and_then(|(unit, values)| Some((unit, values, Scale::of_second(values, usize::from(rows))?)));
     let axes = Axes::new(chart, &scale, second.as_ref().map(|(unit, _, scale)| (*unit, scale)), area.width);
     let plot = Rect { x: area.x + axes.left, width: area.width - axes.left - axes.right, height: rows, ..area };
-    let placed = Placed::new(plot, chart.columns.len(), chart.cursor, before);
+    let placed = Placed::new(plot, (chart.columns.len(), chart.expected), chart.cursor, before);
     let mut grid = Grid::new(plot.width, plot.height);
     plot::draw(&mut grid, chart, &scale, second.as_ref().map(|(_, values, scale)| (*values, scale)), &placed);
     grid.blit(buf, plot, theme);

@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 /// Cells from one column to the next, at most.
-const WIDEST: u16 = 5;
+const WIDEST: u16 = 10;
 /// Cells between columns when not all of them fit however close: enough for a line to bend.
 const SCROLLED: u16 = 2;
 
@@ -22,8 +22,15 @@ pub struct Placed {
 }
 
 impl Placed {
-    pub(super) fn new(plot: Rect, columns: usize, cursor: usize, before: Option<&Placed>) -> Placed {
-        let spacing = spacing(plot.width, columns);
+    /// `expected` columns have room as soon as there are any, so that those that are there stay where they are.
+    pub(super) fn new(
+        plot: Rect,
+        (columns, expected): (usize, usize),
+        cursor: usize,
+        before: Option<&Placed>,
+    ) -> Placed {
+        let all = columns.max(expected);
+        let spacing = spacing(plot.width, if all <= usize::from(plot.width) { all } else { columns });
         let seen = if plot.width == 0 { 0 } else { usize::from((plot.width - 1) / spacing) + 1 };
         let first = first(seen, columns, cursor, before.map_or(0, |before| before.first));
         Placed { plot, first, seen, spacing, columns }
@@ -84,7 +91,7 @@ mod tests {
     fn spacing_by_room() {
         assert_eq!(
             [(100, 1), (100, 5), (100, 26), (100, 60), (100, 100), (100, 101)].map(|(w, n)| spacing(w, n)),
-            [5, 5, 3, 1, 1, 2]
+            [10, 10, 3, 1, 1, 2]
         );
     }
 
@@ -101,10 +108,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn cells_and_columns_agree(x in 0u16..9, width in 0u16..300, columns in 0usize..500, cursor in 0usize..500, before in 0usize..500) {
+        fn cells_and_columns_agree(x in 0u16..9, width in 0u16..300, columns in 0usize..500, cursor in 0usize..500, before in 0usize..500, expected in 0usize..60) {
             let plot = Rect::new(x, 0, width, 5);
             let earlier = Placed { plot, first: before, seen: 0, spacing: 1, columns };
-            let placed = Placed::new(plot, columns, cursor, Some(&earlier));
+            let placed = Placed::new(plot, (columns, expected), cursor, Some(&earlier));
             if width > 0 && columns > 0 {
                 prop_assert!(placed.cell_of(cursor.min(columns - 1)).is_some(), "{:?}", placed);
             }

@@ -6,6 +6,9 @@ use super::{Chart, Unit};
 const OUTLIER: f64 = 4.0;
 /// Candidates farther above the highest score than this share of the range are drawn at the top edge.
 const CANDIDATES_ABOVE: f64 = 0.5;
+/// When the way up to the baseline would leave the versions fewer rows than these, the baseline has the top row for
+/// itself and the way is cut short.
+const LEAST_ROWS: f64 = 4.0;
 
 /// The range that is shown, and how it is laid over the rows.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,6 +18,8 @@ pub(super) struct Scale {
     low: f64,
     rows: usize,
     log: bool,
+    /// A baseline so far above that it stands in the top row for itself; the others share the rest.
+    far: Option<f64>,
     /// Nothing is there to be scaled.
     pub(super) empty: bool,
 }
@@ -30,9 +35,21 @@ impl Scale {
     pub(super) fn new(chart: &Chart<'_>, rows: usize) -> Scale {
         let log = chart.log;
         let usable = |value: &f64| value.is_finite() && (!log || *value > 0.0);
-        let of_columns = chart.columns.iter().flat_map(|column| [column.score, column.best]);
-        let lines = [chart.baseline, chart.threshold];
-        let mut values: Vec<f64> = of_columns.chain(lines).flatten().filter(usable).collect();
+        let of_columns = || chart.columns.iter().flat_map(|column| [column.score, column.best]);
+        let baseline = chart.baseline.filter(usable);
+        let below: Vec<f64> = of_columns().chain([chart.threshold]).flatten().filter(usable).collect();
+        let scale = Scale::of_versions(chart, below.clone(), rows, log);
+        // One version alone, or a flat line, has no shape that the way up could hide.
+        let shaped = of_columns().flatten().filter(usable).any(|value| scale.at(value) != scale.at(below[0]));
+        match baseline.filter(|baseline| shaped && scale.cuts_off(*baseline)) {
+            Some(far) => Scale { far: Some(far), ..scale },
+            None => Scale::of_versions(chart, below.into_iter().chain(baseline).collect(), rows, log),
+        }
+    }
+
+    /// The range of these scores, and of the candidates that are not too far above them.
+    fn of_versions(chart: &Chart<'_>, mut values: Vec<f64>, rows: usize, log: bool) -> Scale {
+        let usable = |value: &f64| value.is_finite() && (!log || *value > 0.0);
         if !log {
             drop_outliers(&mut values);
         }
@@ -66,7 +83,19 @@ impl Scale {
         let empty = !(low.is_finite() && high.is_finite());
         let (low, high) = if empty { (0.0, 1.0) } else { (low, high) };
         let missing = (least - (high - low)).max(0.0) / 2.0;
-        Scale { high: high + missing, low: low - missing, rows, log, empty }
+        Scale { high: high + missing, low: low - missing, rows, log, far: None, empty }
+    }
+
+    /// Whether the range up to `baseline` would leave this one too few rows.
+    fn cuts_off(&self, baseline: f64) -> bool {
+        let value = if self.log { baseline.ln() } else { baseline };
+        let share = (self.high - self.low) / (value - self.low);
+        !self.empty && self.rows > 2 && value > self.high && share * ((self.rows - 1) as f64) < LEAST_ROWS - 1.0
+    }
+
+    /// The first row of what is to scale.
+    pub(super) fn first(&self) -> usize {
+        usize::from(self.far.is_some())
     }
 
     /// Where a score stands; nowhere when it is no number.
@@ -76,15 +105,19 @@ impl Scale {
         if !score.is_finite() || value.is_nan() || self.rows == 0 || span <= 0.0 {
             return None;
         }
-        let last = (self.rows - 1) as f64;
-        let row = ((self.high - value) / span * last).round();
-        let above = row < 0.0 || (value - self.high) > span * 1e-9;
-        Some(At { row: row.clamp(0.0, last) as usize, above })
+        if let Some(far) = self.far.filter(|far| score >= *far) {
+            return Some(At { row: 0, above: score > far });
+        }
+        let (first, last) = (self.first() as f64, (self.rows - 1) as f64);
+        let row = (first + (self.high - value) / span * (last - first)).round();
+        let above = row < first || (value - self.high) > span * 1e-9;
+        Some(At { row: row.clamp(first, last) as usize, above })
     }
 
     /// The score in the middle of a row, as it is written.
     pub(super) fn label(&self, row: usize, unit: Unit) -> String {
-        let share = row as f64 / self.rows.saturating_sub(1).max(1) as f64;
+        let (first, last) = (self.first(), self.rows.saturating_sub(1));
+        let share = row.saturating_sub(first) as f64 / last.saturating_sub(first).max(1) as f64;
         let value = self.high - share * (self.high - self.low);
         written(if self.log { value.exp() } else { value }, unit)
     }

@@ -30,7 +30,17 @@ fn candidate(score: f64, shape: Shape) -> Candidate {
 fn chart(columns: &[Column]) -> Chart<'_> {
     let cursor = columns.len().saturating_sub(1);
     let baseline = Some(44.7);
-    Chart { columns, cursor, follow_tail: false, baseline, threshold: None, unit: PPL, log: false, second: None }
+    Chart {
+        columns,
+        cursor,
+        follow_tail: false,
+        baseline,
+        threshold: None,
+        unit: PPL,
+        log: false,
+        expected: 0,
+        second: None,
+    }
 }
 
 fn drawn(width: u16, height: u16, chart: &Chart<'_>) -> String {
@@ -66,28 +76,28 @@ fn search() -> Vec<Column> {
 fn a_search() {
     let columns = search();
     insta::assert_snapshot!(drawn(60, 10, &Chart { cursor: 7, ..chart(&columns) }), @"
-    44.7 ┄┄┄┄┄^┄┄┄┄┄┄┄┄┄┄┄┄┄┄▾┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄ no thinking ┄┄┄
-                                            │
-                                            │
-              ×                             │
-    38.3 ●━━━━━━━╮                          │
-                 ┃ ○                        │
-                 ╰━●━━━━━━━╮                │
-                           ╰━●━━━━◆━━╮      │    ◌
-    31.9                             ╰━◆━━━━●    ○
-     ppl z0   1    2    3    4    5    6    7    8
+    44.7 ┄┄┄┄┄┄^┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄▾┄┄┄┄┄┄┄┄┄┄┄┄┄┄ no thinking ┄┄┄
+                                                   │
+                                                   │
+               ×                                   │
+    38.3 ●━━━━━━━━╮                                │
+                  ┃  ○                             │
+                  ╰━━●━━━━━━━━╮                    │
+                              ╰━━●━━━━━◆━━╮        │     ◌
+    31.9                                  ╰━━◆━━━━━●     ○
+     ppl z0    1     2     3     4     5     6     7     8
     ");
     insta::assert_snapshot!(drawn(30, 5, &Chart { cursor: 2, follow_tail: true, ..chart(&columns) }), @"
     44.7 ┄┄┄^┄┄┄┄┄┄┄┄▾┄┄┄┄┄┄┄┄┄┄┄┄
-            ×  │
-         ●━━━━━●━━━━╮            ◌
-    31.9       │    ╰●━━◆━━◆━━●  ○
+    39.5 ●━━×━╮│
+              ╰●━━━━╮  ╭◆━╮      ◌
+    31.9       │    ╰●━╯──╰◆━━●  ○
      ppl z0 1  2  3  4  5   8 live
     ");
     insta::assert_snapshot!(drawn(60, 3, &Chart { threshold: Some(30.0), ..chart(&columns) }), @"
-    44.7 ●━━━━^━━╮┄┄┄┄┄┄┄┄┄┄┄▾┄┄┄┄┄┄ no thinking ◌┄┄┄┄┄┄┄┄┄┄┄┄┄┄
-    30.0 ╌╌╌╌╌╌╌╌╰━●━━━━━━━━━●━━━━◆━━━━◆━━━━●╌╌╌╌○ threshold ╌╌╌
-     ppl z0   1    2    3    4    5    6    7    8
+    44.7 ●━━━━━^━━╮┄┄┄┄┄┄┄┄┄┄┄┄┄┄▾┄┄┄┄┄┄┄┄┄┄ no thinking ◌┄┄┄┄┄┄
+    30.0 ╌╌╌╌╌╌╌╌╌╰━━●━━━━━━━━━━━●━━━━━◆━━━━━◆━━━━━●╌╌╌╌╌○╌╌╌╌╌╌
+     ppl z0    1     2     3     4     5     6     7     8
     ");
 }
 
@@ -98,15 +108,15 @@ fn a_branch_is_dim_and_leaves_from_its_parent() {
     columns.push(Column { on_line: false, ..column("5", 36.5, Kind::Fork, Some(2)) });
     columns.push(Column { on_line: false, ..column("6", 34.4, Kind::Accepted, Some(5)) });
     insta::assert_snapshot!(drawn(50, 9, &Chart { cursor: 4, ..chart(&columns) }), @"
-    44.7 ┄┄┄┄┄^┄┄┄┄┄┄┄┄┄┄┄┄┄┄▾┄┄┄┄┄┄┄┄ no thinking ┄┄┄
-                             │
-                             │
-    39.8      ×              │
-         ●━━━━━━━╮           │
-                 ┃ ○       ╭──────◇──╮─
-                 ╰━●━━━━━━━╮ │       ╰─●
-    33.3                   ╰━●
-     ppl z0   1    2    3    4    5    6
+    44.7 ┄┄┄┄┄┄┄^┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄▾ no thinking ┄┄┄
+                                     │
+                                     │
+    39.8        ×                    │
+         ●━━━━━━━━━━╮                │
+                    ┃  ○          ╭─────────◇───╮──
+                    ╰━━●━━━━━━━━━━╮  │          ╰──●
+    33.3                          ╰━━●
+     ppl z0     1      2      3      4      5      6
     ");
 }
 
@@ -132,11 +142,11 @@ fn the_beginning_alone_and_a_flat_line() {
         (0..6).map(|at: usize| column(&at.to_string(), 3.4, Kind::NoChange, at.checked_sub(1))).collect();
     let unit = Unit { name: "nats", decimals: 3 };
     insta::assert_snapshot!(drawn(40, 5, &Chart { baseline: None, unit, ..chart(&flat) }), @"
-    3.401                          │
-                                   │
-          ━━━━━━━━━━━━━━━━━━━━━━━━━━
-    3.398                          │
-     nats 0    1    2    3    4    5
+    3.401                               │
+                                        │
+          ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━
+    3.398                               │
+     nats 0     1     2     3     4     5
     ");
     assert_eq!(drawn(40, 4, &Chart { baseline: None, ..chart(&[]) }).trim(), "ppl");
 }
@@ -147,11 +157,11 @@ fn an_outlier_stands_at_the_edge_and_the_log_scale_shows_it() {
     columns[0].score = Some(4000.0);
     columns[0].best = Some(4000.0);
     insta::assert_snapshot!(drawn(40, 6, &chart(&columns)), @"
-    44.7 ^━╮┄^┄┄┄┄┄┄┄┄┄┄┄▾┄┄ no thinking ┄┄┄
-           ┃                             │
-           ╰━×━╮                         │
-               ╰━●━━━━━╮   ╭━◆━╮         ◌
-    31.9               ╰━●━╯ ──╰━◆━━━●   ○
+    44.7 ^━╮┄^┄┄┄┄┄┄┄┄┄┄┄▾┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄
+    39.5   ┃ ×                           │
+           ╰━━━╮ ○                       │
+               ╰━●━━━━━━━●━━━◆━╮         ◌
+    31.9                       ╰━◆━━━●   ○
      ppl z0  1   2   3   4   5   6   7   8
     ");
     insta::assert_snapshot!(drawn(40, 6, &Chart { log: true, ..chart(&columns) }), @"
@@ -162,6 +172,44 @@ fn an_outlier_stands_at_the_edge_and_the_log_scale_shows_it() {
     44.7 ┄┄╰━×━━━●━━━━━━━●━━━◆━━━◆━━━●┄┄┄○┄┄
      ppl z0  1   2   3   4   5   6   7   8
     ");
+}
+
+#[test]
+fn a_baseline_far_above_leaves_the_line_its_rows() {
+    let columns = search();
+    insta::assert_snapshot!(drawn(80, 4, &Chart { baseline: Some(97.0), cursor: 7, ..chart(&columns) }), @"
+    97.0 ┄┄┄┄┄┄┄┄┄^┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄▾┄┄┄┄┄┄┄┄ no thinking, not to scale ┄┄┄
+    39.5 ●━━━━━━━━×━━━━╮   ○                                            │        ◌
+    31.9               ╰━━━●━━━━━━━━━━━━━━━━━●━━━━━━━━◆━━━━━━━━◆━━━━━━━━●        ○
+     ppl z0       1        2        3        4        5        6        7        8
+    ");
+    insta::assert_snapshot!(drawn(80, 7, &Chart { baseline: Some(97.0), cursor: 7, ..chart(&columns) }), @"
+    97.0 ┄┄┄┄┄┄┄┄┄^┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄▾┄┄┄┄┄┄┄┄ no thinking, not to scale ┄┄┄
+    39.5          ×                                                     │
+         ●━━━━━━━━━━━━━╮                                                │
+                       ╰━━━●━━━━━━━━━━━━━╮                              │
+                                         ╰━━━●━━━━━━━━◆━━━━╮            │        ◌
+    31.9                                                   ╰━━━◆━━━━━━━━●        ○
+     ppl z0       1        2        3        4        5        6        7        8
+    ");
+    insta::assert_snapshot!(drawn(80, 4, &Chart { baseline: Some(97.0), cursor: 7, log: true, ..chart(&columns) }), @"
+    300.0          ○                          ▾                          │
+     97.0 ┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄ no thinking ┄◌┄
+     31.9 ●━━━━━━━━×━━━━━━━━●━━━━━━━━━━━━━━━━━●━━━━━━━━◆━━━━━━━━◆━━━━━━━━●        ○
+      ppl z0       1        2        3        4        5        6        7        8
+    ");
+}
+
+#[test]
+fn columns_stay_where_they_are_while_others_come() {
+    let columns = search();
+    let cells = |count: usize| {
+        let mut buf = Buffer::empty(Rect::new(0, 0, 80, 8));
+        let shown = Chart { expected: 25, ..chart(&columns[..count]) };
+        let placed = draw(&mut buf, Rect::new(0, 0, 80, 8), &Theme::mono(), &shown, None);
+        (0..count).filter_map(|column| placed.cell_of(column)).collect::<Vec<_>>()
+    };
+    assert_eq!(cells(3), cells(9)[..3]);
 }
 
 #[test]
@@ -185,11 +233,11 @@ fn a_second_measure_has_its_own_axis() {
     let nll: Vec<Option<f64>> = (0..9).map(|at| (at != 3).then_some(3.6 - 0.02 * f64::from(at))).collect();
     let second = Some((Unit { name: "nats", decimals: 3 }, &nll[..]));
     insta::assert_snapshot!(drawn(56, 6, &Chart { second, ..chart(&columns) }), @"
-    44.7 ·┄┄┄┄^┄┄┄┄┄┄┄┄┄┄┄┄┄┄▾┄┄┄┄┄┄┄┄ no thinking ┄┄┄ 3.600
-              ·    ·                             │
-         ●━━━━×━━╮           ·                   │
-                 ╰━●━━━━━━━╮    ╭━◆━━╮ ·         ◌
-    31.9                   ╰━●━━╯ ───╰━◆━━━━●    ○     3.440
+    44.7 ·┄┄┄┄^┄┄┄┄┄┄┄┄┄┄┄┄┄┄▾┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄ 3.600
+    39.5      ×    ·                             │
+         ●━━━━━━━╮ ○         ·                   │
+                 ╰━●━━━━━━━━━●━━━━◆━━╮ ·         ◌
+    31.9                             ╰━◆━━━━●    ○     3.440
      ppl z0   1    2    3    4    5    6    7    8      nats
     ");
 }
@@ -232,7 +280,7 @@ proptest! {
     ) {
         let nll: Vec<Option<f64>> = columns.iter().map(|column| column.score).collect();
         let second = log.then_some((PPL, &nll[..]));
-        let chart = Chart { columns: &columns, cursor, follow_tail, baseline, threshold, unit: PPL, log, second };
+        let chart = Chart { columns: &columns, cursor, follow_tail, baseline, threshold, unit: PPL, log, expected: 0, second };
         let text = drawn(width, height, &chart);
         prop_assert!(!text.contains("NaN") && !text.contains("inf"), "{}", text);
         drawn(width * 10, height * 2, &chart);
