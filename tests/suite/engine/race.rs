@@ -84,8 +84,7 @@ async fn a_race_drops_candidates_and_changes_no_clear_decision() {
         for node in dropped {
             let version = search.tree().get(node).unwrap();
             let outraced = version.outraced.unwrap();
-            assert!(version.measures.is_none() && outraced.nll > outraced.current);
-            assert!(outraced.tokens < search.baseline().unwrap().tokens);
+            assert!(version.measures.is_none() && outraced.tokens < search.baseline().unwrap().tokens);
             assert!(state.logprobs.iter().all(|(of, _)| *of != retrace::reer::search::ScoreOf::Node(node)));
         }
     }
