@@ -93,8 +93,11 @@ pub fn run(opening: Opening) -> Result<Ended, WorkbenchError> {
         let screen = Screen::enter(Modes { mouse: begin.memory.mouse, ..Modes::default() })?;
         let Opening { place, home, own, back_ends, author, concurrency, settings, state, .. } = opening;
         let (requester, frames) = frames();
-        let again = requester.clone();
-        let view = View::new(Some(Highlighter::new(move || again.request())));
+        let again = || {
+            let requester = requester.clone();
+            move || requester.request()
+        };
+        let view = View::new(Some(Highlighter::new(again()))).working_aside(again());
         let means = Means { back_ends: back_ends.clone(), author, concurrency, place, home, own, state: state.clone() };
         let (stage, messages, effects) = Stage::new(begin, view, means, (depth, themes))?;
         let mut workbench =

@@ -79,6 +79,11 @@ impl View {
         View { highlighter, ..View::default() }
     }
 
+    /// Lets what takes longer than a frame may be found by threads, which call `done` when there is more to show.
+    pub fn working_aside(self, done: impl Fn() + Send + Sync + 'static) -> View {
+        View { copied: bench::CopiedRuns::aside(done), ..self }
+    }
+
     /// Scrolls a pane; carried out with the next frame, which knows how high it is.
     pub fn scroll(&mut self, pane: Pane, by: Scroll) {
         self.windows.entry(pane).or_default().ask(by);

@@ -1,47 +1,57 @@
 //! What the trajectory copies from the reference, found once for each version that is shown.
 
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::thread;
 
 use crate::app::bench::Bench;
 use crate::reer::LeakProbe;
 use crate::reer::search::NodeId;
 use crate::tui::theme::Role;
 
-/// Longer references are not searched for copied runs between two frames, nor such whose bytes times those of the
-/// trajectory, which the time grows with, are more; their leak measures stand all the same.
-const MOST_BYTES: usize = 100_000;
-const MOST_PAIRS: usize = 200_000_000;
+/// Bytes of the reference times those of the trajectory, which the time grows with, up to which runs are found between
+/// two frames: under a millisecond. Those of longer texts are found by a thread and shown when it is done.
+const AT_ONCE: usize = 4_000_000;
 
 type Spans = Vec<(Range<usize>, Role)>;
 
+/// A session, by its key, and a version of it.
+type Of = (String, NodeId);
+
+/// What a search for runs gives: the probe for the next one, and the bytes of y and of z that are the same.
+type Found = (Arc<LeakProbe>, Vec<(Range<usize>, Range<usize>)>);
+
 /// The copied runs of the version that was drawn last.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct CopiedRuns {
-    of: Option<(String, NodeId)>,
-    probe: Option<(String, LeakProbe)>,
+    of: Option<Of>,
+    probe: Option<(String, Arc<LeakProbe>)>,
+    /// Tells that a thread is done; without it, all runs are found between two frames.
+    done: Option<Arc<dyn Fn() + Send + Sync>>,
+    /// What a thread is looking for.
+    pending: Option<(Of, Receiver<Found>)>,
     reference: Spans,
     /// By segment, in order.
     trajectory: Vec<Spans>,
 }
 
 impl CopiedRuns {
-    /// Brings them up to date with the version under the cursor.
+    /// Runs of long texts are found by threads, which call `done` when a frame can show them.
+    pub fn aside(done: impl Fn() + Send + Sync + 'static) -> CopiedRuns {
+        CopiedRuns { done: Some(Arc::new(done)), ..CopiedRuns::default() }
+    }
+
+    /// Brings them up to date with the version under the cursor, as far as they are found.
     pub fn fit(&mut self, bench: &Bench) {
         let Some(node) = bench.node().filter(|_| bench.leaks) else { return self.clear() };
         let Some(z) = bench.search().and_then(|search| search.tree().trajectory(node)) else { return self.clear() };
-        if self.of.as_ref().is_some_and(|(key, of)| *key == bench.key && *of == node) {
+        let of = (bench.key.clone(), node);
+        if self.of.as_ref() == Some(&of) {
             return;
         }
         self.clear();
-        let text = z.text();
-        let bytes = bench.reference().len();
-        if bytes > MOST_BYTES || bytes * text.len() > MOST_PAIRS {
-            return;
-        }
-        if self.probe.as_ref().is_none_or(|(key, _)| *key != bench.key) {
-            self.probe = Some((bench.key.clone(), LeakProbe::new(bench.query(), bench.reference())));
-        }
-        let runs = self.probe.as_ref().map(|(_, probe)| probe.runs(&text)).unwrap_or_default();
+        let Some(runs) = self.runs(&of, bench, z.text()) else { return };
         self.reference = merged(runs.iter().map(|(y, _)| y.clone()));
         let in_z = merged(runs.into_iter().map(|(_, z)| z));
         let mut start = 0;
@@ -55,7 +65,50 @@ impl CopiedRuns {
             // Segments are joined by a blank line.
             start = end + 2;
         }
-        self.of = Some((bench.key.clone(), node));
+        self.of = Some(of);
+    }
+
+    /// The runs, once they are found.
+    fn runs(&mut self, of: &Of, bench: &Bench, text: String) -> Option<Vec<(Range<usize>, Range<usize>)>> {
+        let told = self.pending.take_if(|(pending, _)| pending == of);
+        if let Some((of, found)) = told {
+            match found.try_recv() {
+                Ok((probe, runs)) => {
+                    self.probe = Some((of.0, probe));
+                    return Some(runs);
+                }
+                Err(TryRecvError::Empty) => {
+                    self.pending = Some((of, found));
+                    return None;
+                }
+                // The thread could not be started or died: below, another is.
+                Err(TryRecvError::Disconnected) => {}
+            }
+        }
+        let known = self.probe.as_ref().filter(|(key, _)| *key == of.0).map(|(_, probe)| probe.clone());
+        let at_once = bench.reference().len().saturating_mul(text.len()) <= AT_ONCE;
+        match self.done.clone().filter(|_| !at_once) {
+            None => {
+                let probe = known.unwrap_or_else(|| Arc::new(LeakProbe::new(bench.query(), bench.reference())));
+                let runs = probe.runs(&text);
+                self.probe = Some((of.0.clone(), probe));
+                Some(runs)
+            }
+            Some(done) => {
+                let (query, reference) = (bench.query().to_owned(), bench.reference().to_owned());
+                let (tell, found) = channel();
+                self.pending = Some((of.clone(), found));
+                thread::spawn(move || {
+                    let probe = known.unwrap_or_else(|| Arc::new(LeakProbe::new(&query, &reference)));
+                    let runs = probe.runs(&text);
+                    // Another version is being looked at: nobody hears, and nothing is to be drawn.
+                    if tell.send((probe, runs)).is_ok() {
+                        done();
+                    }
+                });
+                None
+            }
+        }
     }
 
     fn clear(&mut self) {
@@ -86,4 +139,15 @@ fn merged(ranges: impl Iterator<Item = Range<usize>>) -> Spans {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_that_lie_over_each_other_are_one() {
+        let ranges = [4..9, 0..2, 8..12, 5..5];
+        assert_eq!(merged(ranges.into_iter()), [(0..2, Role::Leak), (4..12, Role::Leak)]);
+    }
 }
