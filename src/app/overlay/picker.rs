@@ -1,5 +1,7 @@
 //! A list to choose from, narrowed by typing: the palette, the help, pickers, questions.
 
+use std::path::PathBuf;
+
 use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 
@@ -25,6 +27,8 @@ pub enum Picking {
     Discard,
     /// Whether to stop a run.
     StopRun,
+    /// Whether to move a session to the trash.
+    Remove,
 }
 
 /// One row of the list.
@@ -41,8 +45,8 @@ pub struct Item {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Act {
     Command(Command),
-    /// Go to this version.
-    Version(NodeId),
+    /// Make this version current: the last one of the branch of this name, where it has one.
+    Switch(NodeId, Option<String>),
     /// Open this session.
     Session(String),
     Theme(String),
@@ -51,6 +55,8 @@ pub enum Act {
     Quit,
     Discard,
     StopRun,
+    /// Move the session of this file to the trash.
+    Remove(PathBuf),
     Nothing,
 }
 
@@ -88,12 +94,13 @@ impl Picker {
             Picking::Quit => "Quit while searching?",
             Picking::Discard => "The text was changed",
             Picking::StopRun => "Stop the run?",
+            Picking::Remove => "Remove the session?",
         }
     }
 
     /// True when typing narrows the list.
     pub fn narrows(&self) -> bool {
-        !matches!(self.picking, Picking::Quit | Picking::Discard | Picking::StopRun)
+        !matches!(self.picking, Picking::Quit | Picking::Discard | Picking::StopRun | Picking::Remove)
     }
 
     pub fn edit(&mut self, edit: &TextEdit) {

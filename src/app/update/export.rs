@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use crate::app::bench::Bench;
 use crate::app::effect::Previewed;
 use crate::app::library::{Row, Source};
 use crate::app::overlay::{ExportView, Overlay};
 use crate::app::{App, Effect};
+use crate::reer::search::{NodeId, Search};
 use crate::session::Verdict;
 use crate::session::export::{Format, Queue};
 
@@ -14,13 +16,18 @@ impl App {
         let files = || self.library.listed_rows().filter(|row| matches!(row.source, Source::File(_)));
         let is_kept = |row: &&Row| row.summary.verdict == Verdict::Keep;
         let (kept, all) = (files().filter(is_kept).count(), files().count());
-        let session = match self.bench() {
-            Some(bench) => Some(Previewed::Open(Box::new(bench.state.clone()))),
+        let (session, shown) = match self.bench() {
+            Some(bench) => (Some(Previewed::Open(Box::new(bench.state.clone()))), Some(bench.state.summary())),
             None => {
                 // What is kept is what will be written.
                 let selected = self.library.selected().filter(|row| kept == 0 || is_kept(row));
-                selected.or_else(|| files().find(is_kept)).map(|row| Previewed::Listed(row.source.clone()))
+                let row = selected.or_else(|| files().find(is_kept));
+                (row.map(|row| Previewed::Listed(row.source.clone())), row.map(|row| row.summary.clone()))
             }
+        };
+        let version = match self.bench().and_then(Bench::search) {
+            Some(search) => search.outcome().map(|node| self.version_to_export(search, node)),
+            None => None,
         };
         let view = ExportView {
             format: Format::Messages,
@@ -29,12 +36,25 @@ impl App {
             kept,
             all,
             session,
+            name: shown.as_ref().map(|summary| summary.id.clone()).unwrap_or_default(),
+            is_kept: shown.is_some_and(|summary| summary.verdict == Verdict::Keep),
+            version,
             preview: None,
             top: 0,
             done: None,
         };
         self.overlays.push(Overlay::Export(Box::new(view)));
         self.preview()
+    }
+
+    /// The version that goes out: what was arrived at since a person last chose one, which need not be the lowest.
+    fn version_to_export(&self, search: &Search, node: NodeId) -> String {
+        let ppl =
+            |node| search.tree().get(node).and_then(|version| version.measures).map(|now| format!("{:.1}", now.ppl.0));
+        let best = search.best_ever().filter(|best| *best != node);
+        let best = best.and_then(|best| Some(format!(", not the lowest, v{} with {}", best.0, ppl(best)?)));
+        let score = ppl(node).map(|ppl| format!(" with ppl {ppl}")).unwrap_or_default();
+        format!("v{}{score}{}", node.0, best.unwrap_or_default())
     }
 
     /// Asks for the row of the session at hand.

@@ -1,6 +1,7 @@
 //! Judging: candidates taken and refused, verdicts with the way back, notes, tags, marks; sessions nobody can write.
 
 use retrace::app::bench::{ByHand, Candidate, Fate};
+use retrace::app::memory::{Memory, Tour};
 use retrace::app::message::Press;
 use retrace::session::{Verdict, read};
 
@@ -63,6 +64,60 @@ async fn refusing_what_the_search_took_goes_back_to_the_text_before() {
     assert_eq!(script.bench().state.head(), before, "what does not stand is only noted");
     let noted = script.bench().candidates().into_iter().find(|c| c.node == candidate.node).unwrap();
     assert_eq!(noted.by_hand, Some(ByHand::Refused));
+}
+
+#[tokio::test]
+async fn a_candidate_taken_where_other_segments_changed_since_shows_who_took_it() {
+    let mut script = Script::at(150, 44).await;
+    script.open_session("harbour").await;
+    let stands = |script: &Script| script.bench().segment_text();
+    // A candidate of an early step, at the end of the session.
+    script.keys("home");
+    let first = script.bench().candidates().iter().filter_map(|candidate| candidate.step).max();
+    assert!(first.is_some_and(|step| step < script.bench().state.steps()), "later steps changed other segments");
+    select(&mut script, |candidate| matches!(candidate.fate, Fate::Passed(_)) && candidate.step == first);
+    let taken = script.bench().candidate().unwrap();
+    script.act("y").await;
+    assert_eq!(stands(&script), Some(taken.new.clone()));
+    assert_eq!(script.bench().moment().map(|moment| moment.name()), Some("your choice".to_owned()));
+    let candidate = script.bench().candidate().unwrap();
+    assert_eq!((candidate.node, candidate.by_hand), (taken.node, Some(ByHand::Taken)), "it stays selected");
+    assert!(script.shows("◆ you took it"), "{}", script.screen());
+    script.act("n").await;
+    assert_eq!(stands(&script), Some(taken.old.clone()));
+    let refused = script.bench().candidates().into_iter().find(|candidate| candidate.node == taken.node);
+    assert_eq!(refused.and_then(|candidate| candidate.by_hand), Some(ByHand::Refused));
+    script.act("u").await;
+    script.act("u").await;
+    let untouched = script.bench().candidates().into_iter().find(|candidate| candidate.node == taken.node);
+    assert_eq!(untouched.and_then(|candidate| candidate.by_hand), None);
+}
+
+#[tokio::test]
+async fn what_was_done_in_another_library_is_not_undone_from_here() {
+    let done = vec!["/elsewhere/letter.jsonl".to_owned()];
+    let memory = Memory { tour: Tour::Over, theme: Some("dark".to_owned()), done, ..Memory::default() };
+    let mut script = Script::open(Opening { memory, ..Opening::default() }).await;
+    script.keys("u");
+    insta::assert_snapshot!(script.hints(), @"there is nothing to undo here; what you did last is in /elsewhere/letter.jsonl");
+    assert_eq!(script.app().memory.done.len(), 1, "there it can still be undone");
+}
+
+#[tokio::test]
+async fn a_note_leaves_the_person_where_they_are() {
+    let mut script = Script::at(150, 44).await;
+    script.open_session("harbour").await;
+    script.keys("0 l l");
+    let cursor = script.bench().cursor();
+    script.keys("w");
+    script.write("Watch the lamp.");
+    script.act("ctrl-s").await;
+    assert_eq!(script.bench().cursor(), cursor);
+    insta::assert_snapshot!(script.hints(), @"the note is saved · u undoes");
+    script.keys("w");
+    script.write(" And the hen.");
+    script.act("ctrl-s").await;
+    assert!(script.shows("Watch the lamp. And the hen."), "{}", script.screen());
 }
 
 #[tokio::test]

@@ -94,7 +94,7 @@ fn left_labels(chart: &Chart<'_>, scale: &Scale) -> Labels {
         let Some((score, at)) = score.and_then(|score| Some((score, scale.at(score)?))) else { continue };
         if labels.iter().all(|(row, _, _)| *row != at.row) {
             labels.push((at.row, written(score, chart.unit), role));
-            words.push((at.row, word, role));
+            words.push((at.row, if at.below { " threshold, far below " } else { word }, role));
         }
     }
     for row in ends(scale) {

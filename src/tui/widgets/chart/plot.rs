@@ -49,7 +49,14 @@ impl Plot<'_> {
     fn level(&self, grid: &mut Grid, score: Option<f64>, sign: &'static str, role: Role) {
         let Some(at) = self.at(score) else { return };
         for x in 0..grid.width() as i64 {
-            grid.put(x, at.row, if at.above { "^" } else { sign }, role);
+            let sign = if at.above {
+                "^"
+            } else if at.below {
+                "v"
+            } else {
+                sign
+            };
+            grid.put(x, at.row, sign, role);
         }
     }
 

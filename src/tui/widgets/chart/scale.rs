@@ -4,6 +4,8 @@ use super::{Chart, Unit};
 
 /// A value so many times the next lower one is drawn at the top edge instead of stretching the range.
 const OUTLIER: f64 = 4.0;
+/// A threshold farther below the lowest score than so many times the range is drawn at the bottom edge.
+const THRESHOLD_BELOW: f64 = 1.0;
 /// Candidates farther above the highest score than this share of the range are drawn at the top edge.
 const CANDIDATES_ABOVE: f64 = 0.5;
 
@@ -19,11 +21,12 @@ pub(super) struct Scale {
     pub(super) empty: bool,
 }
 
-/// A row, and whether the value lies above what is shown.
+/// A row, and whether the value lies above what is shown, or below.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct At {
     pub(super) row: usize,
     pub(super) above: bool,
+    pub(super) below: bool,
 }
 
 impl Scale {
@@ -31,11 +34,15 @@ impl Scale {
         let log = chart.log;
         let usable = |value: &f64| value.is_finite() && (!log || *value > 0.0);
         let of_columns = chart.columns.iter().flat_map(|column| [column.score, column.best]);
-        let lines = [chart.baseline, chart.threshold];
-        let mut values: Vec<f64> = of_columns.chain(lines).flatten().filter(usable).collect();
+        let mut values: Vec<f64> = of_columns.chain([chart.baseline]).flatten().filter(usable).collect();
         if !log {
             drop_outliers(&mut values);
         }
+        // A threshold that is far off would flatten the way to it: then it is drawn at the bottom edge.
+        let (least, most) = bounds(&values);
+        let reach = least - THRESHOLD_BELOW * (most - least).max(0.05 * most.abs());
+        let alone = values.is_empty();
+        values.extend(chart.threshold.filter(usable).filter(|threshold| alone || *threshold >= reach));
         let candidates = chart.columns.iter().flat_map(|column| &column.candidates);
         let candidates: Vec<f64> = candidates.filter_map(|candidate| candidate.score).filter(usable).collect();
         if values.is_empty() {
@@ -79,7 +86,8 @@ impl Scale {
         let last = (self.rows - 1) as f64;
         let row = ((self.high - value) / span * last).round();
         let above = row < 0.0 || (value - self.high) > span * 1e-9;
-        Some(At { row: row.clamp(0.0, last) as usize, above })
+        let below = row > last || (self.low - value) > span * 1e-9;
+        Some(At { row: row.clamp(0.0, last) as usize, above, below })
     }
 
     /// The score in the middle of a row, as it is written.

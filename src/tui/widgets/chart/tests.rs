@@ -92,6 +92,15 @@ fn a_search() {
 }
 
 #[test]
+fn a_threshold_that_is_far_off_does_not_flatten_the_line() {
+    let columns = search();
+    let far = drawn(60, 5, &Chart { threshold: Some(3.0), ..chart(&columns) });
+    let near = drawn(60, 5, &chart(&columns));
+    assert!(far.contains("threshold, far below"), "{far}");
+    assert_eq!(far.lines().next(), near.lines().next(), "{far}");
+}
+
+#[test]
 fn a_branch_is_dim_and_leaves_from_its_parent() {
     let mut columns = search();
     columns.truncate(5);
