@@ -171,7 +171,7 @@ async fn a_version_can_be_forked_and_gone_back_to() {
     script.write("quieter");
     script.act("enter").await;
     insta::assert_snapshot!(script.lines(&["branch quieter"]), @"╭ Query ─────────────────────────╮╭ Reference ──────────────────────────────────────────╮╭ ▸ Trajectory · v3 · 4 segments ────────── branch quieter ─╮");
-    insta::assert_snapshot!(script.hints(), @"quieter begins here; the search goes on from it");
+    insta::assert_snapshot!(script.hints(), @"quieter begins here; A lets the search go on from it");
     script.keys("b");
     insta::assert_snapshot!("branches", script.screen());
     let begun = script.bench().state.head();
@@ -256,7 +256,7 @@ async fn the_candidate_that_a_person_selected_is_edited() {
     ←/→ step  ↑/↓ segment  K/J candidate  y take  n refuse  e edit candidate  g again  r search  space play  a keep  x drop  s later  : commands  ? help
     ctrl-s save  ctrl-o $EDITOR  esc never mind
     ╭ Query ─────────────────────────╮╭ Reference ──────────────────────────────────────────╮╭ ▸ Edit the candidate ─────────────────────────────────────╮
-    your version v34 is saved and being scored · u undoes
+    your version v34 is saved · u undoes
     "#);
 }
 

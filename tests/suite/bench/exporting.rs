@@ -49,7 +49,8 @@ async fn a_row_is_previewed_in_every_shape_and_the_kept_ones_are_written() {
             _ => false,
         })
         .await;
-    insta::assert_snapshot!(script.lines(&["✗"]), @"│              │ ✗ ~/library/rows                   lies inside the library, where every .jsonl is a session; choose a folder outsid… │ars           │");
+    assert!(script.lines(&["✗"]).contains("lies inside the library"), "{}", script.screen());
+    assert!(script.shows("is a session; choose") && !script.lines(&["✗"]).contains('…'), "the remedy is read, too");
     script.keys("q");
     assert!(script.app().overlays.is_empty());
 }
@@ -117,7 +118,7 @@ async fn a_longer_text_is_pasted_as_the_reference_and_no_step_back_loses_anythin
     script.keys("ctrl-s");
     script.until(|app| app.front.is_some()).await;
     script.settled().await;
-    assert!(script.shows("Write a letter.") && script.shows("Dear Ana, no."));
+    assert_eq!((script.bench().query(), script.bench().reference()), ("Write a letter.", "Dear Ana, no."));
     assert!(script.app().overlays.is_empty());
 }
 

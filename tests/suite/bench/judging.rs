@@ -2,7 +2,8 @@
 
 use retrace::app::bench::{ByHand, Candidate, Fate};
 use retrace::app::memory::{Memory, Tour};
-use retrace::app::message::Press;
+use retrace::app::message::{Message, Press};
+use retrace::engine::desk::{Deed, News};
 use retrace::session::{Verdict, read};
 
 use super::script::{Opening, Script, ada};
@@ -72,12 +73,13 @@ async fn a_candidate_taken_where_other_segments_changed_since_shows_who_took_it(
     script.open_session("harbour").await;
     let stands = |script: &Script| script.bench().segment_text();
     // A candidate of an early step, at the end of the session.
-    script.keys("home");
-    let first = script.bench().candidates().iter().filter_map(|candidate| candidate.step).max();
-    assert!(first.is_some_and(|step| step < script.bench().state.steps()), "later steps changed other segments");
-    select(&mut script, |candidate| matches!(candidate.fate, Fate::Passed(_)) && candidate.step == first);
+    let last = script.bench().state.steps() - 2;
+    select(&mut script, |candidate| {
+        matches!(candidate.fate, Fate::Passed(_)) && candidate.step.is_some_and(|step| step < last)
+    });
     let taken = script.bench().candidate().unwrap();
     script.act("y").await;
+    assert_ne!(script.bench().state.head(), Some(taken.node), "later steps changed other segments");
     assert_eq!(stands(&script), Some(taken.new.clone()));
     assert_eq!(script.bench().moment().map(|moment| moment.name()), Some("your choice".to_owned()));
     let candidate = script.bench().candidate().unwrap();
@@ -91,6 +93,43 @@ async fn a_candidate_taken_where_other_segments_changed_since_shows_who_took_it(
     script.act("u").await;
     let untouched = script.bench().candidates().into_iter().find(|candidate| candidate.node == taken.node);
     assert_eq!(untouched.and_then(|candidate| candidate.by_hand), None);
+}
+
+#[tokio::test]
+async fn a_verdict_that_is_not_recorded_goes_nowhere() {
+    let mut script = Script::at(120, 40).await;
+    script.open_session("harbour").await;
+    let desk = script.bench().desk;
+    script.tell(Message::Desk(desk, News::Writable(Err("this user may not write it".to_owned()))));
+    script.keys("a");
+    assert_eq!(script.app().front, Some(desk), "the person stays");
+    insta::assert_snapshot!(script.hints(), @"✗ nothing was recorded: this user may not write it");
+    script.tell(Message::Desk(desk, News::Writable(Ok(()))));
+    let key = script.bench().key.clone();
+    script.keys("a");
+    assert_ne!(script.bench().key, key);
+    let why = "the folder cannot be made".to_owned();
+    script.tell(Message::Desk(desk, News::Refused { what: Deed::Record, why }));
+    assert_eq!(script.bench().key, key, "and is brought back when it shows late");
+    assert!(script.hints().contains("nothing was recorded: the folder cannot be made"), "{}", script.hints());
+}
+
+#[tokio::test]
+async fn a_session_goes_to_the_trash_after_a_question_and_comes_back() {
+    let mut script = Script::at(120, 40).await;
+    let rows = script.app().library.tally().rows;
+    let name = script.app().library.selected().unwrap().summary.id.clone();
+    script.keys("d enter");
+    assert_eq!(script.app().library.tally().rows, rows, "the first answer is no");
+    script.keys("d down enter");
+    script.until(|app| app.library.tally().rows == rows - 1).await;
+    assert!(script.hints().contains("u brings it back"), "{}", script.hints());
+    assert!(script.path(&format!("library/.retrace/trash/{name}.jsonl")).is_file());
+    script.keys("u");
+    script.until(|app| app.library.tally().rows == rows).await;
+    assert_eq!(script.app().library.selected().map(|row| row.summary.id.clone()), Some(name));
+    script.keys("U");
+    script.until(|app| app.library.tally().rows == rows - 1).await;
 }
 
 #[tokio::test]
@@ -117,7 +156,7 @@ async fn a_note_leaves_the_person_where_they_are() {
     script.keys("w");
     script.write(" And the hen.");
     script.act("ctrl-s").await;
-    assert!(script.shows("Watch the lamp. And the hen."), "{}", script.screen());
+    assert_eq!(script.bench().note(), "Watch the lamp. And the hen.");
 }
 
 #[tokio::test]
@@ -212,7 +251,7 @@ async fn tags_ratings_marks_notes_and_flags_are_kept() {
     script.write("Ask her about the boat.");
     script.act("ctrl-s").await;
     insta::assert_snapshot!("annotated", script.screen());
-    insta::assert_snapshot!(script.status(), @"harbour  ppl 5.3  step 8/8 · seg 1  ★★★★  by scripted, nll, 78 tokens  letter, en  1 of 4                                      ended: all steps made");
+    insta::assert_snapshot!(script.status(), @"harbour  ppl 8.9  draft · seg 1  ★★★★  by scripted, nll, 78 tokens  letter, en  1 of 4                                         ended: all steps made");
     insta::assert_snapshot!(script.lines(&["#warm", "note:"]), @r#"
     │#warm                           ││                                                     ││                                                           │
     │note: Ask her about the boat.   ││                                                     ││                                                           │

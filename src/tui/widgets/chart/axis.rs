@@ -92,9 +92,11 @@ fn left_labels(chart: &Chart<'_>, scale: &Scale) -> Labels {
     let levels = [(chart.baseline, " no thinking ", Role::Baseline), (chart.threshold, " threshold ", Role::Threshold)];
     for (score, word, role) in levels {
         let Some((score, at)) = score.and_then(|score| Some((score, scale.at(score)?))) else { continue };
-        if labels.iter().all(|(row, _, _)| *row != at.row) {
+        if at.below {
+            words.push((at.row, " the threshold is far below ", role));
+        } else if labels.iter().all(|(row, _, _)| *row != at.row) {
             labels.push((at.row, written(score, chart.unit), role));
-            words.push((at.row, if at.below { " threshold, far below " } else { word }, role));
+            words.push((at.row, word, role));
         }
     }
     for row in ends(scale) {
