@@ -31,6 +31,7 @@ impl Bench {
         }
         self.cursor = index;
         self.follow = index == last;
+        self.fit_find();
     }
 
     /// Goes to a moment and selects the segment that it was about.

@@ -7,7 +7,7 @@ use crate::app::effect::Previewed;
 use crate::app::library::{Row, Source};
 use crate::app::overlay::{ExportView, Overlay};
 use crate::app::{App, Effect};
-use crate::reer::search::{NodeId, Search};
+use crate::reer::search::Search;
 use crate::session::Verdict;
 use crate::session::export::{Format, Queue};
 
@@ -25,10 +25,7 @@ impl App {
                 (row.map(|row| Previewed::Listed(row.source.clone())), row.map(|row| row.summary.clone()))
             }
         };
-        let version = match self.bench().and_then(Bench::search) {
-            Some(search) => search.outcome().map(|node| self.version_to_export(search, node)),
-            None => None,
-        };
+        let version = self.bench().and_then(Bench::search).and_then(version_to_export);
         let view = ExportView {
             format: Format::Messages,
             queue: if kept > 0 { Queue::Kept } else { Queue::All },
@@ -45,16 +42,6 @@ impl App {
         };
         self.overlays.push(Overlay::Export(Box::new(view)));
         self.preview()
-    }
-
-    /// The version that goes out: what was arrived at since a person last chose one, which need not be the lowest.
-    fn version_to_export(&self, search: &Search, node: NodeId) -> String {
-        let ppl =
-            |node| search.tree().get(node).and_then(|version| version.measures).map(|now| format!("{:.1}", now.ppl.0));
-        let best = search.best_ever().filter(|best| *best != node);
-        let best = best.and_then(|best| Some(format!(", not the lowest, v{} with {}", best.0, ppl(best)?)));
-        let score = ppl(node).map(|ppl| format!(" with ppl {ppl}")).unwrap_or_default();
-        format!("v{}{score}{}", node.0, best.unwrap_or_default())
     }
 
     /// Asks for the row of the session at hand.
@@ -107,4 +94,14 @@ impl App {
             Err(why) => self.fail(why),
         }
     }
+}
+
+/// The version that goes out: what was arrived at since a person last chose one, which need not be the lowest.
+fn version_to_export(search: &Search) -> Option<String> {
+    let node = search.outcome()?;
+    let ppl = |node| Some(format!("{:.1}", search.tree().get(node)?.measures?.ppl.0));
+    let score = ppl(node).map(|ppl| format!(" with ppl {ppl}")).unwrap_or_default();
+    let best = search.best_ever().filter(|best| *best != node);
+    let best = best.and_then(|best| Some(format!(" (the lowest is v{} with {})", best.0, ppl(best)?)));
+    Some(format!("v{}{score}{}", node.0, best.unwrap_or_default()))
 }

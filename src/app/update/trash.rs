@@ -44,6 +44,11 @@ impl App {
             Ok(moved) => moved,
             Err(why) => return self.fail(why),
         };
+        let key = Source::File(from.clone()).key();
+        let beside = self.library.beside(&key, 1).or(self.library.beside(&key, -1)).map(|row| row.key.clone());
+        if let Some(beside) = beside {
+            self.library.select(&beside);
+        }
         self.memory.did(record(&from, &to));
         self.undone.clear();
         let undo = self.key_of(crate::app::command::Command::Undo).unwrap_or_default();

@@ -73,7 +73,7 @@ impl Axes {
             if plot.width < len + 12 {
                 continue;
             }
-            let free = |x: &u16| (*x..*x + len).all(|x| matches!(buf[(x, y)].symbol(), "┄" | "╌" | "^"));
+            let free = |x: &u16| (*x..*x + len).all(|x| matches!(buf[(x, y)].symbol(), "┄" | "╌" | "^" | " "));
             // Right of the middle, where the lines have left the baseline as a rule.
             let places = (plot.x..plot.right() - len).rev().skip(2);
             if let Some(x) = places.into_iter().find(free) {
