@@ -110,7 +110,7 @@ commands! {
     RunWith "run-with" [Bench] ["S"] "Choose the settings of the search, then start it";
     GoOn "go-on" [Bench] ["A"] "Let the search decide from this version on";
     Fork "fork" [Bench] ["F"] "Make this version the current one, as a named branch";
-    Branches "branches" [Bench] ["b"] "Switch to another branch";
+    Branches "branches" [Bench] ["b"] "Switch to another branch: its last version becomes the current one";
 
     CandidateDown "candidate-down" [Bench] ["J" "shift-down"] "The next candidate of the segment";
     CandidateUp "candidate-up" [Bench] ["K" "shift-up"] "The candidate before";
@@ -168,6 +168,7 @@ commands! {
     PreviousQueue "previous-queue" [Library] ["shift-tab"] "The queue before";
     Sort "sort" [Library] ["o"] "Sort by the next column";
     SortBack "sort-back" [Library] ["O"] "Turn the order round";
+    Remove "remove" [Library] ["d"] "Move the session to the library's trash, after a question";
     Refresh "refresh" [Library] ["ctrl-r"] "Look at the folder again";
     Batch "batch" [Library Bench] ["B"] "The runs over many pairs: how far they are, what failed, pausing and stopping";
     Export "export" [Bench Library] ["X"] "Export kept examples as training rows, with a preview";

@@ -8,6 +8,7 @@ use super::bench::Pane;
 use super::library::Source;
 use super::memory::Memory;
 use super::text_edit::TextEdit;
+use super::unsaved::About;
 use crate::engine::Setup;
 use crate::engine::desk::{Order, Origin};
 use crate::session::export::{Format, Queue};
@@ -32,6 +33,13 @@ pub enum Effect {
     CloseDesk(DeskId),
     /// Write a new session of this pair: answer with [`Message::Begun`](super::Message::Begun).
     Begin(Box<ExampleRecord>),
+    /// Move a session's file to the library's trash: answer with [`Message::Removed`](super::Message::Removed).
+    Remove(PathBuf),
+    /// Bring one back from there: answer with [`Message::Restored`](super::Message::Restored).
+    Restore {
+        from: PathBuf,
+        to: PathBuf,
+    },
     /// List the library, or list it again.
     List,
     /// List another place from now on.
@@ -70,8 +78,13 @@ pub enum Effect {
     FinishText,
     /// Close the editor when its text is as it was; answer with [`Message::Unsaved`](super::Message::Unsaved) when not.
     CancelText,
-    /// Close the editor whatever it holds.
+    /// Close the editor whatever it holds; a text that was kept of it is forgotten.
     DiscardText,
+    /// Keep what the editor holds, should the program end before it is saved.
+    KeepText(About),
+    /// Look for a text that was kept of the session of this key, or, without one, of a new session: answer with
+    /// [`Message::Recalled`](super::Message::Recalled) when there is one.
+    RecallText(String),
     /// Go on writing in $EDITOR with what the editor on the screen holds.
     WriteOutside,
     /// Open the file of keys in $EDITOR, or a text for it that was refused, and read it again: answer with
@@ -115,6 +128,8 @@ pub enum Tick {
     Runs,
     /// Which-key: the keys that may follow are shown.
     Prefix,
+    /// A text that is being written is kept.
+    Text,
 }
 
 /// A move inside a pane.

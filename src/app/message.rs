@@ -9,6 +9,7 @@ use super::command::Command;
 use super::effect::{DeskId, Tick};
 use super::input::Input;
 use super::library::Listing;
+use super::unsaved::Unsaved;
 use crate::engine::desk::News;
 use crate::reer::SegmentId;
 use crate::reer::search::NodeId;
@@ -44,6 +45,8 @@ pub enum Message {
     Written(Result<Option<String>, String>),
     /// The text was changed and would be lost.
     Unsaved,
+    /// A text that was not saved when the program ended.
+    Recalled(Box<Unsaved>),
     /// The file of keys was read again.
     Keys(Result<Box<super::keymap::Keymap>, String>),
     /// What a person wrote into the file of keys was not saved.
@@ -56,6 +59,10 @@ pub enum Message {
         row: Result<String, String>,
     },
     Exported(Result<String, String>),
+    /// A session was moved to the trash: from where, to where.
+    Removed(Result<(PathBuf, PathBuf), String>),
+    /// A session was brought back from the trash, to where it was.
+    Restored(Result<PathBuf, String>),
     /// A new session was written there.
     Begun(Result<PathBuf, String>),
     /// Something beside the person's work went wrong.

@@ -16,10 +16,11 @@ pub mod notice;
 pub mod overlay;
 pub mod text_edit;
 pub mod tour;
+pub mod unsaved;
 mod update;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use self::batch::Batch;
@@ -104,6 +105,9 @@ pub struct App {
     /// Keys of the sessions in which something was undone, the last one last; what was done is in the memory.
     undone: Vec<String>,
     last_command: Option<Command>,
+    /// The tag that was typed last, and what was asked of candidates last: for doing it again.
+    last_tag: Option<String>,
+    last_wish: Option<String>,
     next_desk: u32,
     ticking: BTreeSet<effect::Tick>,
     speed: usize,
@@ -147,6 +151,8 @@ impl App {
             given: Vec::new(),
             undone: Vec::new(),
             last_command: None,
+            last_tag: None,
+            last_wish: None,
             next_desk: 1,
             ticking: BTreeSet::new(),
             speed: 2,
@@ -160,6 +166,11 @@ impl App {
             effects.push(Effect::Mouse(true));
         }
         (app, effects)
+    }
+
+    /// Folder in which samples and new pairs get their sessions.
+    pub fn home(&self) -> &Path {
+        &self.home
     }
 
     /// The bench on the screen.

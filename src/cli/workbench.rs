@@ -18,6 +18,9 @@ pub fn run(path: Option<&Path>) -> Result<Outcome, Fault> {
     tui::terminal::check()?;
     let settings = Settings::load(&Flags::default())?;
     let missing = || Fault("there is no folder for sessions; name one with `retrace PATH`, or set HOME".to_owned());
+    // Places are remembered by their paths, from whichever folder the program is started.
+    let path = path.map(std::path::absolute).transpose().map_err(|error| Fault(error.to_string()))?;
+    let path = path.as_deref();
     let home: PathBuf = match (path, &settings.library) {
         // A folder that is named is where new sessions go, too.
         (Some(path), _) if path.is_dir() => path.to_owned(),
@@ -39,8 +42,10 @@ pub fn run(path: Option<&Path>) -> Result<Outcome, Fault> {
         state: settings::state_folder(),
     };
     let ended = tui::run(opening)?;
-    if let Some(path) = &ended.kept {
-        note(format_args!("retrace: the text you were writing was not saved; it is kept in {}", path.display()));
+    if ended.kept {
+        note(format_args!(
+            "retrace: the text you were writing is not saved yet; it comes again when you open its session"
+        ));
     }
     Ok(if ended.signal.is_some() { Outcome::Interrupted } else { Outcome::Done })
 }

@@ -63,6 +63,11 @@ pub fn rewrite(answer: &str, finished: bool, current: &str) -> Parsed {
     finish(answer, inner, analysis, &["<analyze>", "</analyze>", "<refine>", "</refine>"], Some(current))
 }
 
+/// What of a growing answer a person wants to see: the rewrite once it has begun, before that what leads to it.
+pub fn so_far(answer: &str) -> &str {
+    without_thinking(answer).and_then(last_block).map_or(answer, |(rewrite, _)| rewrite)
+}
+
 /// What follows the model's own thinking; `None` when that never ends.
 fn without_thinking(body: &str) -> Option<&str> {
     let close = body.find("</think>");
@@ -174,6 +179,18 @@ mod tests {
 
     fn yes() -> bool {
         true
+    }
+
+    #[test]
+    fn a_growing_answer_is_shown_from_where_the_rewrite_begins() {
+        for (answer, shown) in [
+            ("vague", "vague"),
+            ("vague about the hen</analyze>\n<refine>\nA hen", "\nA hen"),
+            ("vague</analyze><refine>A hen</refine>", "A hen"),
+            ("<think>a <refine> block", "<think>a <refine> block"),
+        ] {
+            assert_eq!(so_far(answer), shown);
+        }
     }
 
     #[test]

@@ -47,11 +47,11 @@ impl ExampleRecord {
         super::hash16(format!("{query}\0{reference}").as_bytes())
     }
 
-    /// A pair that a person wrote or pasted; its id is made from the hash.
+    /// A pair that a person wrote or pasted; its id is made from the query's first words and the hash.
     pub fn written(query: &str, reference: &str) -> ExampleRecord {
         let hash = ExampleRecord::pair_hash(query, reference);
         ExampleRecord {
-            id: format!("pasted-{}", &hash[..8]),
+            id: format!("{}-{}", first_words(query), &hash[..4]),
             query: query.to_owned(),
             reference: reference.to_owned(),
             language: Language::of(query),
@@ -73,6 +73,24 @@ impl ExampleRecord {
             meta: self.meta.clone(),
         }
     }
+}
+
+/// The first words of a text as a name.
+fn first_words(text: &str) -> String {
+    /// More says no more in a list, and makes long file names.
+    const WORDS: usize = 6;
+    const CHARACTERS: usize = 36;
+    let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).take(WORDS);
+    let mut name = String::new();
+    for word in words {
+        // Text without spaces is one word.
+        let word: String = word.to_lowercase().chars().take(CHARACTERS / 3).collect();
+        if name.chars().count() + word.chars().count() > CHARACTERS {
+            break;
+        }
+        name = if name.is_empty() { word } else { format!("{name}-{word}") };
+    }
+    if name.is_empty() { "pasted".to_owned() } else { name }
 }
 
 /// Origin of a pair.

@@ -16,6 +16,6 @@ pub use diff::{Hunk, word_diff};
 pub use find::{Matches, find};
 pub use safe::Safe;
 pub use visible::visible;
-pub use width::{Align, fit_end, fit_middle, graphemes, pad, width};
+pub use width::{Align, fit_end, fit_middle, fit_start, graphemes, pad, width};
 pub use words::{Word, is_cjk, words};
 pub use wrap::{Row, Wrapped};

@@ -92,6 +92,17 @@ pub fn fit_end(text: &str, room: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{}{ELLIPSIS}", head(text, room - 1)))
 }
 
+/// `text` in at most `room` cells, an ellipsis standing for the beginning that was cut: for text that grows.
+pub fn fit_start(text: &str, room: usize) -> Cow<'_, str> {
+    if width(text) <= room {
+        return Cow::Borrowed(text);
+    }
+    if room == 0 {
+        return Cow::Borrowed("");
+    }
+    Cow::Owned(format!("{ELLIPSIS}{}", tail(text, room - 1)))
+}
+
 /// `text` in at most `room` cells, an ellipsis standing for the middle that was cut: for paths and names, whose ends
 /// tell them apart.
 pub fn fit_middle(text: &str, room: usize) -> Cow<'_, str> {
@@ -176,6 +187,8 @@ mod tests {
         assert_eq!(fit_middle("sessions/lighthouse.jsonl", 12), "sessio…jsonl");
         assert_eq!(fit_middle("灯塔的信", 6), "灯…信");
         assert_eq!(fit_middle("abc", 1), "…");
+        assert_eq!(fit_start("灯塔的信", 6), "…的信");
+        assert_eq!(fit_start("abc", 0), "");
     }
 
     #[test]
@@ -193,7 +206,7 @@ mod tests {
 
         #[test]
         fn what_is_cut_fits_and_what_fits_is_not_cut(text in rich_text(), room in 0usize..40) {
-            for cut in [fit_end(&text, room), fit_middle(&text, room)] {
+            for cut in [fit_end(&text, room), fit_middle(&text, room), fit_start(&text, room)] {
                 prop_assert!(width(&cut) <= room, "{cut:?}");
                 prop_assert_eq!(width(&text) <= room, cut == text);
             }

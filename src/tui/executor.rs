@@ -11,14 +11,17 @@ use super::desks::Desks;
 use super::listing::Reader;
 use super::remembered;
 use super::terminal::Clipboard;
+use super::texts::Texts;
 use crate::app::batch::Runs;
 use crate::app::effect::{Effect, Previewed};
 use crate::app::library::{Place, Source};
 use crate::app::memory::Memory;
 use crate::app::message::Message;
 use crate::app::overlay::{Findable, rank};
+use crate::app::unsaved::Unsaved;
 use crate::engine::{BackEnds, Setup};
 use crate::session::export::{self, Options};
+use crate::session::library::trash;
 use crate::session::runs::{self, Wish};
 use crate::session::{Author, ExampleRecord, Library, State};
 
@@ -37,6 +40,9 @@ pub struct Executor {
     runs: Arc<Mutex<Option<Runs>>>,
     state_folder: Option<PathBuf>,
     remember: Arc<Mutex<Option<Box<Memory>>>>,
+    texts: Texts,
+    /// The text that is being kept.
+    keeping: Option<tokio::task::JoinHandle<()>>,
 }
 
 /// What effects are carried out with.
@@ -69,6 +75,8 @@ impl Executor {
             reader: Arc::new(Mutex::new(Reader::new(place, home, own))),
             author,
             runs: Arc::default(),
+            texts: Texts::new(state.clone()),
+            keeping: None,
             state_folder: state,
             remember: Arc::default(),
         }
@@ -119,6 +127,26 @@ impl Executor {
                 });
             }
             Effect::Visit(path) => self.visit(path),
+            Effect::Remove(path) => {
+                let reader = self.reader.clone();
+                self.answer(move || {
+                    let root = reader.lock().unwrap_or_else(PoisonError::into_inner).library();
+                    let moved = trash::put(&root, &path).map_err(|error| error.to_string());
+                    Message::Removed(moved.map(|to| (path, to)))
+                });
+            }
+            Effect::Restore { from, to } => self.answer(move || {
+                let restored = trash::take_back(&from, &to).map_err(|error| error.to_string());
+                Message::Restored(restored.map(|()| to))
+            }),
+            Effect::RecallText(key) => {
+                let (texts, messages) = (self.texts.clone(), self.messages.clone());
+                tokio::task::spawn_blocking(move || {
+                    if let Some(unsaved) = texts.recall(&key) {
+                        tell(&messages, Message::Recalled(Box::new(unsaved)));
+                    }
+                });
+            }
             Effect::Export { formats, queue, to } => self.export(Options { formats, queue, force: true }, to),
             Effect::Quit
             | Effect::Suspend
@@ -129,6 +157,7 @@ impl Executor {
             | Effect::FinishText
             | Effect::CancelText
             | Effect::DiscardText
+            | Effect::KeepText(_)
             | Effect::WriteOutside
             | Effect::EditKeys(_)
             | Effect::Mouse(_) => {}
@@ -216,6 +245,8 @@ impl Executor {
                 let left_out =
                     if refused > 0 { format!("; {refused} refused, see its manifest") } else { String::new() };
                 let rows = if report.exported == 1 { "row" } else { "rows" };
+                // Where that is can be seen from no screen otherwise.
+                let to = std::path::absolute(&to).unwrap_or(to);
                 format!("{} {rows} in {}{left_out}", report.exported, to.display())
             }))
         });
@@ -240,6 +271,21 @@ impl Executor {
         });
     }
 
+    /// Keeps a text that is not saved yet.
+    pub fn keep_text(&mut self, unsaved: Unsaved) {
+        let (texts, turn, messages) = (self.texts.clone(), self.texts.turn(), self.messages.clone());
+        self.keeping = Some(tokio::task::spawn_blocking(move || {
+            if let Err(why) = texts.keep(turn, &unsaved) {
+                tell(&messages, Message::Warned(why));
+            }
+        }));
+    }
+
+    /// The text that was kept last is saved, or thrown away.
+    pub fn forget_text(&mut self) {
+        self.texts.forget();
+    }
+
     fn latest(&self) -> std::sync::MutexGuard<'_, Option<Box<Memory>>> {
         self.remember.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -250,6 +296,10 @@ impl Executor {
         if let (Some(folder), Some(memory)) = (self.state_folder.clone(), memory) {
             // Nobody is left to be told.
             drop(remembered::write(&folder, &memory));
+        }
+        if let Some(keeping) = self.keeping {
+            // One that panicked has kept nothing.
+            drop(keeping.await);
         }
         tokio::join!(self.batches.finish(), self.desks.finish());
     }

@@ -8,6 +8,7 @@ mod outside;
 mod remembered;
 mod stage;
 pub mod terminal;
+mod texts;
 pub mod theme;
 pub mod view;
 pub mod widgets;

@@ -1,6 +1,6 @@
 //! Texts that are written in another program: segments and the file of keys, in $EDITOR.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::terminal::Editor;
 use crate::app::keymap::{Keymap, template};
@@ -15,14 +15,6 @@ pub const KEYS: &str = "keymap.toml";
 /// One sentence.
 pub fn write(text: &str) -> Result<Option<String>, String> {
     Editor::find().and_then(|editor| editor.edit(text)).map_err(|error| error.to_string())
-}
-
-/// Keeps a text that was being written when the program ended; returns where.
-pub fn keep(folder: &Path, text: &str) -> Option<PathBuf> {
-    std::fs::create_dir_all(folder).ok()?;
-    let file = tempfile::Builder::new().prefix("unsaved-").suffix(".md").tempfile_in(folder).ok()?;
-    std::fs::write(file.path(), text).ok()?;
-    file.keep().ok().map(|(_, path)| path)
 }
 
 /// Lets a person change the file of keys, or go on with what was `refused`, and says what came of it. A file that is

@@ -29,7 +29,7 @@ pub fn write(folder: &Path, memory: &Memory) -> Result<(), String> {
         Ok(())
     };
     write().map_err(|error| {
-        format!("{}: cannot be written ({error}); your place is forgotten, no decision is", path.display())
+        format!("{}: cannot be written ({error}); where you are is not remembered for the next time", path.display())
     })
 }
 

@@ -14,6 +14,7 @@ use super::widgets::editor::Editor;
 use super::widgets::text::Bands;
 use crate::app::effect::Effect;
 use crate::app::message::{At, Message};
+use crate::app::unsaved::Unsaved;
 use crate::app::{App, Start};
 
 /// The play: everything but the terminal.
@@ -81,7 +82,15 @@ impl Stage {
                     let changed = self.view.editor.as_ref().is_some_and(Editor::is_changed);
                     rest.extend(self.take(if changed { Message::Unsaved } else { Message::Written(Ok(None)) }));
                 }
-                Effect::DiscardText => self.view.editor = None,
+                Effect::DiscardText => {
+                    self.view.editor = None;
+                    self.executor.forget_text();
+                }
+                Effect::KeepText(about) => {
+                    if let Some(text) = self.unsaved() {
+                        self.executor.keep_text(Unsaved { about, text });
+                    }
+                }
                 Effect::Quit
                 | Effect::Suspend
                 | Effect::Redraw
@@ -118,8 +127,16 @@ impl Stage {
         }
     }
 
+    /// Keeps a text that is being written and was not saved; whether there was one.
+    pub fn keep_unsaved(&mut self) -> bool {
+        let effects = self.app.keep_text();
+        let is_one = !effects.is_empty() && self.unsaved().is_some();
+        self.carry_out(effects, &mut Vec::new());
+        is_one
+    }
+
     /// A text that is being written and was not saved.
-    pub fn unsaved(&self) -> Option<String> {
+    fn unsaved(&self) -> Option<String> {
         self.view.editor.as_ref().filter(|editor| editor.is_changed()).map(Editor::text)
     }
 

@@ -63,8 +63,8 @@ pub enum WorkbenchError {
 pub struct Ended {
     /// The signal that ended it; none when the person quit.
     pub signal: Option<Signal>,
-    /// Where a text is kept that was being written.
-    pub kept: Option<PathBuf>,
+    /// A text that was being written is not saved, and comes again with its session.
+    pub kept: bool,
 }
 
 /// Runs the workbench until the person quits or the system ends it.
@@ -149,8 +149,8 @@ impl Workbench {
                 () = frames.next() => self.draw()?,
             }
         }
-        let Workbench { stage, screen, quit, inputs, state, .. } = self;
-        let kept = stage.unsaved().zip(state).and_then(|(text, folder)| outside::keep(&folder, &text));
+        let Workbench { mut stage, screen, quit, inputs, state, .. } = self;
+        let kept = stage.keep_unsaved() && state.is_some();
         stage.finish().await;
         drop(inputs);
         drop(screen);

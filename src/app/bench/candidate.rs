@@ -114,7 +114,7 @@ fn candidate(state: &State, search: &Search, version: &Version, until: u64) -> O
         instruction: version.node.instruction.clone(),
         analysis: version.node.analysis.clone(),
         error: version.error.clone(),
-        by_hand: by_hand(state, version.node.id, until),
+        by_hand: by_hand(state, version, until),
         old,
         new,
     })
@@ -135,14 +135,36 @@ fn fate(version: &Version, decision: Option<&Decision>) -> Fate {
 }
 
 /// The last thing a person had said of a candidate by the event `until`.
-fn by_hand(state: &State, node: NodeId, until: u64) -> Option<ByHand> {
+fn by_hand(state: &State, candidate: &Version, until: u64) -> Option<ByHand> {
+    let tree = state.search.as_ref()?.tree();
     let said = state.annotations.overrides().filter(|choice| choice.seq <= until).filter_map(|choice| {
-        if choice.value.refused == Some(node) {
+        if choice.value.refused == Some(candidate.node.id) {
             return Some(ByHand::Refused);
         }
-        (choice.value.node == node).then_some(ByHand::Taken)
+        let made = tree.get(choice.value.node)?;
+        let taken =
+            choice.value.node == candidate.node.id || (choice.value.refused.is_none() && has_text_of(made, candidate));
+        taken.then_some(ByHand::Taken)
     });
     said.last()
+}
+
+/// Whether a person put the candidate's text into this version: it was taken where other segments had changed since.
+fn has_text_of(made: &Version, candidate: &Version) -> bool {
+    let text = || {
+        let z = made.trajectory.as_ref()?;
+        Some(&z.segments[z.position(made.node.segment?)?].text)
+    };
+    made.node.why == Why::Edit
+        && made.node.segment == candidate.node.segment
+        && text().is_some_and(|text| candidate.node.text.as_ref() == Some(text))
+}
+
+/// The candidate that a person took by making this version, where they took one.
+pub fn taken_as(search: &Search, made: NodeId) -> Option<NodeId> {
+    let made = search.tree().get(made)?;
+    let mut candidates = search.tree().iter().filter(|(_, version)| version.node.why == Why::Candidate);
+    candidates.find(|(_, candidate)| has_text_of(made, candidate)).map(|(id, _)| id)
 }
 
 impl Candidate {
@@ -159,11 +181,11 @@ impl Candidate {
         }
     }
 
-    /// True when the person and the search differ on it.
+    /// True when the search said something else of it than the person, or nothing.
     pub fn is_disputed(&self) -> bool {
         match (self.by_hand, self.fate) {
             (Some(ByHand::Taken), fate) => fate != Fate::Chosen,
-            (Some(ByHand::Refused), fate) => fate == Fate::Chosen,
+            (Some(ByHand::Refused), fate) => matches!(fate, Fate::Chosen | Fate::Open | Fate::Scoring),
             (None, _) => false,
         }
     }

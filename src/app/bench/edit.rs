@@ -1,14 +1,17 @@
 //! A person's own versions: taking and refusing candidates, editing, splitting, merging, moving, inserting, deleting.
 //! Each becomes an order for the desk; nothing is ever overwritten.
 
-use super::{Bench, Candidate, Fate};
+use serde::{Deserialize, Serialize};
+
+use super::{Bench, ByHand, Candidate, Fate};
 use crate::engine::desk::Order;
 use crate::reer::search::{NodeId, Why};
 use crate::reer::{SegmentId, Trajectory};
 use crate::session::{Override, Payload};
 
 /// What the text in the editor will become.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Writing {
     /// The segment of this version, edited.
     Segment { node: NodeId, segment: SegmentId },
@@ -38,7 +41,7 @@ impl Bench {
     }
 
     fn make(&self, why: Why, segment: Option<SegmentId>, segments: Segments) -> Option<Order> {
-        Some(Order::Make { parent: self.node()?, why, segment, segments, step: None })
+        Some(Order::Make { parent: self.node()?, why, segment, segments, step: None, refused: None })
     }
 
     /// Takes a candidate: makes its version current where that is the version under the cursor with this segment
@@ -54,7 +57,7 @@ impl Bench {
             return Ok(Order::Record(vec![Payload::Override(choice)]));
         }
         let segment = self.segment().ok_or("no segment is selected")?;
-        self.with_text((node, segment), candidate.step, &candidate.new)
+        self.with_text((node, segment), (candidate.step, None), &candidate.new)
     }
 
     /// Refuses a candidate: where it stands in the version under the cursor, goes back to the text before; else only
@@ -71,9 +74,10 @@ impl Bench {
             let choice = Override { node: candidate.parent, step: candidate.step, refused: Some(candidate.node) };
             return Ok(Order::Record(vec![Payload::Override(choice)]));
         }
-        if stands && candidate.fate == Fate::Chosen {
+        let chosen = candidate.fate == Fate::Chosen || candidate.by_hand == Some(ByHand::Taken);
+        if stands && chosen {
             let segment = self.segment().ok_or("no segment is selected")?;
-            return self.with_text((node, segment), candidate.step, &candidate.old);
+            return self.with_text((node, segment), (candidate.step, Some(candidate.node)), &candidate.old);
         }
         let choice = Override { node: head, step: candidate.step, refused: Some(candidate.node) };
         Ok(Order::Record(vec![Payload::Override(choice)]))
@@ -91,8 +95,14 @@ impl Bench {
             || (parent(node) == Some(candidate.parent) && same_segment(node))
     }
 
-    /// A version by hand in which a segment of `node` has this text; `step` is the one whose decision it goes against.
-    fn with_text(&self, (node, segment): (NodeId, SegmentId), step: Option<u32>, text: &str) -> Result<Order, String> {
+    /// A version by hand in which a segment of `node` has this text; `step` is the one whose decision it goes against,
+    /// `refused` the candidate that it puts aside.
+    fn with_text(
+        &self,
+        (node, segment): (NodeId, SegmentId),
+        (step, refused): (Option<u32>, Option<NodeId>),
+        text: &str,
+    ) -> Result<Order, String> {
         let mut segments = self.listed(node);
         let place = segments.iter_mut().find(|(id, _)| *id == Some(segment));
         let place = place.ok_or("this version no longer has the segment")?;
@@ -100,7 +110,7 @@ impl Bench {
             return Err("this text stands there already".to_owned());
         }
         text.clone_into(&mut place.1);
-        Ok(Order::Make { parent: node, why: Why::Edit, segment: Some(segment), segments, step })
+        Ok(Order::Make { parent: node, why: Why::Edit, segment: Some(segment), segments, step, refused })
     }
 
     /// What a candidate's text, changed by the person, asks for; `None` when it was not changed.
@@ -119,7 +129,20 @@ impl Bench {
         if candidate.text.as_deref().is_some_and(|old| old.trim() == text) {
             return Ok(None);
         }
-        self.with_text((node, segment), candidate.step, text).map(Some)
+        self.with_text((node, segment), (candidate.step, None), text).map(Some)
+    }
+
+    /// Whether there is still what the text would be of.
+    pub fn can_write(&self, writing: Writing) -> bool {
+        match writing {
+            Writing::Segment { node, segment }
+            | Writing::Candidate { node, segment, .. }
+            | Writing::Split { node, segment }
+            | Writing::Insert { node, after: segment } => {
+                self.trajectory(node).is_some_and(|z| z.position(segment).is_some())
+            }
+            Writing::Draft | Writing::Note => true,
+        }
     }
 
     /// What the text written in the editor asks for; `None` when it changes nothing.
@@ -171,7 +194,7 @@ impl Bench {
         if segments == self.listed(node) {
             return Ok(None);
         }
-        Ok(Some(Order::Make { parent: node, why, segment: touched, segments, step: None }))
+        Ok(Some(Order::Make { parent: node, why, segment: touched, segments, step: None, refused: None }))
     }
 
     /// Merges the selected segment with the next.

@@ -59,6 +59,14 @@ impl Bench {
         }
     }
 
+    /// Another version may hold fewer matches: the current one stays one of them.
+    pub(super) fn fit_find(&mut self) {
+        let count = self.matches().len();
+        if let Some(find) = &mut self.find {
+            find.current = find.current.min(count.saturating_sub(1));
+        }
+    }
+
     /// Goes to the next match, or to the one before; round the ends. Returns where it is.
     pub fn go_to_match(&mut self, forward: bool) -> Option<Match> {
         self.find_again();

@@ -184,15 +184,22 @@ impl Bench {
         candidate::candidates(&self.state, node, segment, self.seen())
     }
 
-    /// Which of these candidates is selected: the person's choice, else the one that was taken, else the lowest.
+    /// Which of these candidates is selected: the one that the person selected, else the one whose text stands in the
+    /// segment, else the one that was taken, else the lowest that was not refused by hand.
     pub fn candidate_index(&self, all: &[Candidate]) -> usize {
         if let Some(index) = self.candidate {
             return index.min(all.len().saturating_sub(1));
         }
+        let stands = self.node().zip(self.segment()).and_then(|(node, segment)| {
+            let z = self.search()?.tree().trajectory(node)?;
+            Some(z.segments[z.position(segment)?].text.as_str())
+        });
         let rank = |candidate: &Candidate| match (candidate.by_hand, candidate.fate) {
-            (Some(ByHand::Taken), _) => 0,
-            (_, Fate::Chosen) => 1,
-            _ => 2,
+            _ if Some(candidate.new.as_str()) == stands => 0,
+            (Some(ByHand::Taken), _) => 1,
+            (Some(ByHand::Refused), _) => 4,
+            (_, Fate::Chosen) => 2,
+            _ => 3,
         };
         let delta = |candidate: &Candidate| candidate.delta.unwrap_or(f64::INFINITY);
         let by = |a: &Candidate, b: &Candidate| rank(a).cmp(&rank(b)).then(delta(a).total_cmp(&delta(b)));

@@ -1,8 +1,9 @@
 //! The timeline: every moment at which the current version was drafted, decided on or chosen, in the order of events.
 
+use super::candidate::taken_as;
 use crate::reer::search::{NodeId, Why};
 use crate::reer::{Measures, SegmentId};
-use crate::session::{Author, Event, Payload, State};
+use crate::session::{Author, Event, Override, Payload, State};
 
 /// What happened at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub enum Happened {
     Edit(Why),
     /// A person took or refused what the search did not.
     Override,
+    /// A person began a branch.
+    Forked,
     /// A person went to another version.
     Moved,
     /// A person's action was undone.
@@ -88,11 +91,16 @@ impl Timeline {
         }
         let moved = head.filter(|head| Some(*head) != before)?;
         let happened = match &event.payload {
-            Payload::Override(_) => match self.made {
-                Some((node, why)) if node == moved => Happened::Edit(why),
+            Payload::Override(choice) => match self.made {
+                Some((node, why)) if node == moved && !is_choice(choice, state) => Happened::Edit(why),
                 _ => Happened::Override,
             },
-            Payload::Head(_) => Happened::Moved,
+            Payload::Head(head) => {
+                match head.branch.as_deref().map(|branch| state.annotations.forks().get(branch).copied()) {
+                    Some(Some(begun)) if begun == moved => Happened::Forked,
+                    _ => Happened::Moved,
+                }
+            }
             Payload::Undo(_) => Happened::Undone,
             Payload::Redo(_) => Happened::Redone,
             _ => Happened::Draft,
@@ -138,6 +146,12 @@ impl Timeline {
     }
 }
 
+/// Whether a person took or refused a candidate by the version that this made current.
+fn is_choice(choice: &Override, state: &State) -> bool {
+    let taken = || state.search.as_ref().and_then(|search| taken_as(search, choice.node));
+    choice.refused.is_some() || taken().is_some()
+}
+
 impl Moment {
     /// The step that was decided at it.
     pub fn step(&self) -> Option<u32> {
@@ -154,8 +168,9 @@ impl Moment {
             Happened::Step { step, .. } => format!("step {step}"),
             Happened::Edit(_) => "your edit".to_owned(),
             Happened::Override => "your choice".to_owned(),
+            Happened::Forked => format!("begin of {}", self.branch.as_deref().unwrap_or("a branch")),
             Happened::Moved => match &self.branch {
-                Some(branch) => format!("begin of {branch}"),
+                Some(branch) => format!("back on {branch}"),
                 None => format!("back to v{}", self.node.0),
             },
             Happened::Undone => format!("back to v{} by undo", self.node.0),

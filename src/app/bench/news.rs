@@ -13,7 +13,10 @@ impl Bench {
     pub fn learn(&mut self, news: News, now: Duration) {
         match news {
             News::Opened { events, writable, .. } => self.opened(&events, writable.err()),
-            News::Events(events) => self.grow(&events),
+            News::Events(events) => {
+                self.grow(&events);
+                self.select_asked(&events);
+            }
             News::Replaced { events, .. } => {
                 let place = self.place();
                 self.opened(&events, self.read_only.clone());
@@ -60,7 +63,7 @@ impl Bench {
             let last = self.timeline.len().saturating_sub(1);
             if (by_hand || self.steady) && moments > 0 { self.stay(last, before) } else { self.visit(last) }
         }
-        self.select_asked(events);
+        self.fit_find();
     }
 
     /// Where the selected segment stands in its version.

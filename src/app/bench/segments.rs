@@ -41,18 +41,26 @@ struct Touch {
     by_hand: bool,
 }
 
-/// Which versions on the way to `node` touched which segment, and what that changed.
+/// Which versions on the way to `node` touched which segment, and what that changed. What was merged into a segment
+/// counts as its own.
 fn touched(search: &Search, node: NodeId) -> Vec<Touch> {
+    let mut touched: Vec<Touch> = Vec::new();
     let lineage = search.tree().lineage(node);
-    let versions = lineage.iter().filter_map(|id| search.tree().get(*id));
-    let touch = |version: &crate::reer::search::Version| {
-        let scores = search.score(version.node.id).zip(search.score(version.node.parent?));
-        Some(Touch {
+    for version in lineage.iter().filter_map(|id| search.tree().get(*id)) {
+        let (Some(segment), Some(parent)) = (version.node.segment, version.node.parent) else { continue };
+        if version.node.why == Why::Merge
+            && let Some((before, now)) = search.tree().trajectory(parent).zip(version.trajectory.as_ref())
+        {
+            let gone = |id: SegmentId| before.position(id).is_some() && now.position(id).is_none();
+            touched.iter_mut().filter(|touch| gone(touch.segment)).for_each(|touch| touch.segment = segment);
+        }
+        let scores = search.score(version.node.id).zip(search.score(parent));
+        touched.push(Touch {
             node: version.node.id,
-            segment: version.node.segment?,
+            segment,
             delta: scores.map(|(score, before)| score - before),
             by_hand: !matches!(version.node.why, Why::Draft | Why::Candidate | Why::Import),
-        })
-    };
-    versions.filter_map(touch).collect()
+        });
+    }
+    touched
 }

@@ -19,7 +19,7 @@ pub const SPEEDS: [f64; 8] = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0];
 
 /// However long a moment took, so long it stays at least and at most while a session plays.
 const SHORTEST: Duration = Duration::from_millis(60);
-const LONGEST: Duration = Duration::from_millis(2500);
+const LONGEST: Duration = Duration::from_millis(1200);
 
 impl Bench {
     /// Goes to a moment; the last one is followed from then on while a search runs.
@@ -31,6 +31,7 @@ impl Bench {
         }
         self.cursor = index;
         self.follow = index == last;
+        self.fit_find();
     }
 
     /// Goes to a moment and selects the segment that it was about.

@@ -15,6 +15,11 @@ pub struct ExportView {
     pub all: usize,
     /// The session whose row is previewed, when one is at hand.
     pub session: Option<Previewed>,
+    /// What that session is called, and whether it is kept.
+    pub name: String,
+    pub is_kept: bool,
+    /// The version of it that goes out, with its score, when one does.
+    pub version: Option<String>,
     /// The row, or why this session has none; absent until it was made.
     pub preview: Option<Result<String, String>>,
     /// First row of the preview in view.
@@ -38,6 +43,11 @@ impl ExportView {
             Queue::Kept => Queue::All,
             Queue::All => Queue::Kept,
         };
+    }
+
+    /// Whether the row that is shown is one of those that are written.
+    pub fn is_written(&self) -> bool {
+        self.is_kept || self.queue == Queue::All
     }
 
     /// How many sessions would go in, refusals aside.

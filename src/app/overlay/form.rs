@@ -1,6 +1,7 @@
 //! The form before a search: its settings, what they mean, what the search will cost.
 
 use crate::engine::Setup;
+use crate::lm::spec::Spec;
 use crate::reer::Objective;
 use crate::reer::search::{Config, Order, Preset};
 
@@ -30,6 +31,32 @@ pub struct Form {
     pub begun: bool,
     /// Steps that are made already.
     done: u32,
+    /// Generators and scorers to turn through; any other can be typed.
+    known: BackEndNames,
+}
+
+/// Back ends by the names that a person gave them.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct BackEndNames {
+    generators: Vec<String>,
+    scorers: Vec<String>,
+}
+
+impl BackEndNames {
+    /// Those of these setups, each once, and the ones that every machine has.
+    pub fn of<'a>(setups: impl IntoIterator<Item = &'a Setup>) -> BackEndNames {
+        let mut names = BackEndNames { generators: vec!["cues".to_owned()], scorers: vec!["bundled".to_owned()] };
+        let add = |names: &mut Vec<String>, name: &String| {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        };
+        for setup in setups {
+            add(&mut names.generators, &setup.generator);
+            add(&mut names.scorers, &setup.scorer);
+        }
+        names
+    }
 }
 
 impl Knob {
@@ -87,8 +114,8 @@ impl Knob {
     pub fn expects(self) -> &'static str {
         match self {
             Knob::Preset => "retrace or paper",
-            Knob::Generator => "cues, gguf:PATH or recorded:FILE",
-            Knob::Scorer => "bundled or gguf:PATH",
+            Knob::Generator => "cues, gguf:PATH, http://HOST:PORT or recorded:FILE",
+            Knob::Scorer => "bundled, gguf:PATH or http://HOST:PORT",
             Knob::Objective => "nll or reer-clipped",
             Knob::Candidates => "a whole number from 1 up, under 4 billion",
             Knob::Steps | Knob::Seed => "a whole number, under 4 billion",
@@ -106,8 +133,8 @@ impl Knob {
 }
 
 impl Form {
-    pub fn new(setup: Setup, begun: bool, done: u32) -> Form {
-        Form { setup, selected: if begun { 5 } else { 0 }, begun, done }
+    pub fn new(setup: Setup, begun: bool, done: u32, known: BackEndNames) -> Form {
+        Form { setup, selected: if begun { 5 } else { 0 }, begun, done, known }
     }
 
     pub fn selected(&self) -> Knob {
@@ -148,10 +175,15 @@ impl Form {
         if self.begun && !knob.may_change() {
             return true;
         }
+        let names = match knob {
+            Knob::Generator => self.known.generators.clone(),
+            Knob::Scorer => self.known.scorers.clone(),
+            _ => Vec::new(),
+        };
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let choices: &[&str] = match knob {
+            Knob::Generator | Knob::Scorer => &names,
             Knob::Preset => &["retrace", "paper"],
-            Knob::Generator => &["cues"],
-            Knob::Scorer => &["bundled"],
             Knob::Objective => &["nll", "reer-clipped"],
             Knob::Order => &["weakest-first", "left-to-right", "random"],
             Knob::Guards => &["on", "off"],
@@ -160,6 +192,10 @@ impl Form {
             Knob::Steps => &["4", "8", "10", "16", "24", "32", "48", "64", "96"],
             Knob::Threshold | Knob::Seed => return false,
         };
+        // Turning through one is no choice.
+        if choices.len() < 2 {
+            return false;
+        }
         let now = self.value(knob);
         let count = choices.len();
         let at = choices.iter().position(|choice| *choice == now);
@@ -196,10 +232,14 @@ impl Form {
         let limit = || if text == "off" { Ok(None) } else { whole(1).map(Some) };
         match knob {
             Knob::Preset => self.setup.search = Config::preset(choice::<Preset>(text).ok_or_else(wrong)?),
-            Knob::Generator if text.is_empty() => return Err(wrong()),
-            Knob::Scorer if text.is_empty() => return Err(wrong()),
-            Knob::Generator => text.clone_into(&mut self.setup.generator),
-            Knob::Scorer => text.clone_into(&mut self.setup.scorer),
+            Knob::Generator => {
+                text.parse::<Spec>().and_then(Spec::generator).map_err(|error| error.to_string())?;
+                text.clone_into(&mut self.setup.generator);
+            }
+            Knob::Scorer => {
+                text.parse::<Spec>().and_then(Spec::scorer).map_err(|error| error.to_string())?;
+                text.clone_into(&mut self.setup.scorer);
+            }
             Knob::Objective => search.objective = choice::<Objective>(text).ok_or_else(wrong)?,
             Knob::Candidates => search.candidates = whole(1)?,
             Knob::Steps => search.steps = whole(0)?,
@@ -223,14 +263,30 @@ impl Form {
         Ok(())
     }
 
-    /// At most so many generated texts and so many scores from now on, leave-one-out scores aside.
-    pub fn cost(&self) -> (u64, u64) {
+    /// What is still to come, at most.
+    pub fn cost(&self) -> Cost {
         let config = &self.setup.search;
         let drafts = if self.begun { 0 } else { u64::from(config.restarts) + 1 };
-        let candidates =
-            u64::from(config.steps.saturating_sub(self.done)) * u64::from(config.candidates) * u64::from(config.beam);
-        (drafts + candidates, drafts + candidates + u64::from(!self.begun))
+        let steps = u64::from(config.steps.saturating_sub(self.done));
+        let candidates = steps * u64::from(config.candidates) * u64::from(config.beam);
+        Cost {
+            texts: drafts + candidates,
+            scores: drafts + candidates + u64::from(!self.begun),
+            // A round visits every segment once, and begins with a score without each of them.
+            left_out: if config.order == Order::WeakestFirst { steps } else { 0 },
+        }
     }
+}
+
+/// What a search asks of its back ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost {
+    /// Generated texts, at most.
+    pub texts: u64,
+    /// Scores of the baseline, drafts and candidates, at most.
+    pub scores: u64,
+    /// Leave-one-out scores, give or take a round's.
+    pub left_out: u64,
 }
 
 /// A choice as files spell it.
@@ -252,7 +308,9 @@ mod tests {
             scorer: "bundled".to_owned(),
             search: Config::preset(Preset::Retrace),
         };
-        Form::new(setup, false, 0)
+        let other = Setup { generator: "gguf:m.gguf".to_owned(), scorer: "http://h:1".to_owned(), ..setup.clone() };
+        let known = BackEndNames::of([&setup, &other]);
+        Form::new(setup, false, 0, known)
     }
 
     #[test]
@@ -267,16 +325,31 @@ mod tests {
                 form.turn(false);
             }
             assert_eq!(form.value(knob), before.value(knob), "{}", knob.name());
-            assert!(form.set(knob, "?").is_err() || matches!(knob, Knob::Generator | Knob::Scorer));
+            assert!(form.set(knob, "?").is_err(), "{}", knob.name());
         }
     }
 
     #[test]
+    fn back_ends_are_turned_through_and_typed_as_what_they_can_do() {
+        let mut form = form();
+        form.select(1);
+        assert!(form.turn(true) && form.setup.generator == "gguf:m.gguf");
+        assert!(form.turn(true) && form.setup.generator == "cues");
+        assert!(form.set(Knob::Generator, "bundled").unwrap_err().contains("cannot write trajectories"));
+        assert!(form.set(Knob::Scorer, "cues").unwrap_err().contains("cannot score"));
+        assert!(form.set(Knob::Scorer, "gpu1:8000").unwrap_err().contains("names no back end"));
+        form.set(Knob::Scorer, "http://gpu1:8000 http://gpu2:8000").unwrap();
+        let mut lonely = Form { known: BackEndNames::of([&form.setup; 0]), ..form.clone() };
+        assert!(!lonely.turn(true), "one name is no choice: it is typed");
+    }
+
+    #[test]
     fn what_was_recorded_stays() {
-        let mut form = Form::new(form().setup, true, 24);
+        let mut form = Form::new(form().setup, true, 24, BackEndNames::default());
         assert_eq!(form.selected(), Knob::Steps);
         assert!(form.set(Knob::Candidates, "8").unwrap_err().contains("has begun"));
         form.set(Knob::Steps, "40").unwrap();
-        assert_eq!(form.cost(), (64, 64), "only what is still to come");
+        let to_come = Cost { texts: 64, scores: 64, left_out: 16 };
+        assert_eq!(form.cost(), to_come, "only what is still to come");
     }
 }

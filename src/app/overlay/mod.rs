@@ -6,7 +6,7 @@ mod picker;
 mod prompt;
 
 pub use export::ExportView;
-pub use form::{Form, Knob};
+pub use form::{BackEndNames, Cost, Form, Knob};
 pub use picker::{Act, Findable, Item, Picker, Picking, rank};
 pub use prompt::{Prompt, Wanting};
 
@@ -30,8 +30,8 @@ pub enum Overlay {
 pub enum Text {
     /// Something of a session that is open.
     Of(DeskId, Writing),
-    /// The query of a new session.
-    Query,
+    /// The query of a new session, and its reference as far as it was pasted or written already.
+    Query { reference: String },
     /// The reference of a new session with this query.
     Reference { query: String },
 }
@@ -59,7 +59,7 @@ impl Text {
             Text::Of(_, Writing::Insert { .. }) => "A new segment",
             Text::Of(_, Writing::Draft) => "Your own draft: paragraphs become segments",
             Text::Of(_, Writing::Note) => "A note on the example",
-            Text::Query => "New session, 1 of 2: the query",
+            Text::Query { .. } => "New session, 1 of 2: the query",
             Text::Reference { .. } => "New session, 2 of 2: the reference, the good text itself",
         }
     }

@@ -1,5 +1,7 @@
 //! A list to choose from, narrowed by typing: the palette, the help, pickers, questions.
 
+use std::path::PathBuf;
+
 use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 
@@ -27,6 +29,8 @@ pub enum Picking {
     StopRun,
     /// What becomes of a file of keys that was refused.
     Keys,
+    /// Whether to move a session to the trash.
+    Remove,
 }
 
 /// One row of the list.
@@ -43,8 +47,8 @@ pub struct Item {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Act {
     Command(Command),
-    /// Go to this version.
-    Version(NodeId),
+    /// Make this version current: the last one of the branch of this name, where it has one.
+    Switch(NodeId, Option<String>),
     /// Open this session.
     Session(String),
     Theme(String),
@@ -55,6 +59,8 @@ pub enum Act {
     StopRun,
     /// Go on with this text for the file of keys.
     EditKeys(String),
+    /// Move the session of this file to the trash.
+    Remove(PathBuf),
     Nothing,
 }
 
@@ -93,12 +99,16 @@ impl Picker {
             Picking::Discard => "The text was changed",
             Picking::StopRun => "Stop the run?",
             Picking::Keys => "The keys are as they were",
+            Picking::Remove => "Remove the session?",
         }
     }
 
     /// True when typing narrows the list.
     pub fn narrows(&self) -> bool {
-        !matches!(self.picking, Picking::Quit | Picking::Discard | Picking::StopRun | Picking::Keys)
+        !matches!(
+            self.picking,
+            Picking::Quit | Picking::Discard | Picking::StopRun | Picking::Keys | Picking::Remove
+        )
     }
 
     pub fn edit(&mut self, edit: &TextEdit) {

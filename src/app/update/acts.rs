@@ -89,6 +89,7 @@ impl App {
             Command::PreviousQueue => self.turn_queue(false),
             Command::Sort => self.turn_sort(),
             Command::SortBack => self.turn_order(),
+            Command::Remove => self.ask_to_remove(),
             Command::Refresh => vec![Effect::List],
             Command::Batch => self.open_batch(),
             Command::Export => self.open_export(),
@@ -110,7 +111,7 @@ impl App {
             Command::Keys => vec![Effect::EditKeys(None)],
             Command::Palette => self.list_commands(),
             Command::Help => self.list_keys(),
-            Command::Repeat => self.last_command.map(|command| self.act(command)).unwrap_or_default(),
+            Command::Repeat => self.do_again(),
             Command::Redraw => vec![Effect::Redraw],
             Command::Close => self.close(),
             Command::Dismiss => self.dismiss(),
@@ -136,6 +137,16 @@ impl App {
             Command::Save => vec![Effect::FinishText],
             Command::Cancel => vec![Effect::CancelText],
             Command::Outside => vec![Effect::WriteOutside],
+        }
+    }
+
+    /// Does the last command again, with what was typed for it.
+    fn do_again(&mut self) -> Vec<Effect> {
+        match (self.last_command, self.last_tag.clone(), self.last_wish.clone()) {
+            (Some(Command::Tag), Some(name), _) => self.tag(&name),
+            (Some(Command::Again), _, Some(wish)) => self.propose(Some(wish)),
+            (Some(command), ..) => self.act(command),
+            (None, ..) => Vec::new(),
         }
     }
 

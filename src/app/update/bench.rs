@@ -2,6 +2,7 @@
 
 use crate::app::bench::Writing;
 use crate::app::overlay::{Overlay, Text};
+use crate::app::text_edit::TextEdit;
 use crate::app::{App, Effect};
 use crate::engine::desk::Order;
 
@@ -89,7 +90,10 @@ impl App {
 
     pub(super) fn write_note(&mut self) -> Vec<Effect> {
         let Some(note) = self.bench().map(crate::app::bench::Bench::note) else { return Vec::new() };
-        self.write(Writing::Note, note)
+        let mut effects = self.write(Writing::Note, note);
+        // What is added to a note comes after it.
+        effects.push(Effect::EditText(TextEdit::TextEnd));
+        effects
     }
 
     fn write(&mut self, writing: Writing, text: String) -> Vec<Effect> {

@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
+use crate::app::bench::Bench;
 use crate::app::command::Command;
 use crate::app::effect::DeskId;
 use crate::app::memory::Decided;
 use crate::app::{App, Effect};
 use crate::engine::desk::{Deed, News};
+use crate::reer::search::{Node, Why};
 use crate::session::{Action, Author, Event, Payload, Verdict, VerdictRecord};
 
 impl App {
@@ -68,6 +70,7 @@ impl App {
         }
         match writable {
             Err(why) if self.front == Some(desk) => self.warn(why.clone()),
+            Ok(()) if self.front == Some(desk) => vec![Effect::RecallText(self.key_of_desk(desk))],
             _ => Vec::new(),
         }
     }
@@ -142,14 +145,23 @@ impl App {
 
     /// What a person's choice of a version changed, in words. The bench has not learned the events yet.
     fn chosen(&self, desk: DeskId, events: &[Event]) -> Option<String> {
-        let head = self.benches.get(&desk)?.state.head();
+        let bench = self.benches.get(&desk)?;
+        let head = bench.state.head();
         let made = events.iter().find_map(|event| match &event.payload {
-            Payload::Node(node) if event.by.is_person() => Some(node.id),
+            Payload::Node(node) if event.by.is_person() => Some(node),
             _ => None,
         });
         events.iter().filter(|event| event.by.is_person()).find_map(|event| match &event.payload {
             Payload::Override(choice) => Some(match (choice.refused, Some(choice.node) == head) {
-                _ if made == Some(choice.node) => format!("your version v{} is saved and being scored", choice.node.0),
+                (refused, _) if made.is_some_and(|made| made.id == choice.node) => {
+                    let what = match (refused, made.is_some_and(|made| self.is_taken(desk, made))) {
+                        (Some(_), _) => "refused, the text before is back:",
+                        (None, true) => "taken:",
+                        (None, false) => "your version",
+                    };
+                    let on = if bench.is_searching() { "; the search goes on from it" } else { "" };
+                    format!("{what} v{} is saved{on}", choice.node.0)
+                }
                 (Some(_), true) => "refused; the version stays as it is".to_owned(),
                 (Some(_), false) => {
                     format!("refused: v{} is current again, what came after is a branch", choice.node.0)
@@ -158,8 +170,23 @@ impl App {
                 (None, false) => format!("taken: v{} is current", choice.node.0),
             }),
             Payload::Mark(mark) => Some(if mark.on { "marked" } else { "the mark is gone" }.to_owned()),
+            Payload::Note(note) if note.text.is_empty() => Some("the note is gone".to_owned()),
+            Payload::Note(_) => Some("the note is saved".to_owned()),
+            Payload::Tag(tag) if tag.on => Some(format!("tagged #{}", tag.name)),
+            Payload::Tag(tag) => Some(format!("no longer tagged #{}", tag.name)),
+            Payload::Rate(rate) if rate.stars == 0 => Some("no longer rated".to_owned()),
+            Payload::Rate(rate) => Some(format!("rated {} of 5", rate.stars)),
             _ => None,
         })
+    }
+
+    /// Whether a person's version holds a candidate's text in the segment that it touched.
+    fn is_taken(&self, desk: DeskId, made: &Node) -> bool {
+        let text = made.segments.iter().flatten().find(|s| Some(s.id) == made.segment).map(|s| &s.text);
+        let search = self.benches.get(&desk).and_then(Bench::search);
+        let candidates = search.into_iter().flat_map(|search| search.tree().iter());
+        let mut of_segment = candidates.filter(|(_, v)| v.node.why == Why::Candidate && v.node.segment == made.segment);
+        made.why == Why::Edit && text.is_some() && of_segment.any(|(_, version)| version.node.text.as_ref() == text)
     }
 
     fn flagged(&mut self, desk: DeskId, on: bool) -> Vec<Effect> {
@@ -218,12 +245,28 @@ impl App {
     }
 
     fn refused(&mut self, desk: DeskId, what: Deed, why: &str) -> Vec<Effect> {
-        if what.is_action() {
-            self.arrived(desk);
-        }
         let title = self.title_of(desk);
         let place = if self.front == Some(desk) { String::new() } else { format!("{title}: ") };
-        self.fail(format!("{place}{what}: {why}"))
+        if !what.is_action() {
+            return self.fail(format!("{place}{what}: {why}"));
+        }
+        self.arrived(desk);
+        let mut effects = self.go_back_to(desk);
+        effects.extend(self.fail(format!("{title}: nothing was recorded: {why}")));
+        effects
+    }
+
+    /// Goes back to the session that a person left because of what could not be recorded there.
+    fn go_back_to(&mut self, desk: DeskId) -> Vec<Effect> {
+        let key = self.key_of_desk(desk);
+        match self.library.row(&key).cloned() {
+            Some(row) if self.front.is_some_and(|front| front != desk) => self.open_row(&row),
+            Some(row) if self.is_library() => {
+                self.library.select(&row.key);
+                Vec::new()
+            }
+            _ => Vec::new(),
+        }
     }
 }
 

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use crate::app::bench::Bench;
 use crate::app::effect::Previewed;
 use crate::app::library::{Row, Source};
 use crate::app::overlay::{ExportView, Overlay};
 use crate::app::{App, Effect};
+use crate::reer::search::Search;
 use crate::session::Verdict;
 use crate::session::export::{Format, Queue};
 
@@ -14,14 +16,16 @@ impl App {
         let files = || self.library.listed_rows().filter(|row| matches!(row.source, Source::File(_)));
         let is_kept = |row: &&Row| row.summary.verdict == Verdict::Keep;
         let (kept, all) = (files().filter(is_kept).count(), files().count());
-        let session = match self.bench() {
-            Some(bench) => Some(Previewed::Open(Box::new(bench.state.clone()))),
+        let (session, shown) = match self.bench() {
+            Some(bench) => (Some(Previewed::Open(Box::new(bench.state.clone()))), Some(bench.state.summary())),
             None => {
                 // What is kept is what will be written.
                 let selected = self.library.selected().filter(|row| kept == 0 || is_kept(row));
-                selected.or_else(|| files().find(is_kept)).map(|row| Previewed::Listed(row.source.clone()))
+                let row = selected.or_else(|| files().find(is_kept));
+                (row.map(|row| Previewed::Listed(row.source.clone())), row.map(|row| row.summary.clone()))
             }
         };
+        let version = self.bench().and_then(Bench::search).and_then(version_to_export);
         let view = ExportView {
             format: Format::Messages,
             queue: if kept > 0 { Queue::Kept } else { Queue::All },
@@ -29,6 +33,9 @@ impl App {
             kept,
             all,
             session,
+            name: shown.as_ref().map(|summary| summary.id.clone()).unwrap_or_default(),
+            is_kept: shown.is_some_and(|summary| summary.verdict == Verdict::Keep),
+            version,
             preview: None,
             top: 0,
             done: None,
@@ -87,4 +94,14 @@ impl App {
             Err(why) => self.fail(why),
         }
     }
+}
+
+/// The version that goes out: what was arrived at since a person last chose one, which need not be the lowest.
+fn version_to_export(search: &Search) -> Option<String> {
+    let node = search.outcome()?;
+    let ppl = |node| Some(format!("{:.1}", search.tree().get(node)?.measures?.ppl.0));
+    let score = ppl(node).map(|ppl| format!(" with ppl {ppl}")).unwrap_or_default();
+    let best = search.best_ever().filter(|best| *best != node);
+    let best = best.and_then(|best| Some(format!(" (the lowest is v{} with {})", best.0, ppl(best)?)));
+    Some(format!("v{}{score}{}", node.0, best.unwrap_or_default()))
 }

@@ -67,7 +67,11 @@ impl App {
                 let (wanting, text) = (prompt.wanting, prompt.line.text().to_owned());
                 self.typed(wanting, text)
             }
-            Some(Overlay::Writing(_)) => vec![Effect::EditText(edit)],
+            Some(Overlay::Writing(_)) => {
+                let mut effects = vec![Effect::EditText(edit)];
+                effects.extend(self.keep_text_soon());
+                effects
+            }
             Some(Overlay::Form(_) | Overlay::Export(_)) => Vec::new(),
             None => match edit {
                 TextEdit::Paste(text) if self.is_library() && !text.trim().is_empty() => self.paste_new(text),

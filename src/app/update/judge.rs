@@ -1,10 +1,12 @@
 //! Verdicts, ratings, tags, marks; undoing and bringing back what a person did, in whichever session it was.
 
 use crate::app::bench::{Bench, FLAG, flag, verdict};
+use crate::app::command::Command;
 use crate::app::effect::DeskId;
 use crate::app::{App, Effect, Given};
 use crate::engine::desk::Order;
-use crate::session::{Payload, Verdict};
+use crate::reer::search::NodeId;
+use crate::session::{Head, Payload, Verdict};
 
 impl App {
     /// Gives an order by which a person changes the session on the screen.
@@ -56,6 +58,10 @@ impl App {
 
     fn say_and_go_on(&mut self, order: Order) -> Vec<Effect> {
         let Some(bench) = self.bench().filter(|bench| !bench.loading) else { return Vec::new() };
+        // What cannot be recorded is not left behind as if it were.
+        if let Some(why) = bench.read_only.clone() {
+            return self.fail(format!("nothing was recorded: {why}"));
+        }
         let key = bench.key.clone();
         let mut effects = self.give(order);
         match self.library.next_undecided(&key).cloned() {
@@ -98,7 +104,27 @@ impl App {
         let Some(payloads) = payloads else { return Vec::new() };
         self.on_bench(Bench::go_along);
         let mut effects = self.give(Order::Record(payloads));
-        effects.extend(self.tell(format!("{name} begins here; the search goes on from it")));
+        let searching = self.bench().is_some_and(Bench::is_searching);
+        effects.extend(self.tell(match (searching, self.key_of(Command::GoOn)) {
+            (false, Some(on)) => format!("{name} begins here; {on} lets the search go on from it"),
+            _ => format!("{name} begins here; the search goes on from it"),
+        }));
+        effects
+    }
+
+    /// Makes the last version of a branch current: from there on the search goes on, and it is what is kept.
+    pub(super) fn switch(&mut self, node: NodeId, branch: Option<String>) -> Vec<Effect> {
+        let mut effects = self.go_to_version(node);
+        let Some(bench) = self.bench() else { return effects };
+        if bench.state.head() == Some(node) || bench.read_only.is_some() {
+            return effects;
+        }
+        let name = branch.clone().unwrap_or_else(|| format!("v{}", node.0));
+        self.on_bench(Bench::go_along);
+        effects.extend(self.give(Order::Record(vec![Payload::Head(Head { node, branch })])));
+        let (on, undo) = (self.key_of(Command::GoOn), self.key_of(Command::Undo));
+        let (on, undo) = (on.unwrap_or_default(), undo.unwrap_or_default());
+        effects.extend(self.tell(format!("{name} is current; {on} lets the search go on from it · {undo} undoes")));
         effects
     }
 
@@ -108,13 +134,22 @@ impl App {
             given.undone = true;
             given.key.clone()
         });
-        match on_its_way.or_else(|| self.memory.done.pop()) {
+        match on_its_way.or_else(|| self.done_here()) {
             Some(key) => {
                 self.undone.push(key.clone());
-                self.order_at(&key, Order::Undo)
+                self.restore(&key).unwrap_or_else(|| self.order_at(&key, Order::Undo))
             }
             None => self.undo_earlier(),
         }
+    }
+
+    /// The session in which a person did something last, of those that are listed here; it is taken off the list.
+    fn done_here(&mut self) -> Option<String> {
+        let here = |key: &String| {
+            self.library.row(key).is_some() || self.bench().is_some_and(|b| b.key == *key) || self.was_here(key)
+        };
+        let at = self.memory.done.iter().rposition(here)?;
+        Some(self.memory.done.remove(at))
     }
 
     /// The oldest action on its way from this desk has arrived, or never will. True when it still stands.
@@ -126,7 +161,8 @@ impl App {
     /// What a person did in an earlier run of the program, in the session on the screen.
     fn undo_earlier(&mut self) -> Vec<Effect> {
         let Some(bench) = self.bench().filter(|bench| bench.state.undoable(&self.author).is_some()) else {
-            return self.tell("there is nothing to undo here");
+            let elsewhere = self.memory.done.last().map(|key| format!("; what you did last is in {key}"));
+            return self.tell(format!("there is nothing to undo here{}", elsewhere.unwrap_or_default()));
         };
         let key = bench.key.clone();
         self.undone.push(key.clone());
@@ -135,10 +171,13 @@ impl App {
 
     pub(super) fn redo(&mut self) -> Vec<Effect> {
         match self.undone.pop() {
-            Some(key) => {
-                self.memory.did(key.clone());
-                self.order_at(&key, Order::Redo)
-            }
+            Some(key) => match self.remove_again(&key) {
+                Some(effects) => effects,
+                None => {
+                    self.memory.did(key.clone());
+                    self.order_at(&key, Order::Redo)
+                }
+            },
             None if self.bench().is_some_and(|bench| bench.state.redoable(&self.author).is_some()) => {
                 let key = self.bench().map(|bench| bench.key.clone()).unwrap_or_default();
                 self.memory.did(key.clone());

@@ -24,6 +24,7 @@ impl App {
         }
         if first && self.front.is_none() {
             effects.extend(self.open_where_it_was());
+            effects.extend(self.is_library().then(|| Effect::RecallText(String::new())));
         }
         effects
     }

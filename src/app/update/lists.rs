@@ -1,8 +1,10 @@
 //! Lists over the screen: palette, keys, branches, decisions, themes; forms; what choosing a row does.
 
-use crate::app::command::REGISTRY;
+use crate::app::bench::{Bench, Moment};
+use crate::app::command::{Command, REGISTRY};
 use crate::app::overlay::{Act, Item, Overlay, Picker, Picking};
 use crate::app::{App, Choice, Effect};
+use crate::reer::search::NodeId;
 use crate::session::Verdict;
 use crate::session::runs::Wish;
 
@@ -85,36 +87,47 @@ impl App {
         self.list(Picker::new(Picking::Legend, SIGNS.iter().map(item).collect()))
     }
 
-    /// Branches with where they begin, and the last moments at which the current version was another.
+    /// The ends of the branches, each with where it stands.
     pub(super) fn list_branches(&mut self) -> Vec<Effect> {
         let Some(bench) = self.bench() else { return Vec::new() };
-        let head = bench.state.head();
-        let shown = self.memory.shown;
-        let score =
-            |node| bench.shown_score(node, shown).map(|value| format!("{} {}", shown.name(), shown.write(value)));
-        let tips = bench.timeline.moments().iter().enumerate().filter(|(index, moment)| {
-            let next = bench.timeline.get(index + 1);
-            next.is_none_or(|next| next.parent != Some(*index) && next.node != moment.node)
-        });
+        let (head, moments) = (bench.state.head(), bench.timeline.moments());
+        let is_tip = |index: usize, moment: &Moment| {
+            let goes_on =
+                moments.get(index + 1).is_some_and(|next| next.parent == Some(index) || next.node == moment.node);
+            !goes_on && !moments[index + 1..].iter().any(|later| later.node == moment.node)
+        };
         let mut items: Vec<Item> = Vec::new();
-        let last = |index: &usize, node| !bench.timeline.moments()[index + 1..].iter().any(|later| later.node == node);
-        for (_, moment) in tips.filter(|(index, moment)| last(index, moment.node)) {
-            let at = bench.timeline.moments().iter().position(|other| std::ptr::eq(other, moment)).unwrap_or(0);
-            let line = bench.timeline.line(at).into_iter().rev().filter_map(|index| bench.timeline.get(index));
-            let branch = line.filter_map(|moment| moment.branch.as_deref()).next();
-            let label = branch.map_or_else(|| moment.name(), |branch| format!("{branch}, {}", moment.name()));
-            let current = if Some(moment.node) == head { "current" } else { "" };
-            let detail = format!("version {} · {}", moment.node.0, score(moment.node).unwrap_or_default());
-            items.push(Item { label, detail, aside: current.to_owned(), act: Act::Version(moment.node) });
+        for (index, moment) in moments.iter().enumerate().filter(|(index, moment)| is_tip(*index, moment)) {
+            let line = bench.timeline.line(index).into_iter().rev().filter_map(|index| bench.timeline.get(index));
+            let branch = line.filter_map(|moment| moment.branch.as_deref()).next().map(str::to_owned);
+            items.push(Item {
+                label: branch.clone().unwrap_or_else(|| "(no name)".to_owned()),
+                detail: format!("ends with {} · {}", moment.name(), self.standing(bench, moment.node)),
+                aside: if Some(moment.node) == head { "current" } else { "" }.to_owned(),
+                act: Act::Switch(moment.node, branch),
+            });
         }
-        for (name, node) in bench.state.annotations.forks() {
-            let detail = format!("began at version {} · {}", node.0, score(node).unwrap_or_default());
-            items.push(Item { label: name.to_owned(), detail, aside: "branch".to_owned(), act: Act::Version(node) });
+        if items.len() < 2 {
+            let fork = self.key_of(Command::Fork).unwrap_or_default();
+            return self
+                .tell(format!("there is one branch yet; {fork} begins another at the version under the cursor"));
         }
-        if items.is_empty() {
-            return self.tell("there is one version yet, and no branch");
-        }
-        self.list(Picker::new(Picking::Branch, items))
+        self.list(Picker::new(Picking::Branch, items).at(|item| !item.aside.is_empty()))
+    }
+
+    /// A version with its score, its gain over the baseline and its longest copied run.
+    fn standing(&self, bench: &Bench, node: NodeId) -> String {
+        let shown = self.memory.shown;
+        let search = bench.search();
+        let version = search.and_then(|search| search.tree().get(node));
+        let measures = version.and_then(|version| version.measures);
+        let score = bench.shown_score(node, shown).map(|value| format!("{} {}", shown.name(), shown.write(value)));
+        let gain = measures.zip(search.and_then(|search| search.baseline().copied()));
+        let gain =
+            gain.map(|(now, baseline)| format!("gain {:.1} %", now.gain(&baseline).gain_percent).replace('-', "−"));
+        let leak = version.and_then(|version| version.leak).map(|leak| format!("copied {} w", leak.span_words));
+        let version = Some(format!("v{}", node.0));
+        [version, score, gain, leak].into_iter().flatten().collect::<Vec<_>>().join(" · ")
     }
 
     pub(super) fn list_decisions(&mut self) -> Vec<Effect> {
@@ -193,7 +206,7 @@ impl App {
         let Some(item) = picker.selected().cloned() else { return self.tell("nothing is called so") };
         match item.act {
             Act::Command(command) => self.run(command),
-            Act::Version(node) => self.go_to_version(node),
+            Act::Switch(node, branch) => self.switch(node, branch),
             Act::Session(key) => match self.library.row(&key).cloned() {
                 Some(row) => self.open_row(&row),
                 None => self.warn(format!("{} is no longer in the library", item.label)),
@@ -210,21 +223,19 @@ impl App {
                 }
             }
             Act::Quit => self.quit(),
-            Act::Discard => {
-                self.overlays.pop();
-                vec![Effect::DiscardText]
-            }
+            Act::Discard => self.leave_text(),
             Act::StopRun => self.ask_run(|_| Some(Wish::Stop)),
             Act::EditKeys(text) => vec![Effect::EditKeys(Some(text))],
+            Act::Remove(path) => vec![Effect::Remove(path)],
             Act::Nothing => Vec::new(),
         }
     }
 
     /// Goes to the last moment at which this version was current.
-    fn go_to_version(&mut self, node: crate::reer::search::NodeId) -> Vec<Effect> {
+    pub(super) fn go_to_version(&mut self, node: NodeId) -> Vec<Effect> {
         let at = self.bench().and_then(|b| b.timeline.moments().iter().rposition(|moment| moment.node == node));
         let mut effects = at.map(|at| self.on_bench(|bench| bench.visit(at))).unwrap_or_default();
-        let on = self.key_of(crate::app::command::Command::GoOn).unwrap_or_default();
+        let on = self.key_of(Command::GoOn).unwrap_or_default();
         effects.extend(self.tell(format!("{on} lets the search go on from here")));
         effects
     }

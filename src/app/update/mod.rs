@@ -13,10 +13,12 @@ mod open;
 mod search;
 mod texts;
 mod ticks;
+mod trash;
 mod view;
 
 use super::command::Command;
 use super::message::{At, Message};
+use super::notice::Tone;
 use super::overlay::Overlay;
 use super::{App, Effect};
 
@@ -51,6 +53,7 @@ impl App {
             Message::Copied(Err(why)) => self.fail(why),
             Message::Written(text) => self.written(text),
             Message::Unsaved => self.ask_to_discard(),
+            Message::Recalled(unsaved) => self.recalled(*unsaved),
             Message::Keys(Ok(keymap)) => {
                 self.keymap = *keymap;
                 self.tell("the keys are as the file says")
@@ -66,8 +69,14 @@ impl App {
                 Vec::new()
             }
             Message::Exported(done) => self.exported(done),
+            Message::Removed(removed) => self.removed(removed),
+            Message::Restored(restored) => self.restored(restored),
             Message::Begun(begun) => self.begun(begun),
-            Message::Warned(why) => self.warn(why),
+            // What went wrong with the person's own work is not talked over.
+            Message::Warned(why) => match self.notice.as_ref().map(|notice| notice.tone) {
+                Some(Tone::Error) => Vec::new(),
+                _ => self.warn(why),
+            },
             Message::Terminate => self.quit(),
         }
     }

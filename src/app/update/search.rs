@@ -4,7 +4,7 @@ use crate::app::bench::Bench;
 use crate::app::command::{Command, Context};
 use crate::app::effect::{DeskId, Tick};
 use crate::app::memory::RememberedSetup;
-use crate::app::overlay::{Form, Overlay};
+use crate::app::overlay::{BackEndNames, Form, Overlay};
 use crate::app::{App, Effect};
 use crate::engine::Setup;
 use crate::engine::desk::Order;
@@ -81,7 +81,8 @@ impl App {
         if more {
             setup.search.steps = setup.search.steps.max(self.bench().map_or(0, |b| b.state.steps())) + 12;
         }
-        self.overlays.push(Overlay::Form(Box::new(Form::new(setup, begun, done))));
+        let known = BackEndNames::of([&self.defaults, &self.setup(), &setup]);
+        self.overlays.push(Overlay::Form(Box::new(Form::new(setup, begun, done, known))));
         Vec::new()
     }
 
@@ -164,10 +165,16 @@ impl App {
         let (Some(node), Some(segment)) = (bench.node(), bench.segment()) else {
             return self.tell("there is no segment to rewrite yet");
         };
-        let count = bench.search().map_or(4, |search| search.config().candidates);
-        let order = Order::Propose { node, segment, instruction, count };
-        let mut effects = vec![Effect::Order(bench.desk, Box::new(order))];
-        effects.extend(self.tell(format!("{count} more candidates are asked for")));
+        let (desk, count) = (bench.desk, bench.search().map_or(4, |search| search.config().candidates));
+        let generator = self.setup_here().unwrap_or_else(|| self.setup()).generator;
+        let deaf = instruction.is_some() && generator == "cues";
+        let order = Order::Propose { node, segment, instruction, generator: generator.clone(), count };
+        let mut effects = vec![Effect::Order(desk, Box::new(order))];
+        let asked = format!("{count} more candidates are asked of {generator}");
+        effects.extend(match deaf {
+            true => self.warn(format!("{asked}, which writes by rule and does not follow an instruction")),
+            false => self.tell(asked),
+        });
         effects
     }
 

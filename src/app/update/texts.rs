@@ -2,12 +2,16 @@
 
 use std::path::PathBuf;
 
-use crate::app::bench::{Match, Pane};
+use crate::app::bench::{Bench, Match, Pane, Writing};
 use crate::app::effect::Scroll;
 use crate::app::overlay::{Act, Item, Overlay, Picker, Picking, Prompt, Text, Wanting};
+use crate::app::text_edit::TextEdit;
 use crate::app::{App, Effect};
 use crate::engine::desk::Origin;
 use crate::session::ExampleRecord;
+
+/// Bytes of a pasted line that may still be a query.
+const LONGEST_QUERY: usize = 400;
 
 impl App {
     fn prompt(&mut self, wanting: Wanting, text: &str) -> Vec<Effect> {
@@ -55,6 +59,9 @@ impl App {
     pub(super) fn type_value(&mut self) -> Vec<Effect> {
         let Some(Overlay::Form(form)) = self.overlays.last() else { return Vec::new() };
         let (knob, value) = (form.selected(), form.value(form.selected()));
+        if form.begun && !knob.may_change() {
+            return self.tell(format!("the search has begun: its {} stays as it was recorded", knob.name()));
+        }
         self.prompt(Wanting::Value(knob), &value)
     }
 
@@ -71,10 +78,16 @@ impl App {
         match prompt.wanting {
             Wanting::Find(pane) => self.found(pane, &text),
             Wanting::Filter => self.filter(text),
-            Wanting::Instruction => self.propose((!text.is_empty()).then_some(text)),
+            Wanting::Instruction => {
+                self.last_wish = (!text.is_empty()).then_some(text);
+                self.propose(self.last_wish.clone())
+            }
             Wanting::Tag => match text.trim_matches([' ', ',', '#']) {
                 "" => Vec::new(),
-                name => self.tag(name),
+                name => {
+                    self.last_tag = Some(name.to_owned());
+                    self.tag(name)
+                }
             },
             Wanting::BranchName if text.is_empty() => Vec::new(),
             Wanting::BranchName => self.fork(&text),
@@ -134,16 +147,31 @@ impl App {
     }
 
     pub(super) fn write_new(&mut self) -> Vec<Effect> {
-        self.overlays.push(Overlay::Writing(Text::Query));
-        vec![Effect::Write(String::new())]
+        self.write_again(Text::Query { reference: String::new() }, String::new())
     }
 
-    /// Text pasted into the library begins a new session: it is taken as the reference's query to start with.
+    /// Text pasted into the library begins a new session: a line of it is its query, a longer text its reference.
     pub(super) fn paste_new(&mut self, text: String) -> Vec<Effect> {
-        self.overlays.push(Overlay::Writing(Text::Query));
-        let mut effects = vec![Effect::Write(text)];
-        effects.extend(self.tell("pasted as the query of a new session; esc if you did not mean it"));
+        let is_query = text.trim().len() <= LONGEST_QUERY && !text.trim().contains(['\n', '\r']);
+        let (mut effects, said) = match is_query {
+            true => (
+                self.write_again(Text::Query { reference: String::new() }, text),
+                "pasted as the query of a new session; its reference comes next",
+            ),
+            false => (
+                self.write_again(Text::Query { reference: text }, String::new()),
+                "pasted as the reference of a new session; write what was asked for, its query",
+            ),
+        };
+        effects.extend(self.tell(said));
         effects
+    }
+
+    /// Shows a text of a new session, or one that was not saved. What it holds already counts as written: leaving it
+    /// asks.
+    pub(in crate::app) fn write_again(&mut self, about: Text, text: String) -> Vec<Effect> {
+        self.overlays.push(Overlay::Writing(about));
+        vec![Effect::Write(String::new()), Effect::EditText(TextEdit::Paste(text))]
     }
 
     /// A text came out of the editor; `None` when it is as it was.
@@ -153,29 +181,15 @@ impl App {
             Err(why) => return self.fail(why),
         };
         let Some(Overlay::Writing(about)) = self.overlays.last().cloned() else { return Vec::new() };
-        let Some(text) = text else {
-            self.overlays.pop();
-            // From the reference back to the query, which is not lost.
-            if let Text::Reference { query } = about {
-                self.overlays.push(Overlay::Writing(Text::Query));
-                return vec![Effect::Write(query)];
-            }
-            return vec![Effect::DiscardText];
-        };
+        let Some(text) = text else { return self.leave_text() };
         match about {
-            Text::Query if text.trim().is_empty() => self.tell("a session needs a query: what was asked for"),
-            Text::Query => {
+            Text::Query { .. } if text.trim().is_empty() => self.tell("a session needs a query: what was asked for"),
+            Text::Query { reference } => {
                 self.overlays.pop();
-                self.overlays.push(Overlay::Writing(Text::Reference { query: text }));
-                vec![Effect::Write(String::new())]
+                self.write_again(Text::Reference { query: text }, reference)
             }
             Text::Reference { .. } if text.trim().is_empty() => self.tell("a session needs a reference: the good text"),
-            Text::Reference { query } => {
-                self.overlays.pop();
-                let mut effects = vec![Effect::DiscardText];
-                effects.extend(self.begin(query, text));
-                effects
-            }
+            Text::Reference { query } => self.begin(&query, &text),
             Text::Of(desk, writing) => {
                 let bench = self.benches.get(&desk);
                 if let Some(why) = bench.and_then(|bench| bench.read_only.clone()) {
@@ -184,7 +198,10 @@ impl App {
                 match bench.map(|bench| bench.written(writing, &text)) {
                     Some(Ok(Some(order))) => {
                         self.overlays.pop();
-                        self.on_bench(crate::app::bench::Bench::go_along);
+                        // A note is no version: the person stays where they are.
+                        if writing != Writing::Note {
+                            self.on_bench(Bench::go_along);
+                        }
                         let mut effects = vec![Effect::DiscardText];
                         effects.extend(self.give(order));
                         effects
@@ -199,9 +216,20 @@ impl App {
         }
     }
 
-    /// A new session of a query and a reference: it is on disk before anything is done with it.
-    fn begin(&mut self, query: String, reference: String) -> Vec<Effect> {
-        vec![Effect::Begin(Box::new(ExampleRecord::written(query.trim(), &reference)))]
+    /// Leaves the text that is written as it was: from the reference of a new session back to its query.
+    pub(super) fn leave_text(&mut self) -> Vec<Effect> {
+        match self.overlays.pop() {
+            Some(Overlay::Writing(Text::Reference { query })) => {
+                self.write_again(Text::Query { reference: String::new() }, query)
+            }
+            _ => vec![Effect::DiscardText],
+        }
+    }
+
+    /// A new session of a query and a reference: it is on disk before anything is done with it, and its text stays in
+    /// the editor until then.
+    fn begin(&mut self, query: &str, reference: &str) -> Vec<Effect> {
+        vec![Effect::Begin(Box::new(ExampleRecord::written(query.trim(), reference)))]
     }
 
     pub(super) fn begun(&mut self, begun: Result<PathBuf, String>) -> Vec<Effect> {
@@ -209,9 +237,14 @@ impl App {
             Ok(path) => path,
             Err(why) => return self.fail(why),
         };
+        let mut effects = Vec::new();
+        if matches!(self.overlays.last(), Some(Overlay::Writing(Text::Reference { .. }))) {
+            self.overlays.pop();
+            effects.push(Effect::DiscardText);
+        }
         let key = path.display().to_string();
         self.library.select(&key);
-        let mut effects = self.open(key, Origin::File(path));
+        effects.extend(self.open(key, Origin::File(path)));
         effects.push(Effect::List);
         let run = self.key_of(crate::app::command::Command::Run).unwrap_or_default();
         effects.extend(self.tell(format!("the session is saved; {run} starts the search")));

@@ -8,6 +8,9 @@ use crate::app::{App, Effect};
 /// How often the status line's clock moves while something runs.
 const SECOND: Duration = Duration::from_secs(1);
 
+/// A text that is being written is kept so long after it was changed.
+const TEXT: Duration = Duration::from_secs(2);
+
 /// How often the library on the screen is looked at again.
 const LIBRARY: Duration = Duration::from_secs(3);
 
@@ -24,6 +27,7 @@ impl App {
             Tick::Library if self.is_library() => vec![Effect::List],
             Tick::Runs if self.batch().is_some() => vec![Effect::Runs],
             Tick::Library | Tick::Runs => Vec::new(),
+            Tick::Text => self.keep_text(),
             Tick::Prefix => {
                 self.which_key = !self.pending.is_empty();
                 Vec::new()
@@ -34,6 +38,11 @@ impl App {
     /// Asks for a timer unless it runs already.
     pub(super) fn tick(&mut self, tick: Tick, after: Duration) -> Vec<Effect> {
         if self.ticking.insert(tick) { vec![Effect::Tick(tick, after)] } else { Vec::new() }
+    }
+
+    /// Keeps a text that was changed, in a while.
+    pub(super) fn keep_text_soon(&mut self) -> Vec<Effect> {
+        self.tick(Tick::Text, TEXT)
     }
 
     /// Keeps the clock going while something runs.

@@ -134,13 +134,15 @@ impl Clerk {
             Order::Record(payloads) => self.record(payloads),
             Order::Undo => self.step_back(Deed::Undo, "there is nothing to take back", Session::undo),
             Order::Redo => self.step_back(Deed::Redo, "there is nothing to bring back", Session::redo),
-            Order::Make { parent, why, segment, segments, step } => {
-                self.make(hand::Made { parent, why, segment, segments, step });
+            Order::Make { parent, why, segment, segments, step, refused } => {
+                self.make(hand::Made { parent, why, segment, segments, step, refused });
             }
             Order::Write { text } => self.write(&text),
             Order::Search(setup) => self.search(setup),
             Order::Pause => self.pause(),
-            Order::Propose { node, segment, instruction, count } => self.propose(node, segment, instruction, count),
+            Order::Propose { node, segment, instruction, generator, count } => {
+                self.propose((node, segment), instruction, generator, count);
+            }
             Order::Measure(of) => self.measure(of),
         }
     }

@@ -81,7 +81,13 @@ impl Clerk {
     }
 
     /// Asks for more candidates outside a step.
-    pub(super) fn propose(&mut self, node: NodeId, segment: SegmentId, instruction: Option<String>, count: u32) {
+    pub(super) fn propose(
+        &mut self,
+        (node, segment): (NodeId, SegmentId),
+        instruction: Option<String>,
+        generator: String,
+        count: u32,
+    ) {
         let state = self.book.state();
         let known = state.search.as_ref().and_then(|search| Some((search, search.tree().trajectory(node)?)));
         let known = known.filter(|(_, z)| z.position(segment).is_some());
@@ -96,7 +102,7 @@ impl Clerk {
             slots: (0..count).collect(),
             seeds: search.aside_seeds(count),
         };
-        let setup = Setup::going_on(state, self.back_ends.defaults());
+        let setup = Setup { generator, ..Setup::going_on(state, self.back_ends.defaults()) };
         if let Err(why) = self.book.write() {
             return self.refuse(Deed::Propose, why);
         }

@@ -14,6 +14,7 @@ pub(super) struct Made {
     pub segment: Option<SegmentId>,
     pub segments: Vec<(Option<SegmentId>, String)>,
     pub step: Option<u32>,
+    pub refused: Option<NodeId>,
 }
 
 /// Checks that a person may record these events, and that what they name is there.
@@ -95,7 +96,10 @@ pub(super) fn make(state: &State, made: Made) -> Result<(NodeId, Vec<Payload>), 
         return Err("nothing was changed".to_owned());
     }
     let node = Node { parent: Some(made.parent), segment: made.segment.or(new), ..blank(id, made.why, segments) };
-    let choice = Override { node: id, refused: None, step: made.step };
+    if let Some(refused) = made.refused.filter(|refused| tree.is_none_or(|tree| tree.get(*refused).is_none())) {
+        return Err(format!("there is no version {} to refuse", refused.0));
+    }
+    let choice = Override { node: id, refused: made.refused, step: made.step };
     Ok((id, vec![Payload::Node(node), Payload::Override(choice)]))
 }
 

@@ -26,6 +26,8 @@ pub enum Order {
         segments: Vec<(Option<SegmentId>, String)>,
         /// The step whose decision this goes against, where it does.
         step: Option<u32>,
+        /// The candidate that is refused by it, where one is.
+        refused: Option<NodeId>,
     },
     /// The person's own draft, split into segments by the usual rule and scored together with the baseline.
     Write { text: String },
@@ -39,6 +41,8 @@ pub enum Order {
         segment: SegmentId,
         /// What the person wants of them, in their own words.
         instruction: Option<String>,
+        /// Who writes them: a SPEC.
+        generator: String,
         count: u32,
     },
     /// Computes scores without recording them; each comes as [`News::Measured`](super::News::Measured).

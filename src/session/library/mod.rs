@@ -6,6 +6,7 @@ mod cache;
 mod name;
 mod peek;
 mod shelf;
+pub mod trash;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};

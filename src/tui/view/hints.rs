@@ -12,7 +12,7 @@ use crate::app::command::Command;
 use crate::app::keymap::Looked;
 use crate::app::keys::Key;
 use crate::app::notice::Tone;
-use crate::app::overlay::{Overlay, Picking};
+use crate::app::overlay::{Overlay, Picking, Text};
 use crate::app::tour::{STEPS, Word};
 use crate::session::Status;
 use crate::session::runs::{Seen, Wish};
@@ -27,8 +27,13 @@ fn wanted(app: &App) -> Vec<(Command, &'static str)> {
             return choose.into_iter().chain(rest).collect();
         }
         Some(Overlay::Field(_)) => return vec![(Command::Accept, "done"), (Command::ListClose, "never mind")],
-        Some(Overlay::Writing(_)) => {
-            return vec![(Command::Save, "save"), (Command::Outside, "$EDITOR"), (Command::Cancel, "never mind")];
+        Some(Overlay::Writing(about)) => {
+            let (save, cancel) = match about {
+                Text::Of(..) => ("save", "never mind"),
+                Text::Query { .. } => ("go on to the reference", "never mind"),
+                Text::Reference { .. } => ("save the session", "back to the query"),
+            };
+            return vec![(Command::Save, save), (Command::Outside, "$EDITOR"), (Command::Cancel, cancel)];
         }
         Some(Overlay::Form(_)) => {
             return vec![

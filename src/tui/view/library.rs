@@ -9,7 +9,7 @@ use super::{Drawn, Look, View, status};
 use crate::app::App;
 use crate::app::bench::stop_in_words;
 use crate::app::command::Command;
-use crate::app::library::{Column, QueueFilter, Row, Source};
+use crate::app::library::{Column, Listing, Place, QueueFilter, Row, Source};
 use crate::app::message::Target;
 use crate::session::Status;
 use crate::text::Align;
@@ -52,10 +52,8 @@ impl View {
         if !filter.is_empty() {
             parts.push((format!("   filter: {filter} ({} left)", app.library.len()), Role::Find));
         }
-        let strangers = app.library.listing.as_ref().map_or(0, |listing| listing.strangers.len());
-        if strangers > 0 {
-            parts.push((format!("   {strangers} cannot be read; `retrace check` says why"), Role::Warning));
-        }
+        parts
+            .extend(app.library.listing.as_ref().and_then(strangers).map(|said| (format!("   {said}"), Role::Warning)));
         let styled = parts.iter().map(|(text, role)| (text.as_str(), look.theme.style(*role)));
         paint::parts(buf, (row.x, row.y), row.width, styled);
     }
@@ -87,11 +85,11 @@ impl View {
     fn draw_preview(&mut self, buf: &mut Buffer, area: Rect, app: &App, look: Look<'_>) {
         let Some(row) = app.library.selected() else { return };
         let right = match &row.source {
-            Source::Sample { .. } => "a sample; what you do with it is kept in a copy of yours",
-            Source::Pair(_) => "no session yet",
-            Source::File(_) => "",
+            Source::Sample { .. } => "a sample; what you do with it is kept in a copy of yours".to_owned(),
+            Source::Pair(_) => format!("no session yet; once begun it is kept in {}", app.home().display()),
+            Source::File(_) => String::new(),
         };
-        let title = pane::Pane { title: &row.summary.id, right, focused: false };
+        let title = pane::Pane { title: &row.summary.id, right: &right, focused: false };
         let inner = pane::draw(buf, area, look.theme, title);
         let query = match &row.source {
             Source::Pair(example) => example.query.clone(),
@@ -111,6 +109,16 @@ impl View {
         let sheet = self.sheets.get(&format!("{query}\n\n{said}{detail}"), inner.width.max(1));
         text::draw(buf, inner, sheet, 0, text::Look::plain(look.theme));
     }
+}
+
+/// What is there and cannot be listed.
+fn strangers(listing: &Listing) -> Option<String> {
+    let (name, why) = listing.strangers.first()?;
+    Some(match (&listing.place, listing.strangers.len()) {
+        (Place::Pairs(_), 1) => format!("skipped {name}: {why}"),
+        (Place::Pairs(_), count) => format!("skipped {count} rows, the first: {name}: {why}"),
+        (_, count) => format!("{count} cannot be read; `retrace check` says why"),
+    })
 }
 
 const COLUMNS: &[table::Column<'static>] = &[

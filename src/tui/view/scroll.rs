@@ -1,5 +1,7 @@
 //! How far a pane of text is scrolled, kept from frame to frame.
 
+use std::ops::Range;
+
 use crate::app::effect::Scroll;
 use crate::tui::widgets::text::Sheet;
 
@@ -47,14 +49,17 @@ impl Window {
         self.top(rows, height, |byte| sheet.row_of(byte))
     }
 
-    /// Keeps `item`, rows of the whole, in view when what is selected (told apart by `seen`) has changed.
-    pub fn follow(&mut self, seen: u64, item: std::ops::Range<usize>, height: u16) {
+    /// Keeps `items`, rows of the whole, in view when what is selected (told apart by `seen`) has changed: where there
+    /// is no room for all of them, the last.
+    pub fn follow(&mut self, seen: u64, items: &[Range<usize>], height: u16) {
         if std::mem::replace(&mut self.seen, seen) == seen {
             return;
         }
         let height = usize::from(height);
-        let bottom = item.start + item.len().min(height);
-        self.top = self.top.clamp(bottom.saturating_sub(height), item.start);
+        for item in items {
+            let bottom = item.start + item.len().min(height);
+            self.top = self.top.clamp(bottom.saturating_sub(height), item.start);
+        }
     }
 }
 
@@ -80,10 +85,12 @@ mod tests {
     #[test]
     fn a_selection_is_brought_into_view_once() {
         let mut window = Window::default();
-        window.follow(1, 30..35, 10);
+        window.follow(1, &[30..35], 10);
         assert_eq!(window.top(100, 10, |_| 0), 25);
         window.ask(Scroll::Top);
-        window.follow(1, 30..35, 10);
+        window.follow(1, &[30..35], 10);
         assert_eq!(window.top(100, 10, |_| 0), 0, "scrolling away is the person's right");
+        window.follow(2, &[30..50, 44..46], 10);
+        assert_eq!(window.top(100, 10, |_| 0), 36, "the part that was selected, not only the whole");
     }
 }

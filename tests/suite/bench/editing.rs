@@ -2,10 +2,11 @@
 
 use retrace::app::Effect;
 use retrace::app::bench::Happened;
+use retrace::app::effect::Tick;
 use retrace::app::message::Message;
 use retrace::reer::search::Why;
 
-use super::script::{Script, ada};
+use super::script::{Opening, Script, ada};
 
 fn texts(script: &Script) -> Vec<String> {
     script.bench().segments().into_iter().map(|row| row.text).collect()
@@ -170,11 +171,22 @@ async fn a_version_can_be_forked_and_gone_back_to() {
     script.write("quieter");
     script.act("enter").await;
     insta::assert_snapshot!(script.lines(&["branch quieter"]), @"╭ Query ─────────────────────────╮╭ Reference ──────────────────────────────────────────╮╭ ▸ Trajectory · v3 · 4 segments ────────── branch quieter ─╮");
-    insta::assert_snapshot!(script.hints(), @"quieter begins here; the search goes on from it");
+    insta::assert_snapshot!(script.hints(), @"quieter begins here; A lets the search go on from it");
     script.keys("b");
     insta::assert_snapshot!("branches", script.screen());
-    script.keys("enter");
-    insta::assert_snapshot!(script.hints(), @"A lets the search go on from here");
+    let begun = script.bench().state.head();
+    script.keys("up");
+    script.act("enter").await;
+    assert_ne!(script.bench().state.head(), begun, "the other branch is current");
+    assert!(!script.shows("branch quieter"));
+    insta::assert_snapshot!(script.hints(), @"v33 is current; A lets the search go on from it · u undoes");
+    script.keys("b up");
+    script.act("enter").await;
+    assert_eq!(script.bench().state.head(), begun);
+    assert!(script.shows("branch quieter"), "{}", script.screen());
+    script.act("u").await;
+    script.act("u").await;
+    assert_eq!(script.bench().state.head(), begun);
     script.act("u").await;
     assert!(!script.shows("branch quieter"));
 }
@@ -244,7 +256,7 @@ async fn the_candidate_that_a_person_selected_is_edited() {
     ←/→ step  ↑/↓ segment  K/J candidate  y take  n refuse  e edit candidate  g again  r search  space play  a keep  x drop  s later  : commands  ? help
     ctrl-s save  ctrl-o $EDITOR  esc never mind
     ╭ Query ─────────────────────────╮╭ Reference ──────────────────────────────────────────╮╭ ▸ Edit the candidate ─────────────────────────────────────╮
-    your version v34 is saved and being scored · u undoes
+    your version v34 is saved · u undoes
     "#);
 }
 
@@ -263,6 +275,29 @@ async fn a_candidate_left_as_it_was_makes_nothing_and_esc_leaves_it() {
     script.keys("esc");
     script.settled().await;
     assert_eq!(script.bench().state.last_seq, before);
+}
+
+#[tokio::test]
+async fn a_text_that_was_not_saved_comes_again_with_its_session() {
+    let mut script = Script::at(120, 40).await;
+    script.open_session("harbour").await;
+    script.keys("e");
+    script.write("Half a thought, ");
+    script.tell(Message::Tick(Tick::Text));
+    let memory = script.app().memory.clone();
+    let folder = script.close().await;
+    let mut script = Script::open_in(folder, Opening { memory, size: (120, 40), ..Opening::default() }).await;
+    script.until(|app| !app.overlays.is_empty()).await;
+    assert!(script.shows("Edit the segment") && script.shows("Half a thought,"));
+    insta::assert_snapshot!(script.hints(), @"here is the text that you were writing when the program ended; it is not saved yet");
+    let memory = script.app().memory.clone();
+    script.act("ctrl-s").await;
+    assert!(texts(&script).iter().any(|text| text.starts_with("Half a thought,")));
+    let folder = script.close().await;
+    let mut script = Script::open_in(folder, Opening { memory, size: (120, 40), ..Opening::default() }).await;
+    script.until(|app| app.bench().is_some_and(|bench| !bench.loading)).await;
+    script.settled().await;
+    assert!(script.app().overlays.is_empty(), "what is saved is not asked about again");
 }
 
 #[tokio::test]

@@ -60,6 +60,18 @@ async fn a_match_in_the_trajectory_selects_its_segment() {
 }
 
 #[tokio::test]
+async fn a_search_in_the_pane_goes_along_to_versions_with_fewer_matches() {
+    let mut script = Script::at(150, 44).await;
+    script.open_session("harbour").await;
+    script.keys("/ g enter N");
+    for _ in 0..script.bench().timeline.len() {
+        let find = script.bench().find.as_ref().unwrap();
+        assert!(find.current < script.bench().matches().len().max(1));
+        script.keys("left");
+    }
+}
+
+#[tokio::test]
 async fn the_library_is_filtered_sorted_and_queued() {
     let mut script = Script::at(120, 24).await;
     script.keys("/");

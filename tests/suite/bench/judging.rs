@@ -1,7 +1,9 @@
 //! Judging: candidates taken and refused, verdicts with the way back, notes, tags, marks; sessions nobody can write.
 
 use retrace::app::bench::{ByHand, Candidate, Fate};
-use retrace::app::message::Press;
+use retrace::app::memory::{Memory, Tour};
+use retrace::app::message::{Message, Press};
+use retrace::engine::desk::{Deed, News};
 use retrace::session::{Verdict, read};
 
 use super::script::{Opening, Script, ada};
@@ -63,6 +65,98 @@ async fn refusing_what_the_search_took_goes_back_to_the_text_before() {
     assert_eq!(script.bench().state.head(), before, "what does not stand is only noted");
     let noted = script.bench().candidates().into_iter().find(|c| c.node == candidate.node).unwrap();
     assert_eq!(noted.by_hand, Some(ByHand::Refused));
+}
+
+#[tokio::test]
+async fn a_candidate_taken_where_other_segments_changed_since_shows_who_took_it() {
+    let mut script = Script::at(150, 44).await;
+    script.open_session("harbour").await;
+    let stands = |script: &Script| script.bench().segment_text();
+    // A candidate of an early step, at the end of the session.
+    let last = script.bench().state.steps() - 2;
+    select(&mut script, |candidate| {
+        matches!(candidate.fate, Fate::Passed(_)) && candidate.step.is_some_and(|step| step < last)
+    });
+    let taken = script.bench().candidate().unwrap();
+    script.act("y").await;
+    assert_ne!(script.bench().state.head(), Some(taken.node), "later steps changed other segments");
+    assert_eq!(stands(&script), Some(taken.new.clone()));
+    assert_eq!(script.bench().moment().map(|moment| moment.name()), Some("your choice".to_owned()));
+    let candidate = script.bench().candidate().unwrap();
+    assert_eq!((candidate.node, candidate.by_hand), (taken.node, Some(ByHand::Taken)), "it stays selected");
+    assert!(script.shows("◆ you took it"), "{}", script.screen());
+    script.act("n").await;
+    assert_eq!(stands(&script), Some(taken.old.clone()));
+    let refused = script.bench().candidates().into_iter().find(|candidate| candidate.node == taken.node);
+    assert_eq!(refused.and_then(|candidate| candidate.by_hand), Some(ByHand::Refused));
+    script.act("u").await;
+    script.act("u").await;
+    let untouched = script.bench().candidates().into_iter().find(|candidate| candidate.node == taken.node);
+    assert_eq!(untouched.and_then(|candidate| candidate.by_hand), None);
+}
+
+#[tokio::test]
+async fn a_verdict_that_is_not_recorded_goes_nowhere() {
+    let mut script = Script::at(120, 40).await;
+    script.open_session("harbour").await;
+    let desk = script.bench().desk;
+    script.tell(Message::Desk(desk, News::Writable(Err("this user may not write it".to_owned()))));
+    script.keys("a");
+    assert_eq!(script.app().front, Some(desk), "the person stays");
+    insta::assert_snapshot!(script.hints(), @"✗ nothing was recorded: this user may not write it");
+    script.tell(Message::Desk(desk, News::Writable(Ok(()))));
+    let key = script.bench().key.clone();
+    script.keys("a");
+    assert_ne!(script.bench().key, key);
+    let why = "the folder cannot be made".to_owned();
+    script.tell(Message::Desk(desk, News::Refused { what: Deed::Record, why }));
+    assert_eq!(script.bench().key, key, "and is brought back when it shows late");
+    assert!(script.hints().contains("nothing was recorded: the folder cannot be made"), "{}", script.hints());
+}
+
+#[tokio::test]
+async fn a_session_goes_to_the_trash_after_a_question_and_comes_back() {
+    let mut script = Script::at(120, 40).await;
+    let rows = script.app().library.tally().rows;
+    let name = script.app().library.selected().unwrap().summary.id.clone();
+    script.keys("d enter");
+    assert_eq!(script.app().library.tally().rows, rows, "the first answer is no");
+    script.keys("d down enter");
+    script.until(|app| app.library.tally().rows == rows - 1).await;
+    assert!(script.hints().contains("u brings it back"), "{}", script.hints());
+    assert!(script.path(&format!("library/.retrace/trash/{name}.jsonl")).is_file());
+    script.keys("u");
+    script.until(|app| app.library.tally().rows == rows).await;
+    assert_eq!(script.app().library.selected().map(|row| row.summary.id.clone()), Some(name));
+    script.keys("U");
+    script.until(|app| app.library.tally().rows == rows - 1).await;
+}
+
+#[tokio::test]
+async fn what_was_done_in_another_library_is_not_undone_from_here() {
+    let done = vec!["/elsewhere/letter.jsonl".to_owned()];
+    let memory = Memory { tour: Tour::Over, theme: Some("dark".to_owned()), done, ..Memory::default() };
+    let mut script = Script::open(Opening { memory, ..Opening::default() }).await;
+    script.keys("u");
+    insta::assert_snapshot!(script.hints(), @"there is nothing to undo here; what you did last is in /elsewhere/letter.jsonl");
+    assert_eq!(script.app().memory.done.len(), 1, "there it can still be undone");
+}
+
+#[tokio::test]
+async fn a_note_leaves_the_person_where_they_are() {
+    let mut script = Script::at(150, 44).await;
+    script.open_session("harbour").await;
+    script.keys("0 l l");
+    let cursor = script.bench().cursor();
+    script.keys("w");
+    script.write("Watch the lamp.");
+    script.act("ctrl-s").await;
+    assert_eq!(script.bench().cursor(), cursor);
+    insta::assert_snapshot!(script.hints(), @"the note is saved · u undoes");
+    script.keys("w");
+    script.write(" And the hen.");
+    script.act("ctrl-s").await;
+    assert_eq!(script.bench().note(), "Watch the lamp. And the hen.");
 }
 
 #[tokio::test]
@@ -157,7 +251,7 @@ async fn tags_ratings_marks_notes_and_flags_are_kept() {
     script.write("Ask her about the boat.");
     script.act("ctrl-s").await;
     insta::assert_snapshot!("annotated", script.screen());
-    insta::assert_snapshot!(script.status(), @"harbour  ppl 5.3  step 8/8 · seg 1  ★★★★  by scripted, nll, 78 tokens  1 of 4  letter, en                                      ended: all steps made");
+    insta::assert_snapshot!(script.status(), @"harbour  ppl 8.9  draft · seg 1  ★★★★  by scripted, nll, 78 tokens  1 of 4  letter, en                                         ended: all steps made");
     insta::assert_snapshot!(script.lines(&["#warm", "note:"]), @r#"
     │#warm                           ││                                                     ││                                                           │
     │note: Ask her about the boat.   ││                                                     ││                                                           │

@@ -81,7 +81,7 @@ async fn candidates_appear_as_they_are_scored() {
     insta::assert_snapshot!(script.lines(&["├ ", "└ "]), @r#"
     │                                ││with it is finished too.                             ││    ├ a▸  −0.081  not decided  leak 1w  −3 chars           │
     │                                ││                                                     ││    ├ b        …  scoring…  −27 chars                      │
-    │                                ││                                                     ││    ├ c        …  scoring…  −27 chars                      │
+    │                                ││                                                     ││    ├ c        …  scoring… · same as b  −27 chars          │
     │                                ││                                                     ││    └ d        …  scoring…  −5 chars                       │
     "#);
     script.scripted.scores.add_permits(1000);
@@ -139,7 +139,7 @@ async fn a_search_is_started_with_settings_from_the_form() {
     script.keys("enter");
     assert!(script.shows("steps must be a whole number"));
     script.keys("ctrl-u 3 enter");
-    insta::assert_snapshot!(script.lines(&["At most"]), @"│                   │  At most 19 generated texts and 20 scores; leave-one-out scores of each round come on top.                 │                   │");
+    insta::assert_snapshot!(script.lines(&["At most"]), @"│                   │  At most 19 generated texts and 20 scores, and about 3 scores without one segment.                         │                   │");
     script.keys("enter");
     script.until(|app| app.bench().is_some_and(|bench| bench.state.stop.is_some())).await;
     script.settled().await;
@@ -148,6 +148,19 @@ async fn a_search_is_started_with_settings_from_the_form() {
     insta::assert_snapshot!("more_steps", script.screen());
     script.keys("enter");
     script.until(|app| app.bench().is_some_and(|bench| bench.state.steps() > 3 && bench.state.stop.is_some())).await;
+}
+
+#[tokio::test]
+async fn back_ends_are_typed_as_a_person_names_them_and_remembered() {
+    let mut script = gated(1000).await;
+    script.keys("S j e ctrl-u");
+    script.write("gpu1:8000");
+    script.keys("enter");
+    assert!(script.shows("names no back end; write bundled, cues"), "{}", script.screen());
+    script.keys("ctrl-u");
+    script.write("http://gpu1:8000");
+    script.keys("enter right");
+    assert!(script.shows("‹ cues ›"), "{}", script.screen());
 }
 
 #[tokio::test]

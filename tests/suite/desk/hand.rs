@@ -67,7 +67,17 @@ async fn what_cannot_stand_is_refused_with_a_reason_and_writes_nothing() {
         (Order::Pause, "no search is running"),
         (Order::Record(Vec::new()), "nothing to record"),
         (Order::Record(vec![Payload::Star(retrace::session::Star { node, on: true })]), "no version 7"),
-        (Order::Make { parent: node, why: Why::Edit, segment: None, segments: Vec::new(), step: None }, "no version 7"),
+        (
+            Order::Make {
+                parent: node,
+                why: Why::Edit,
+                segment: None,
+                segments: Vec::new(),
+                step: None,
+                refused: None,
+            },
+            "no version 7",
+        ),
         (Order::Measure(vec![ScoreOf::Node(node)]), "no such version"),
     ];
     for (order, reason) in wrong {
@@ -88,8 +98,8 @@ async fn more_candidates_come_outside_any_step_with_score_and_leak() {
     stand.until(|_, state| state.head().is_some()).await;
     let head = stand.state.head().unwrap();
     let segment = stand.state.search.as_ref().unwrap().tree().trajectory(head).unwrap().segments[0].id;
-    let instruction = Some("say less".to_owned());
-    stand.desk.order(Order::Propose { node: head, segment, instruction, count: 3 });
+    let (instruction, generator) = (Some("say less".to_owned()), "scripted".to_owned());
+    stand.desk.order(Order::Propose { node: head, segment, instruction, generator, count: 3 });
     let scored = |state: &retrace::session::State| {
         let versions = state.search.as_ref().unwrap().tree().iter();
         versions.filter(|(_, v)| v.node.why == Why::Candidate && v.measures.is_some() && v.leak.is_some()).count()
@@ -111,7 +121,7 @@ fn edited(stand: &Stand, text: &str) -> Order {
     let segments = &search.tree().trajectory(parent).unwrap().segments;
     let mut segments: Vec<_> = segments.iter().map(|s| (Some(s.id), s.text.clone())).collect();
     segments[0].1 = text.to_owned();
-    Order::Make { parent, why: Why::Edit, segment: segments[0].0, segments, step: None }
+    Order::Make { parent, why: Why::Edit, segment: segments[0].0, segments, step: None, refused: None }
 }
 
 #[tokio::test]

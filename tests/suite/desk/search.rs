@@ -62,7 +62,8 @@ async fn an_edit_is_recorded_and_scored_while_the_generator_still_writes() {
     let segments = &search.tree().trajectory(head).unwrap().segments;
     let mut texts: Vec<_> = segments.iter().map(|s| (Some(s.id), s.text.clone())).collect();
     texts[1].1 = "What would she ask of me first? The hen, surely.".to_owned();
-    let made = Order::Make { parent: head, why: Why::Edit, segment: texts[1].0, segments: texts, step: None };
+    let made =
+        Order::Make { parent: head, why: Why::Edit, segment: texts[1].0, segments: texts, step: None, refused: None };
     stand.desk.order(made);
     let mut mine = NodeId(0);
     stand

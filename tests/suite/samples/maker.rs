@@ -183,7 +183,14 @@ impl Maker {
         let mut texts: Vec<_> = segments.iter().map(|s| (Some(s.id), s.text.clone())).collect();
         texts[position].1 = write(&texts[position].1);
         let segment = texts[position].0;
-        self.stand.desk.order(Order::Make { parent: head, why: Why::Edit, segment, segments: texts, step: None });
+        self.stand.desk.order(Order::Make {
+            parent: head,
+            why: Why::Edit,
+            segment,
+            segments: texts,
+            step: None,
+            refused: None,
+        });
         self.stand.until(|_, state| state.head() != Some(head)).await;
         self.scored().await;
     }
@@ -195,7 +202,8 @@ impl Maker {
         let segment = search.tree().trajectory(node).unwrap().segments[position].id;
         let first = search.tree().next_id();
         let instruction = Some(instruction.to_owned());
-        self.stand.desk.order(Order::Propose { node, segment, instruction, count: 4 });
+        let generator = self.stand.state.config.as_ref().unwrap().generator.clone();
+        self.stand.desk.order(Order::Propose { node, segment, instruction, generator, count: 4 });
         let new = |state: &retrace::session::State| -> Vec<(NodeId, bool)> {
             let versions = state.search.as_ref().unwrap().tree().iter().filter(|(id, _)| *id >= first);
             versions.map(|(id, v)| (id, v.measures.is_some())).collect()

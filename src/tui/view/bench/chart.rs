@@ -145,7 +145,7 @@ fn kind(moment: &Moment, unscored: bool) -> Kind {
         Happened::Step { taken: false, .. } => Kind::NoChange,
         Happened::Edit(_) => Kind::Edit,
         Happened::Override => Kind::Override,
-        Happened::Moved | Happened::Undone | Happened::Redone => Kind::Fork,
+        Happened::Forked | Happened::Moved | Happened::Undone | Happened::Redone => Kind::Fork,
     }
 }
 

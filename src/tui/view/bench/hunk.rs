@@ -11,7 +11,8 @@ use super::super::super::widgets::diff::{Comparison, Comparisons, Marks};
 use super::super::super::widgets::paint;
 use super::trajectory::minus;
 use crate::app::bench::{ByHand, Candidate, Fate, reason_in_words, refusal_in_words};
-use crate::text::width;
+use crate::lm::rewrite;
+use crate::text::{Safe, fit_start, width};
 
 /// Comparing may take so long in one frame; the rest is shown as replaced.
 const PATIENCE: Duration = Duration::from_millis(2);
@@ -43,16 +44,24 @@ pub fn reason(candidate: &Candidate) -> Option<String> {
     (!said.is_empty()).then(|| said.join("\n"))
 }
 
+/// That candidates were written for another text than the one that stands there now, where they were.
+pub fn stale(candidates: &[Candidate], text: &str) -> Option<String> {
+    let first = candidates.first()?;
+    let fits = |candidate: &Candidate| candidate.old == text || candidate.new == text;
+    let step = first.step.map(|step| format!(" of step {step}")).unwrap_or_default();
+    (!candidates.iter().any(fits)).then(|| format!("├ candidates{step}, for the text that stood here then"))
+}
+
 /// The line above the difference.
 pub fn draw_head(
     buf: &mut Buffer,
     place: Rect,
     theme: &Theme,
-    (at, candidate): (usize, &Candidate),
+    (at, candidates): (usize, &[Candidate]),
     selected: bool,
-    last: bool,
 ) {
-    let branch = if last && !selected { "└ " } else { "├ " };
+    let candidate = &candidates[at];
+    let branch = if at + 1 == candidates.len() && !selected { "└ " } else { "├ " };
     let name_role = if selected { Role::Accent } else { Role::Label };
     let mark = if selected { "▸" } else { " " };
     let mut parts: Vec<(String, Role)> =
@@ -65,6 +74,8 @@ pub fn draw_head(
     }
     let (fate, role) = fate(candidate);
     parts.push((format!("  {fate}"), role));
+    let same = candidates[..at].iter().position(|other| !other.new.is_empty() && other.new == candidate.new);
+    parts.extend(same.map(|same| (format!(" · same as {}", letter(same)), Role::Dim)));
     if let Some(hand) = by_hand(candidate) {
         parts.push((format!(" · {hand}"), Role::Edited));
     }
@@ -76,6 +87,24 @@ pub fn draw_head(
     add(&mut parts, place.width, (format!("  {:+} chars", candidate.length_delta).replace('-', "−"), Role::Dim));
     let styled = parts.iter().map(|(text, role)| (text.as_str(), theme.style(*role)));
     paint::parts(buf, (place.x, place.y), place.width, styled);
+}
+
+/// The end of a rewrite that is being written, as much of it as a row may show.
+pub fn last_words(text: &str, room: u16) -> String {
+    /// More than the most marks that a cell can carry.
+    const BYTES_PER_CELL: usize = 128;
+    let text = rewrite::so_far(text).trim_end();
+    let from = text.len().saturating_sub(usize::from(room) * BYTES_PER_CELL);
+    let from = (from..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+    text[from..].split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A rewrite that is being written: its end, so that it can be seen to grow.
+pub fn draw_stream(buf: &mut Buffer, place: Rect, theme: &Theme, sample: usize, words: &str) {
+    let head = format!("├ {}  ◌ writing ", letter(sample));
+    let room = usize::from(place.width).saturating_sub(width(&head));
+    let row = format!("{head}{}", fit_start(&Safe::new(words), room));
+    paint::fitted(buf, (place.x, place.y), place.width, &row, theme.style(Role::Running));
 }
 
 /// Adds what there is room for: a number that is cut off would be another number.

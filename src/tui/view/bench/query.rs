@@ -9,8 +9,11 @@ use super::super::{Look, View, status};
 use super::border;
 use crate::app::App;
 use crate::app::bench::{Bench, Moment, Pane};
-use crate::reer::Measures;
+use crate::reer::{Measures, Objective};
 use crate::text::width;
+
+/// Rows of a note or of the tags at most: the rest is read where it is written.
+const NOTE: u16 = 6;
 
 /// One line of the measures: name, value, and what stands behind it.
 type Line = (&'static str, String, Role, String);
@@ -20,7 +23,9 @@ impl View {
         let inner = border(buf, area, look.theme, (Pane::Query, bench), tabs, ("Query", ""));
         let lines = measures(bench);
         let notes = notes(bench);
-        let below = (lines.len() + usize::from(!lines.is_empty()) + notes.len()) as u16;
+        let rows = |text: &str| (text::Sheet::new(text, inner.width.max(1)).rows() as u16).clamp(1, NOTE);
+        let noted: u16 = notes.iter().map(|(text, _)| rows(text)).sum();
+        let below = (lines.len() + usize::from(!lines.is_empty())) as u16 + noted;
         let below = below.min(inner.height.saturating_sub(3));
         let top = Rect { height: inner.height - below, ..inner };
         let find = super::reference::find_layer(bench, Pane::Query);
@@ -36,11 +41,11 @@ impl View {
             draw_line(buf, Rect { y, height: 1, ..inner }, look.theme, &line, inner.bottom());
             y += 1;
         }
-        for (text, role) in notes {
-            if y < inner.bottom() {
-                paint::fitted(buf, (inner.x, y), inner.width, &text, look.theme.style(role));
-            }
-            y += 1;
+        for (said, role) in notes {
+            let place = Rect { y, height: rows(&said).min(inner.bottom().saturating_sub(y)), ..inner };
+            let mut sheet = text::Sheet::new(&said, inner.width.max(1));
+            text::draw(buf, place, &mut sheet, 0, text::Look { base: role, ..text::Look::plain(look.theme) });
+            y += place.height;
         }
     }
 
@@ -116,6 +121,12 @@ fn measures(bench: &Bench) -> Vec<Line> {
     };
     let mut lines = Vec::new();
     let baseline = search.baseline();
+    // What the search minimises comes first, where it is no perplexity.
+    if let Some(clipped) = now.clipped.filter(|_| search.config().objective == Objective::ReerClipped) {
+        let before =
+            baseline.and_then(|baseline| baseline.clipped).map(|before| format!("baseline {:.3}", before.nll.0));
+        lines.push(("clipped", format!("{:.3}", clipped.nll.0), Role::Accent, before.unwrap_or_default()));
+    }
     let behind = baseline.map(|b| format!("baseline {:.1}", b.ppl.0)).unwrap_or_default();
     lines.push(("ppl", format!("{:.1}", now.ppl.0), Role::Accent, behind));
     if let Some(baseline) = baseline {

@@ -39,6 +39,8 @@ enum Block {
     Against(Arc<Comparison>),
     Candidate(usize),
     Hunk(usize),
+    /// Which text the candidates were written for, where another stands there now.
+    Stale(String),
     /// Why the generator wrote the selected candidate.
     Reason(String),
     /// A rewrite that is being written.
@@ -52,9 +54,10 @@ enum Block {
 /// What is laid out: blocks with their heights.
 struct Laid {
     blocks: Vec<(Block, usize)>,
-    /// Rows of the selected segment with its candidates, and of the text of the selected one.
+    /// Rows of the selected segment with its candidates, of its text, and of the selected candidate.
     selected: Range<usize>,
     text: Range<usize>,
+    candidate: Range<usize>,
 }
 
 impl View {
@@ -96,7 +99,9 @@ impl View {
             laid.text.start + sheet.map_or(0, |sheet| sheet.row_of(byte))
         };
         let window = self.windows.entry(Pane::Trajectory).or_default();
-        window.follow(selection(bench, &candidates), laid.selected.clone(), height);
+        let picked = bench.picked().map(|_| laid.candidate.clone());
+        let selected: Vec<Range<usize>> = std::iter::once(laid.selected.clone()).chain(picked).collect();
+        window.follow(selection(bench, &candidates), &selected, height);
         let first = window.top(total, height, &mut text_row);
         let mut y = 0;
         for (block, rows) in &laid.blocks {
@@ -125,7 +130,7 @@ impl View {
         look: Look<'_>,
     ) -> Laid {
         let chosen = bench.segment();
-        let mut laid = Laid { blocks: Vec::new(), selected: 0..0, text: 0..0 };
+        let mut laid = Laid { blocks: Vec::new(), selected: 0..0, text: 0..0, candidate: 0..0 };
         let mut y = 0;
         for (at, row) in segments.iter().enumerate() {
             let selected = chosen == Some(row.id);
@@ -142,7 +147,17 @@ impl View {
                     laid.blocks.push((Block::Against(block), rows));
                     y += rows;
                 }
+                if let Some(said) = hunk::stale(candidates, &row.text) {
+                    laid.blocks.push((Block::Stale(said), 1));
+                    y += 1;
+                }
+                let picked = bench.candidate_index(candidates);
                 for (block, rows) in self.lay_out_candidates(inner, bench, candidates) {
+                    match block {
+                        Block::Candidate(at) if at == picked => laid.candidate = y..y + rows,
+                        Block::Hunk(_) | Block::Reason(_) => laid.candidate.end = y + rows,
+                        _ => {}
+                    }
                     y += rows;
                     laid.blocks.push((block, rows));
                 }
@@ -174,7 +189,7 @@ impl View {
         }
         if is_rewritten(bench) {
             for (sample, text) in bench.streams.candidates() {
-                blocks.push((Block::Stream { sample, text: text.to_owned() }, 1));
+                blocks.push((Block::Stream { sample, text: hunk::last_words(text, inner.width) }, 1));
             }
         }
         blocks
@@ -207,8 +222,7 @@ impl View {
             Block::Candidate(at) => {
                 self.targets.add(place, Target::Candidate(candidates[*at].node));
                 let selected = bench.candidate_index(candidates) == *at;
-                let last = at + 1 == candidates.len();
-                hunk::draw_head(buf, indented(place), look.theme, (*at, &candidates[*at]), selected, last);
+                hunk::draw_head(buf, indented(place), look.theme, (*at, candidates), selected);
             }
             Block::Hunk(at) => {
                 self.targets.add(place, Target::Candidate(candidates[*at].node));
@@ -231,20 +245,15 @@ impl View {
                 };
                 self.draw_hunk(buf, body, from.saturating_sub(1), (&hunk.text, &hunk.spans), Role::Text, look);
             }
+            Block::Stale(said) => {
+                let place = indented(place);
+                paint::fitted(buf, (place.x, place.y), place.width, said, look.theme.style(Role::Dim));
+            }
             Block::Reason(reason) => {
                 self.draw_hunk(buf, place, from, (reason, &[]), Role::Dim, look);
             }
             Block::Stream { sample, text } => {
-                let name = hunk::letter(*sample);
-                let last = text.lines().last().unwrap_or_default();
-                let row = format!("├ {name}  ◌ writing… {last}");
-                paint::fitted(
-                    buf,
-                    (place.x + NUMBER, place.y),
-                    place.width.saturating_sub(NUMBER),
-                    &row,
-                    look.theme.style(Role::Running),
-                );
+                hunk::draw_stream(buf, indented(place), look.theme, *sample, text);
             }
             Block::Gap => {}
         }

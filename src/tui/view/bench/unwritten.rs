@@ -27,10 +27,11 @@ impl View {
             let mut drafts = bench.search()?.tree().iter().filter_map(|(_, version)| version.trajectory.as_ref());
             drafts.next_back().map(crate::reer::Trajectory::text)
         };
+        let idle = bench.activity.work == Work::Idle && !bench.is_searching();
+        let failure = failure(bench).filter(|_| idle);
         if let Some(draft) = bench.streams.draft().map(str::to_owned).or_else(unscored) {
             let mut area = Rect { width: inner.width - 1, ..inner };
-            let failure = failure(bench).filter(|_| !bench.is_searching());
-            let grows = failure.is_none();
+            // Why the draft has no score comes before it.
             if let Some(failure) = failure {
                 let again = app.key_of(Command::Run).unwrap_or_default();
                 let said = format!("{failure}\n{again} tries again. The draft, not scored:\n\n");
@@ -41,16 +42,17 @@ impl View {
                 (area.y, area.height) = (area.y + rows, area.height - rows);
             }
             let sheet = self.sheets.get(&draft, area.width);
-            let first = if grows { sheet.last_top(area.height) } else { 0 };
+            // What comes in is followed, what is there is read from its beginning.
+            let first = if idle { 0 } else { sheet.last_top(area.height) };
             text::draw(buf, area, sheet, first, text::Look::plain(look.theme));
             return;
         }
         let key = |command| app.key_of(command).unwrap_or_default();
         let said: Vec<String> = if bench.loading {
             vec!["Reading the session…".to_owned()]
-        } else if bench.activity.work != Work::Idle || bench.is_searching() {
+        } else if !idle {
             vec!["The first draft is being made and scored…".to_owned()]
-        } else if let Some(failure) = failure(bench) {
+        } else if let Some(failure) = failure {
             vec![failure, format!("{} tries again", key(Command::Run))]
         } else if bench.state.example.is_none() {
             vec!["This file holds no example.".to_owned(), format!("{} goes back", key(Command::Close))]

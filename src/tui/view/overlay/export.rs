@@ -27,7 +27,13 @@ impl View {
             })
             .collect();
         let queue = match view.queue {
-            Queue::Kept => format!("kept: {} of {} sessions; samples nobody touched are none", view.count(), view.all),
+            Queue::Kept => {
+                format!(
+                    "kept: {} of {} sessions; a sample counts once you did something with it",
+                    view.count(),
+                    view.all
+                )
+            }
             Queue::All => format!("all: {} sessions, judged or not", view.count()),
         };
         let lines: [Vec<(String, Role)>; 3] = [
@@ -44,16 +50,21 @@ impl View {
             Some(Err(why)) => (format!("✗ {why}"), Role::Error),
             None => (String::new(), Role::Text),
         };
-        super::super::line(
-            buf,
-            Rect { x: inner.x + 1, y: inner.y + 3, width: inner.width - 2, height: 1 },
-            &said,
-            theme.style(role),
-        );
-        let rest = Rect { y: inner.y + 4, height: inner.height - 4, ..inner };
-        let title =
-            pane::Pane { title: "The row of the session at hand, as the trainer reads it", right: "", focused: false };
-        let place = pane::draw(buf, rest, theme, title);
+        // What went wrong is read whole, with its remedy.
+        let mut sheet = text::Sheet::new(&said, (inner.width - 2).max(1));
+        let rows = (sheet.rows() as u16).clamp(1, (inner.height - 6).max(1));
+        let place = Rect { x: inner.x + 1, y: inner.y + 3, width: inner.width - 2, height: rows };
+        text::draw(buf, place, &mut sheet, 0, text::Look { base: role, ..text::Look::plain(theme) });
+        let rest = Rect { y: inner.y + 3 + rows, height: inner.height - 3 - rows, ..inner };
+        let version = view.version.as_ref().map(|version| format!(", {version}")).unwrap_or_default();
+        let title = match (&view.session, view.is_written()) {
+            (None, _) => "A row, as the trainer reads it".to_owned(),
+            (Some(_), true) => format!("The row of {}{version}, as the trainer reads it", view.name),
+            (Some(_), false) => {
+                format!("What the row of {}{version} would be; it is not kept, and not written", view.name)
+            }
+        };
+        let place = pane::draw(buf, rest, theme, pane::Pane { title: &title, right: "", focused: false });
         let (shown, role) = match &view.preview {
             Some(Ok(row)) => (row.clone(), Role::Text),
             Some(Err(why)) => (format!("It has no row: {why}."), Role::Warning),

@@ -47,11 +47,13 @@ impl View {
             let x = row.x + 3 + NAME + VALUE;
             paint::fitted(buf, (x, row.y), row.right().saturating_sub(x), doc, over(Role::Dim));
         }
-        let (texts, scores) = form.cost();
+        let cost = form.cost();
+        let left_out = match cost.left_out {
+            0 => String::new(),
+            count => format!(", and about {count} scores without one segment"),
+        };
         let said = [
-            format!(
-                "At most {texts} generated texts and {scores} scores; leave-one-out scores of each round come on top."
-            ),
+            format!("At most {} generated texts and {} scores{left_out}.", cost.texts, cost.scores),
             match form.setup.search.objective {
                 Objective::Nll => "Scores are in nats per token; 0.1 less is a perplexity 9.5 % lower.",
                 Objective::ReerClipped => "The clipped score is in nats per token, 0 to 2, and is no perplexity.",

@@ -73,7 +73,7 @@ impl Axes {
             if plot.width < len + 12 {
                 continue;
             }
-            let free = |x: &u16| (*x..*x + len).all(|x| matches!(buf[(x, y)].symbol(), "┄" | "╌" | "^"));
+            let free = |x: &u16| (*x..*x + len).all(|x| matches!(buf[(x, y)].symbol(), "┄" | "╌" | "^" | " "));
             // Right of the middle, where the lines have left the baseline as a rule.
             let places = (plot.x..plot.right() - len).rev().skip(2);
             if let Some(x) = places.into_iter().find(free) {
@@ -94,7 +94,9 @@ fn left_labels(chart: &Chart<'_>, scale: &Scale) -> Labels {
     let levels = [(chart.baseline, no_thinking, Role::Baseline), (chart.threshold, " threshold ", Role::Threshold)];
     for (score, word, role) in levels {
         let Some((score, at)) = score.and_then(|score| Some((score, scale.at(score)?))) else { continue };
-        if labels.iter().all(|(row, _, _)| *row != at.row) {
+        if at.below {
+            words.push((at.row, " the threshold is far below ", role));
+        } else if labels.iter().all(|(row, _, _)| *row != at.row) {
             labels.push((at.row, written(score, chart.unit), role));
             words.push((at.row, word, role));
         }

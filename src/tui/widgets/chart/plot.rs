@@ -47,7 +47,8 @@ impl Plot<'_> {
     }
 
     fn level(&self, grid: &mut Grid, score: Option<f64>, sign: &'static str, role: Role) {
-        let Some(at) = self.at(score) else { return };
+        // What lies below all that is shown is told in words.
+        let Some(at) = self.at(score).filter(|at| !at.below) else { return };
         for x in 0..grid.width() as i64 {
             grid.put(x, at.row, if at.above { "^" } else { sign }, role);
         }

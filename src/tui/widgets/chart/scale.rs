@@ -4,6 +4,8 @@ use super::{Chart, Unit};
 
 /// A value so many times the next lower one is drawn at the top edge instead of stretching the range.
 const OUTLIER: f64 = 4.0;
+/// A threshold farther below the lowest score than so many times the range is drawn at the bottom edge.
+const THRESHOLD_BELOW: f64 = 1.0;
 /// Candidates farther above the highest score than this share of the range are drawn at the top edge.
 const CANDIDATES_ABOVE: f64 = 0.5;
 /// When the way up to the baseline would leave the versions fewer rows than these, the baseline has the top row for
@@ -24,11 +26,12 @@ pub(super) struct Scale {
     pub(super) empty: bool,
 }
 
-/// A row, and whether the value lies above what is shown.
+/// A row, and whether the value lies above what is shown, or below.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct At {
     pub(super) row: usize,
     pub(super) above: bool,
+    pub(super) below: bool,
 }
 
 impl Scale {
@@ -37,7 +40,7 @@ impl Scale {
         let usable = |value: &f64| value.is_finite() && (!log || *value > 0.0);
         let of_columns = || chart.columns.iter().flat_map(|column| [column.score, column.best]);
         let baseline = chart.baseline.filter(usable);
-        let below: Vec<f64> = of_columns().chain([chart.threshold]).flatten().filter(usable).collect();
+        let below: Vec<f64> = of_columns().flatten().filter(usable).collect();
         let scale = Scale::of_versions(chart, below.clone(), rows, log);
         // One version alone, or a flat line, has no shape that the way up could hide.
         let shaped = of_columns().flatten().filter(usable).any(|value| scale.at(value) != scale.at(below[0]));
@@ -53,6 +56,11 @@ impl Scale {
         if !log {
             drop_outliers(&mut values);
         }
+        // A threshold that is far off would flatten the way to it: then it is drawn at the bottom edge.
+        let (least, most) = bounds(&values);
+        let reach = least - THRESHOLD_BELOW * (most - least).max(0.05 * most.abs());
+        let alone = values.is_empty();
+        values.extend(chart.threshold.filter(usable).filter(|threshold| alone || *threshold >= reach));
         let candidates = chart.columns.iter().flat_map(|column| &column.candidates);
         let candidates: Vec<f64> = candidates.filter_map(|candidate| candidate.score).filter(usable).collect();
         if values.is_empty() {
@@ -106,12 +114,13 @@ impl Scale {
             return None;
         }
         if let Some(far) = self.far.filter(|far| score >= *far) {
-            return Some(At { row: 0, above: score > far });
+            return Some(At { row: 0, above: score > far, below: false });
         }
         let (first, last) = (self.first() as f64, (self.rows - 1) as f64);
         let row = (first + (self.high - value) / span * (last - first)).round();
         let above = row < first || (value - self.high) > span * 1e-9;
-        Some(At { row: row.clamp(first, last) as usize, above })
+        let below = row > last || (self.low - value) > span * 1e-9;
+        Some(At { row: row.clamp(first, last) as usize, above, below })
     }
 
     /// The score in the middle of a row, as it is written.

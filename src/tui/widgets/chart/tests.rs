@@ -102,6 +102,17 @@ fn a_search() {
 }
 
 #[test]
+fn a_threshold_that_is_far_off_does_not_flatten_the_line() {
+    let columns = search();
+    let far = drawn(100, 5, &Chart { threshold: Some(3.0), ..chart(&columns) });
+    let none = drawn(100, 5, &chart(&columns));
+    let (said, rest): (Vec<&str>, Vec<&str>) =
+        far.lines().partition(|line| line.contains("the threshold is far below"));
+    assert_eq!(said.len(), 1, "{far}");
+    assert!(rest.iter().all(|line| none.lines().any(|other| other == *line)), "{far}\n{none}");
+}
+
+#[test]
 fn a_branch_is_dim_and_leaves_from_its_parent() {
     let mut columns = search();
     columns.truncate(5);
