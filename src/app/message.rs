@@ -10,6 +10,7 @@ use super::effect::{DeskId, Tick};
 use super::input::Input;
 use super::library::Listing;
 use crate::engine::desk::News;
+use crate::engine::known::KnownServer;
 use crate::reer::SegmentId;
 use crate::reer::search::NodeId;
 use crate::session::export::Format;
@@ -37,6 +38,8 @@ pub enum Message {
         wanted: String,
         rows: Vec<u32>,
     },
+    /// The servers that were met, the last first.
+    Servers(Vec<KnownServer>),
     Tick(Tick),
     /// How the text was copied, or why not.
     Copied(Result<String, String>),

@@ -99,6 +99,6 @@ impl Fleet<dyn Scorer> {
     }
 }
 
-fn spent(answer: &TokenLogprobs) -> Tokens {
+pub(super) fn spent(answer: &TokenLogprobs) -> Tokens {
     Tokens { read: answer.prompt_tokens as u64, written: 0, cached: answer.cached_tokens as u64 }
 }

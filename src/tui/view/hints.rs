@@ -11,7 +11,7 @@ use crate::app::bench::Pane;
 use crate::app::command::Command;
 use crate::app::keymap::Looked;
 use crate::app::notice::Tone;
-use crate::app::overlay::Overlay;
+use crate::app::overlay::{Knob, Overlay};
 use crate::app::tour::{STEPS, Word};
 use crate::session::Status;
 use crate::session::runs::{Seen, Wish};
@@ -27,11 +27,15 @@ fn wanted(app: &App) -> Vec<(Command, &'static str)> {
         Some(Overlay::Writing(_)) => {
             return vec![(Command::Save, "save"), (Command::Outside, "$EDITOR"), (Command::Cancel, "never mind")];
         }
-        Some(Overlay::Form(_)) => {
+        Some(Overlay::Form(form)) => {
+            let own = match form.selected() {
+                Knob::Generator | Knob::Scorer => (Command::BackEnds, "choose"),
+                _ => (Command::NextValue, "change"),
+            };
             return vec![
                 (Command::Start, "start"),
                 (Command::Down, "next"),
-                (Command::NextValue, "change"),
+                own,
                 (Command::ChangeValue, "type"),
                 (Command::Dismiss, "never mind"),
             ];

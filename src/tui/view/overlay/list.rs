@@ -49,7 +49,11 @@ impl View {
 
 /// Cells of the first column.
 fn column(picker: &Picker) -> u16 {
-    let most = if picker.narrows() { 26 } else { 68 };
+    let most = match picker.picking {
+        Picking::BackEnd => 36,
+        _ if picker.narrows() => 26,
+        _ => 68,
+    };
     picker.rows().map(|item| width(&Safe::new(&item.label))).max().unwrap_or(0).min(most) as u16
 }
 
