@@ -69,7 +69,7 @@ fn of_server(server: &KnownServer, knob: Knob) -> Item {
     let writes = if server.generates { "writes" } else { "writes nothing" };
     let (kind, model) = (&server.subject.kind, &server.subject.model);
     let abilities = if knob == Knob::Generator { format!("{writes}; {scores}") } else { format!("{scores}; {writes}") };
-    let detail = format!("{kind} · {model}{context} · {abilities}");
+    let detail = format!("{kind} · {model} · {abilities}{context}");
     let when = match server.days() {
         0 => "today".to_owned(),
         1 => "yesterday".to_owned(),

@@ -16,7 +16,11 @@ impl View {
         let rows = picker.rows().len() as u16;
         let head = if picker.narrows() { 1 } else { 0 };
         let high = (rows.max(1) + 2 + head).min(body.height.saturating_sub(2)).max(4 + head);
-        let wide = if picker.narrows() { 96 } else { 72 };
+        let wide = match picker.picking {
+            Picking::BackEnd => 118,
+            _ if picker.narrows() => 96,
+            _ => 72,
+        };
         let area = layout::centred(body, wide, high);
         paint::clear(buf, area, look.theme.style(Role::Overlay));
         let right = if picker.narrows() { format!("{rows}") } else { String::new() };
