@@ -211,6 +211,7 @@ commands! {
     NextValue "next-value" [Form Export] ["right" "l" "space"] "The next value";
     PreviousValue "previous-value" [Form Export] ["left" "h"] "The value before";
     ChangeValue "change-value" [Form] ["e"] "Type a value";
+    BackEnds "back-ends" [Form] ["b"] "Choose the generator or the scorer among those that are known";
     Start "start" [Form] ["enter"] "Start";
     ExportFolder "export-folder" [Export] ["e"] "Type the folder to write to";
     ExportQueue "export-queue" [Export] ["tab"] "Export what is kept, or all";

@@ -62,6 +62,8 @@ pub enum Effect {
         wanted: String,
         rows: Arc<Vec<(String, String)>>,
     },
+    /// Say which servers are known: answer with [`Message::Servers`](super::Message::Servers).
+    Servers,
     /// Call back with [`Message::Tick`](super::Message::Tick).
     Tick(Tick, Duration),
     /// Put text on the clipboard.

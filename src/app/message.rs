@@ -11,6 +11,7 @@ use super::input::Input;
 use super::library::Listing;
 use super::unsaved::Unsaved;
 use crate::engine::desk::News;
+use crate::engine::known::KnownServer;
 use crate::reer::SegmentId;
 use crate::reer::search::NodeId;
 use crate::session::export::Format;
@@ -38,6 +39,8 @@ pub enum Message {
         wanted: String,
         rows: Vec<u32>,
     },
+    /// The servers that were met, the last first.
+    Servers(Vec<KnownServer>),
     Tick(Tick),
     /// How the text was copied, or why not.
     Copied(Result<String, String>),

@@ -3,9 +3,10 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use super::fleet::{Alarm, Dispatch, FleetError};
-use super::proof::Proofs;
+use super::fleet::{Alarm, Dispatch, FleetError, Rules};
+use super::known::KnownServers;
 use super::{Models, Setup};
 use crate::lm::frame::Framing;
 use crate::lm::http::client::Patience;
@@ -26,8 +27,10 @@ pub struct BackEnds {
     keys: Keys,
     patience: Patience,
     pub(super) trust: Trust,
-    pub(super) proofs: Proofs,
+    pub(super) known: KnownServers,
     pub(super) alarm: Alarm,
+    /// How long a call may be in trouble at servers.
+    pub(super) budget: Duration,
     /// Hears of what takes long.
     pub(super) told: Box<dyn Fn(&str) + Send + Sync>,
     opened: Mutex<Opened>,
@@ -70,7 +73,7 @@ impl From<crate::lm::spec::SpecError> for EquipError {
 pub(super) type Framed = (Arc<dyn Scorer>, &'static str);
 
 #[derive(Default)]
-struct Opened {
+pub(super) struct Opened {
     plain: Option<Opener>,
     guide: Option<Opener>,
     scorers: HashMap<String, Arc<dyn Scorer>>,
@@ -104,8 +107,9 @@ impl BackEnds {
             keys: Keys::default(),
             patience: Patience::default(),
             trust: Trust::Proven,
-            proofs: Proofs::default(),
+            known: KnownServers::default(),
             alarm: Alarm::default(),
+            budget: Rules::generating().budget,
             told: Box::new(|_| {}),
             opened: Mutex::default(),
             dispatches: Mutex::default(),
@@ -119,8 +123,8 @@ impl BackEnds {
     pub fn of(settings: &Settings) -> Result<BackEnds, PromptError> {
         let back_ends = BackEnds::new(Prompts::load(settings.prompts.as_deref())?, Setup::of(settings));
         let keys = Keys::new(|name| std::env::var(name).ok(), settings.keys.clone().reveal());
-        let proofs = settings::state_folder().map_or_else(Proofs::default, |folder| Proofs::kept_in(&folder));
-        Ok(BackEnds { keys, proofs, ..back_ends })
+        let known = settings::state_folder().map_or_else(KnownServers::default, |at| KnownServers::kept_in(&at));
+        Ok(BackEnds { keys, known, ..back_ends })
     }
 
     /// With another trust in servers that score.
@@ -133,6 +137,12 @@ impl BackEnds {
     #[must_use]
     pub fn with_alarm(self, alarm: Alarm) -> BackEnds {
         BackEnds { alarm, ..self }
+    }
+
+    /// With calls that give up when they have been in trouble for so long.
+    #[must_use]
+    pub fn within(self, budget: Duration) -> BackEnds {
+        BackEnds { budget, ..self }
     }
 
     /// With another patience with servers.
@@ -226,12 +236,18 @@ impl BackEnds {
         let Spec::Servers(addresses) = spec else { return Vec::new() };
         let mut opened = self.lock();
         let opener = self.opener(&mut opened, self.defaults.search.preset);
-        addresses.iter().map(|address| (address.clone(), opener.server(address))).collect()
+        addresses.iter().map(|address| (address.clone(), self.meet(opener, address))).collect()
     }
 
-    /// Every server that has been examined.
-    pub fn proofs(&self) -> &Proofs {
-        &self.proofs
+    /// Every server that has been met.
+    pub fn known(&self) -> &KnownServers {
+        &self.known
+    }
+
+    /// With these servers known.
+    #[must_use]
+    pub fn knowing(self, known: KnownServers) -> BackEnds {
+        BackEnds { known, ..self }
     }
 
     /// Opens what a search runs with.
@@ -252,7 +268,7 @@ impl BackEnds {
         Ok(Equipment { models: Models { generator, scorer }, record })
     }
 
-    fn opener<'a>(&self, opened: &'a mut Opened, preset: Preset) -> &'a mut Opener {
+    pub(super) fn opener<'a>(&self, opened: &'a mut Opened, preset: Preset) -> &'a mut Opener {
         let framing = framing(preset);
         let place = match framing {
             Framing::Plain => &mut opened.plain,
@@ -263,7 +279,7 @@ impl BackEnds {
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Opened> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Opened> {
         // What is opened stays usable when another thread died while opening something else.
         self.opened.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -99,7 +99,7 @@ pub(super) async fn generate(
         model: generator.identity().model.clone(),
         tokens_in: samples.iter().flatten().map(|s| s.tokens_in as u64).sum(),
         tokens_out: samples.iter().flatten().map(|s| s.tokens_out as u64).sum(),
-        tokens_cached: 0,
+        tokens_cached: samples.iter().flatten().map(|s| s.tokens_cached as u64).sum(),
         ms: began.elapsed().as_millis() as u64,
         requests: effort.requests,
         retries: effort.retries,

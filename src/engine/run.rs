@@ -73,6 +73,10 @@ pub async fn search(
             () = limits.cancel.cancelled() => return stop(session, StopReason::Person, "interrupted; the next run goes on here"),
             () = until(deadline) => return stop(session, StopReason::Budget, OUT_OF_TIME),
             () = run.landed() => {}
+            () = until(session.sync_due()) => {
+                session.sync()?;
+                continue;
+            }
         }
         if let Some(reason) = run.record(session)? {
             return Ok(reason);
@@ -160,13 +164,18 @@ impl<'a> Run<'a> {
         })
     }
 
+    /// Whether calls are in flight.
+    pub fn is_flying(&self) -> bool {
+        !self.flight.is_over()
+    }
+
     /// Looks at what the search wants: records decisions and ends, sends calls off. `busy` are scores that are
     /// computed elsewhere and will be recorded.
     ///
     /// # Errors
     /// What keeps events from being recorded.
     pub fn advance(&mut self, session: &mut Session, busy: &BTreeSet<ScoreOf>) -> Result<Course, RunError> {
-        if !self.flight.is_over() {
+        if self.is_flying() {
             return Ok(Course::Flying);
         }
         let Some(target) = self.target.clone() else {
@@ -174,7 +183,6 @@ impl<'a> Run<'a> {
             self.flight.send(async move { Landed::Target(scorer.tokenize(&pair.example).await) });
             return Ok(Course::Flying);
         };
-        session.sync()?;
         let wants = search_of(session.state())?.wants();
         let rest = undetailed_head(session.state());
         if wants.is_empty() && rest.is_none() {

@@ -1,6 +1,7 @@
 //! Servers of a SPEC as one back end: those that answer, each examined once before it scores, behind a fleet.
 
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::runtime::Handle;
@@ -8,12 +9,17 @@ use tokio::runtime::Handle;
 use super::Servers;
 use super::back_ends::{BackEnds, EquipError, Framed, Trust};
 use super::fleet::{self, Dispatch, Fleet, Probe, Rules, Standing};
-use super::proof::{Proof, Subject};
+use super::known::{KnownServer, Scoring, Subject};
 use crate::lm::http::{Address, Server};
 use crate::lm::open::{OpenError, Opener};
-use crate::lm::{Complete, Generator, LmError, doctor};
+use crate::lm::spec::Spec;
+use crate::lm::{Complete, Generator, LmError, Verbatim, doctor};
+use crate::reer::search::Preset;
 use crate::session;
 use crate::session::runs;
+
+/// How long a call of an examination may be in trouble: somebody waits for the end of it.
+const EXAMINATION: Duration = Duration::from_secs(60);
 
 impl BackEnds {
     /// The servers at `addresses` as one scorer, and its frame's name in records.
@@ -28,7 +34,7 @@ impl BackEnds {
             frame = its;
             Ok(scorer)
         })?;
-        let fleet = Fleet::of_scorers(endpoints, &Rules { alarm: self.alarm.clone(), ..Rules::scoring() })?;
+        let fleet = Fleet::of_scorers(endpoints, &self.rules(Rules::scoring()))?;
         self.enlist(fleet.dispatch());
         Ok((Arc::new(fleet), frame))
     }
@@ -44,7 +50,7 @@ impl BackEnds {
     ) -> Result<Arc<dyn Generator>, EquipError> {
         let endpoints =
             self.those_that_answer(opener, addresses, |opener, address| Ok(opener.completer_at(address)?))?;
-        let fleet = Fleet::of_models(endpoints, &Rules { alarm: self.alarm.clone(), ..Rules::generating() })?;
+        let fleet = Fleet::of_models(endpoints, &self.rules(Rules::generating()))?;
         self.enlist(fleet.dispatch());
         let fleet: Arc<dyn Complete> = Arc::new(fleet);
         Ok(opener.prompted(fleet))
@@ -61,7 +67,7 @@ impl BackEnds {
         for address in addresses {
             match open(opener, address) {
                 Ok(back_end) => {
-                    let health = Arc::new(Health(opener.server(address)?));
+                    let health = Arc::new(Health(self.meet(opener, address)?));
                     endpoints.push(fleet::Endpoint::new(address.base(), back_end).with_probe(health));
                 }
                 Err(error) if is_away(&error) && addresses.len() > 1 => {
@@ -77,32 +83,76 @@ impl BackEnds {
         }
     }
 
-    /// The noise floor of a server that scores, in nats per token; it is examined when that is not known.
-    fn noise_floor(&self, opener: &mut Opener, address: &Address) -> Result<f64, EquipError> {
-        let subject = Subject::of(&opener.server(address)?);
-        let proof = match (self.proofs.of(&subject), self.trust) {
-            (Some(proof), _) => proof,
-            (None, Trust::Any) => return Ok(0.0),
-            (None, Trust::Proven) => self.examine(opener, address, subject)?,
-        };
-        if proof.sound || self.trust == Trust::Any {
-            return Ok(proof.noise_floor);
-        }
-        Err(EquipError::Unfit { address: address.base().to_owned(), why: proof.why_not })
+    /// Asks a server what it is, and keeps that.
+    ///
+    /// # Errors
+    /// As [`Opener::server`].
+    pub(super) fn meet(&self, opener: &mut Opener, address: &Address) -> Result<Server, OpenError> {
+        let server = opener.server(address)?;
+        self.told_unkept(self.known.meet(KnownServer::met(&server)));
+        Ok(server)
     }
 
-    fn examine(&self, opener: &mut Opener, address: &Address, subject: Subject) -> Result<Proof, EquipError> {
-        let scorer = opener.verbatim_at(address)?;
+    fn told_unkept(&self, kept: std::io::Result<()>) {
+        if let Err(error) = kept {
+            (self.told)(&format!("what was found of servers cannot be kept for the next run: {error}"));
+        }
+    }
+
+    /// The noise floor of a server that scores, in nats per token; it is examined when that is not known.
+    fn noise_floor(&self, opener: &mut Opener, address: &Address) -> Result<f64, EquipError> {
+        let server = self.meet(opener, address)?;
+        let found = match (self.known.examination(&Subject::of(&server)), self.trust) {
+            (Some(found), _) => found,
+            (None, Trust::Any) => return Ok(0.0),
+            (None, Trust::Proven) => self.examine(opener, &server)?,
+        };
+        match found {
+            Scoring::Unfit { why, .. } if self.trust == Trust::Proven => {
+                Err(EquipError::Unfit { address: address.base().to_owned(), why })
+            }
+            Scoring::Sound { noise_floor } | Scoring::Unfit { noise_floor, .. } => Ok(noise_floor),
+            Scoring::No { .. } | Scoring::Unproven => Ok(0.0),
+        }
+    }
+
+    fn examine(&self, opener: &mut Opener, server: &Server) -> Result<Scoring, EquipError> {
+        let address = server.address();
+        let scorer = self.verbatim_at(opener, address)?;
         (self.told)(&format!("{}: examining this scorer, once", address.base()));
         let runtime = Handle::try_current().map_err(|_| OpenError::NoRuntime)?;
         let findings = runtime
             .block_on(doctor::examine(scorer.as_ref(), &|_| {}))
             .map_err(|source| EquipError::Examination { address: address.base().to_owned(), source })?;
-        let proof = Proof::new(subject, &findings);
-        if let Err(error) = self.proofs.keep(proof.clone()) {
-            (self.told)(&format!("what was found cannot be kept for the next run: {error}"));
+        let known = KnownServer::met(server).examined(&findings);
+        self.told_unkept(self.known.keep(known.clone()));
+        Ok(known.scoring)
+    }
+
+    /// A server as a scorer of bare tokens, whose passing faults are no findings.
+    fn verbatim_at(&self, opener: &mut Opener, address: &Address) -> Result<Arc<dyn Verbatim>, EquipError> {
+        let scorer = opener.verbatim_at(address)?;
+        let health = Arc::new(Health(opener.server(address)?));
+        let endpoint = fleet::Endpoint::new(address.base(), scorer).with_probe(health);
+        let budget = self.budget.min(EXAMINATION);
+        Ok(Arc::new(Fleet::of_verbatim(vec![endpoint], &Rules { budget, ..Rules::scoring() })?))
+    }
+
+    /// Opens the scorer of bare tokens that `spec` names; of several servers the first.
+    ///
+    /// # Errors
+    /// As [`BackEnds::scorer`]; whether it is fit to score is not asked.
+    pub fn verbatim(&self, spec: &Spec, preset: Preset) -> Result<Arc<dyn Verbatim>, EquipError> {
+        let mut opened = self.lock();
+        let opener = self.opener(&mut opened, preset);
+        match spec {
+            Spec::Servers(addresses) => self.verbatim_at(opener, &addresses[0]),
+            spec => Ok(opener.verbatim(spec)?),
         }
-        Ok(proof)
+    }
+
+    fn rules(&self, rules: Rules) -> Rules {
+        Rules { alarm: self.alarm.clone(), budget: self.budget, ..rules }
     }
 
     fn enlist(&self, dispatch: &Arc<Dispatch>) {
@@ -161,6 +211,6 @@ fn endpoint(role: session::Role, traffic: fleet::EndpointTraffic) -> runs::Endpo
         errors: counts.errors.into_iter().map(|(class, count)| (class.into_owned(), count)).collect(),
         tokens_in: counts.tokens.read,
         tokens_out: counts.tokens.written,
-        ..runs::Endpoint::default()
+        tokens_cached: counts.tokens.cached,
     }
 }

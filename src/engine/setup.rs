@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::lm::spec::Spec;
-use crate::reer::search::Config;
+use crate::reer::search::{Config, Preset};
 use crate::session::{ConfigRecord, State};
 use crate::settings::Settings;
 
@@ -41,10 +41,32 @@ impl Setup {
         Setup { generator, ..recorded }
     }
 
+    /// With the scorer's noise, in nats per token, as the least gain that counts, where no other is asked for. The
+    /// official code takes any improvement, and so does its preset.
+    #[must_use]
+    pub fn above_noise(mut self, floor: f64) -> Setup {
+        if self.search.preset == Preset::Retrace && self.search.min_delta == 0.0 {
+            self.search.min_delta = coarse(floor);
+        }
+        self
+    }
+
     /// As a session's record of settings.
     pub fn record(&self) -> ConfigRecord {
         ConfigRecord { search: self.search.clone(), generator: self.generator.clone(), scorer: self.scorer.clone() }
     }
+}
+
+/// The next of 1, 2 and 5 times a power of ten: measured again, a noise floor is a little another number, and a search
+/// that goes on must have the same.
+fn coarse(floor: f64) -> f64 {
+    if floor <= 0.0 {
+        return 0.0;
+    }
+    let power = 10f64.powf(floor.log10().floor());
+    let step = [1.0, 2.0, 5.0, 10.0].into_iter().find(|step| step * power >= floor).unwrap_or(10.0);
+    // Through text, so that 0.0002 is 0.0002.
+    format!("{:e}", step * power).parse().unwrap_or(step * power)
 }
 
 /// Whether the file that a SPEC names is there; a SPEC without a file always is.
@@ -59,7 +81,6 @@ fn is_here(spec: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reer::search::Preset;
     use crate::session::{Author, Event, Payload};
 
     fn setup(generator: &str) -> Setup {
@@ -89,5 +110,22 @@ mod tests {
             assert_eq!((going_on.generator.as_str(), going_on.search.candidates), (generator, 7));
         }
         assert_eq!(Setup::going_on(&State::default(), &setup("cues")), setup("cues"));
+    }
+
+    #[test]
+    fn a_noise_floor_is_rounded_up_to_one_of_a_few_numbers() {
+        for (floor, coarse_floor) in [(0.0, 0.0), (1.2e-4, 2e-4), (2e-4, 2e-4), (3.3e-3, 5e-3), (0.07, 0.1)] {
+            assert_eq!(coarse(floor), coarse_floor, "{floor}");
+        }
+    }
+
+    #[test]
+    fn the_least_gain_is_the_noise_where_nothing_else_is_said() {
+        assert_eq!(setup("cues").above_noise(1.2e-4).search.min_delta, 2e-4);
+        let mut set = setup("cues");
+        set.search.min_delta = 0.05;
+        assert_eq!(set.above_noise(1.2e-4).search.min_delta, 0.05);
+        let paper = Setup { search: Config::preset(Preset::Paper), ..setup("cues") };
+        assert_eq!(paper.above_noise(1.2e-4).search.min_delta, 0.0);
     }
 }

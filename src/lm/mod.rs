@@ -205,6 +205,15 @@ pub struct Sample {
     pub raw: Option<String>,
     pub tokens_in: usize,
     pub tokens_out: usize,
+    /// Of those in, how many came from a cache.
+    pub tokens_cached: usize,
+}
+
+impl Sample {
+    /// A sample that cost no tokens: no model was asked.
+    pub fn free(text: Result<String, Refusal>, analysis: Option<String>, raw: Option<String>) -> Sample {
+        Sample { text, analysis, raw, tokens_in: 0, tokens_out: 0, tokens_cached: 0 }
+    }
 }
 
 /// Receives text as it streams: sample index, then the new piece. May be called from any thread.
@@ -250,6 +259,8 @@ pub struct Completion {
     pub finished: bool,
     pub tokens_in: usize,
     pub tokens_out: usize,
+    /// Of those in, how many came from a cache.
+    pub tokens_cached: usize,
 }
 
 /// A text model that continues a conversation; [`prompted`] makes a [`Generator`] of it.

@@ -86,6 +86,7 @@ impl<C: Complete> Generator for Prompted<C> {
                 raw: parsed.dropped.then_some(answer.text),
                 tokens_in: answer.tokens_in,
                 tokens_out: answer.tokens_out,
+                tokens_cached: answer.tokens_cached,
             }
         });
         Ok(samples.collect())
@@ -127,7 +128,8 @@ mod tests {
             self.asked.lock().unwrap().push((question, request.prefill.to_owned(), stop));
             let answer = |(at, (text, finished)): (usize, &(&str, bool))| {
                 sink(at, text);
-                Completion { text: (*text).to_owned(), finished: *finished, tokens_in: 9, tokens_out: 3 }
+                let (text, finished) = ((*text).to_owned(), *finished);
+                Completion { text, finished, tokens_in: 9, tokens_out: 3, tokens_cached: 4 }
             };
             Ok(self.answers.iter().take(request.seeds.len()).enumerate().map(answer).collect())
         }

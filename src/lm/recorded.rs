@@ -100,7 +100,7 @@ fn sample(text: &str, current: Option<&str>) -> Sample {
         }
         (false, current) => (plain(text.trim(), current), None, false),
     };
-    Sample { text: parsed, analysis, raw: dropped.then(|| text.to_owned()), tokens_in: 0, tokens_out: 0 }
+    Sample::free(parsed, analysis, dropped.then(|| text.to_owned()))
 }
 
 fn plain(text: &str, current: Option<&str>) -> Result<String, Refusal> {
@@ -137,7 +137,7 @@ impl Generator for Recorded {
                 sink(at, text);
                 sample(text, current)
             }
-            None => Sample { text: Err(Refusal::Missing), analysis: None, raw: None, tokens_in: 0, tokens_out: 0 },
+            None => Sample::free(Err(Refusal::Missing), None, None),
         });
         Ok(samples.collect())
     }

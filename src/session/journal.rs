@@ -55,7 +55,6 @@ impl Journal {
     ) -> Result<(Journal, Vec<Event>), SessionError> {
         let temporary = temporary(path)?;
         let file = new_file(&temporary).map_err(SessionError::io(&temporary, "create it"))?;
-        lock(&file, path)?;
         let mut journal = Journal::over(path, file, clock);
         let placed = journal.append(by, None, first).and_then(|events| {
             journal.sync()?;
@@ -139,6 +138,12 @@ impl Journal {
             self.unsynced = None;
         }
         Ok(())
+    }
+
+    /// How long the oldest line that is not on disk may still wait; `None` when every line is there.
+    pub fn sync_due_in(&self) -> Option<Duration> {
+        let waited = self.clock.monotonic().saturating_sub(self.unsynced?);
+        Some(SYNC_EVERY.saturating_sub(waited))
     }
 
     pub fn is_poisoned(&self) -> bool {
@@ -279,25 +284,50 @@ fn temporary(path: &Path) -> Result<PathBuf, SessionError> {
     }
 }
 
-/// Creates the temporary file, over what a killed process left behind.
+/// Creates the temporary file and locks it, over what a killed process left behind. One that another process is
+/// writing now is waited for: it goes when the session has its name.
 fn new_file(path: &Path) -> io::Result<File> {
-    let create = || OpenOptions::new().read(true).append(true).create_new(true).open(path);
-    match create() {
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
-            let stale = OpenOptions::new().read(true).append(true).open(path)?;
-            stale.try_lock().map_err(io::Error::from)?;
-            std::fs::remove_file(path)?;
-            create()
+    let open = |options: &mut OpenOptions| options.read(true).append(true).open(path);
+    let mut waited = Duration::ZERO;
+    loop {
+        let found = match open(OpenOptions::new().create_new(true)) {
+            // Somebody may have taken it for a leftover before it was locked.
+            Ok(new) => match new.try_lock() {
+                Ok(()) => return Ok(new),
+                Err(TryLockError::WouldBlock) => None,
+                Err(TryLockError::Error(e)) => return Err(e),
+            },
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => match open(&mut OpenOptions::new()) {
+                Ok(found) => Some(found),
+                Err(e) if e.kind() == io::ErrorKind::NotFound => None,
+                Err(e) => return Err(e),
+            },
+            Err(e) => return Err(e),
+        };
+        match found.as_ref().map(File::try_lock) {
+            Some(Ok(())) => match std::fs::remove_file(path) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+                _ => continue,
+            },
+            Some(Err(TryLockError::Error(e))) => return Err(e),
+            Some(Err(TryLockError::WouldBlock)) | None if waited >= NEW_MOST => {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            Some(Err(TryLockError::WouldBlock)) | None => {}
         }
-        other => other,
+        std::thread::sleep(NEW_LOOK);
+        waited += NEW_LOOK;
     }
 }
+
+/// Between two looks whether another process has finished a new file, and all of them: it writes a few lines.
+const NEW_LOOK: Duration = Duration::from_millis(2);
+const NEW_MOST: Duration = Duration::from_secs(10);
 
 /// Writes a whole file under a temporary name, durably, and gives it its name.
 pub(super) fn place_bytes(bytes: &[u8], path: &Path) -> Result<(), SessionError> {
     let temporary = temporary(path)?;
     let mut file = new_file(&temporary).map_err(SessionError::io(&temporary, "create it"))?;
-    lock(&file, path)?;
     let written = file.write_all(bytes).and_then(|()| file.sync_all());
     let placed = written.map_err(SessionError::io(&temporary, "write it")).and_then(|()| place(&temporary, path));
     if placed.is_err() {

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::clock::{Clock, SystemClock};
 use super::journal::{Found, Journal};
@@ -180,6 +181,11 @@ impl Session {
     pub fn sync(&mut self) -> Result<(), SessionError> {
         self.mend()?;
         self.journal.sync()
+    }
+
+    /// When what is recorded must be on disk at the latest; `None` when it is.
+    pub fn sync_due(&self) -> Option<Instant> {
+        self.journal.sync_due_in().map(|wait| Instant::now() + wait)
     }
 
     /// Ends this run: records the summary as `closed` and gives the file free.

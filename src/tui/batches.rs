@@ -75,7 +75,7 @@ async fn run(
         input,
         library,
         fields: Fields::default(),
-        config: setup.record(),
+        config: setup.above_noise(equipment.models.scorer.noise_floor()).record(),
         models: equipment.record,
         concurrency,
         shard: None,

@@ -31,6 +31,7 @@ const GATHER: Duration = Duration::from_millis(400);
 /// Everything effects need.
 pub struct Executor {
     messages: UnboundedSender<Message>,
+    back_ends: Arc<BackEnds>,
     desks: Desks,
     batches: Batches,
     clipboard: Clipboard,
@@ -66,9 +67,11 @@ impl Executor {
         let Means { back_ends, author, concurrency, place, home, own, state } = means;
         let batches = Batches::new(back_ends.clone(), concurrency);
         let told = messages.clone();
-        let desks = Desks::new(back_ends, author.clone(), move |desk, news| tell(&told, Message::Desk(desk, news)));
+        let desks =
+            Desks::new(back_ends.clone(), author.clone(), move |desk, news| tell(&told, Message::Desk(desk, news)));
         Executor {
             messages,
+            back_ends,
             desks,
             batches,
             clipboard: Clipboard::new(),
@@ -97,6 +100,10 @@ impl Executor {
                 let rows = rank(&wanted, among).into_iter().map(|row| row as u32).collect();
                 Message::Filtered { wanted, rows }
             }),
+            Effect::Servers => {
+                let back_ends = self.back_ends.clone();
+                self.answer(move || Message::Servers(back_ends.known().all()));
+            }
             Effect::Tick(tick, after) => {
                 let messages = self.messages.clone();
                 tokio::spawn(async move {

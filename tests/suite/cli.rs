@@ -1,6 +1,7 @@
 //! The program as its users call it: real processes, exit codes, stdout and stderr.
 
 mod config;
+mod keys;
 mod score;
 mod search;
 mod sessions;

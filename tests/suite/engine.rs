@@ -124,6 +124,7 @@ impl Generator for World {
             raw: None,
             tokens_in: 5,
             tokens_out: 7,
+            tokens_cached: 3,
         };
         Ok(request.seeds.iter().map(sample).collect())
     }

@@ -1,9 +1,15 @@
 //! A search killed with SIGKILL: nothing acknowledged is lost, and the next run ends where an undisturbed one does.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
-use retrace::session::{self, Library, State};
+use retrace::session::{self, Library, Payload, State};
+
+use crate::cli::House;
+use crate::server::random::Random;
+use crate::server::{Pseudo, Server};
 
 fn search(library: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_retrace"));
@@ -78,4 +84,69 @@ fn a_search_killed_again_and_again_ends_as_an_undisturbed_one() {
     assert_eq!(Library::open(&killed).unwrap().duplicates().len(), 0, "one session a pair");
     let check = Command::new(env!("CARGO_BIN_EXE_retrace")).arg("check").arg(&killed).output().unwrap();
     assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stdout));
+}
+
+/// How often each kind of event was recorded, calls by their purpose.
+fn tally(library: &Path) -> BTreeMap<String, usize> {
+    let mut tally = BTreeMap::new();
+    for event in files(library).iter().flat_map(|path| session::events(path).unwrap().0) {
+        let name = match &event.payload {
+            Payload::Call(call) => format!("call {}", call.purpose),
+            other => other.name().to_owned(),
+        };
+        *tally.entry(name).or_default() += 1;
+    }
+    tally
+}
+
+/// P59, twenty times over: a batch of a hundred pairs at a server, killed at random moments and begun again.
+#[test]
+fn a_batch_of_a_hundred_killed_twenty_times_is_the_undisturbed_one() {
+    const KILLS: usize = 20;
+    let house = House::new();
+    let row = |i: usize| {
+        let (query, reference) = (format!("Write piece {i}."), format!("The piece {i} is written.\n\nIt is short."));
+        format!("{}\n", serde_json::json!({ "id": format!("p{i}"), "query": query, "reference": reference }))
+    };
+    house.write("pairs.jsonl", &(0..100).map(row).collect::<String>());
+    let server = Server::vllm().pseudo(Pseudo::default()).pace(Duration::from_millis(4), 8).start();
+    let batch = |library: &str| {
+        let mut command = house.command();
+        command.args(["search", "pairs.jsonl", "--into", library, "--preset", "paper", "--objective", "nll"]);
+        command.args(["--steps", "3", "--threshold", "off", "--concurrency", "8", "--allow-unproven-scorer"]);
+        command.args(["--generator", &server.url(), "--scorer", &server.url()]);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    assert!(batch("whole").wait().unwrap().success());
+    let whole = house.path("whole");
+    let (undisturbed, recorded) = (essence(&whole), tally(&whole));
+    assert_eq!(undisturbed.len(), 100);
+
+    let killed = house.path("killed");
+    let (all, mut random) = (lines(&whole), Random::new(59));
+    for kill in 0..KILLS {
+        // Spread over what is left, so that the last one still finds work.
+        let left = all.saturating_sub(lines(&killed)) / (KILLS - kill + 1);
+        let enough = lines(&killed) + 1 + random.below(2 * left.max(1));
+        assert!(kill_at(batch("killed"), &killed, enough), "it ended before kill {kill}");
+        for path in files(&killed) {
+            assert!(session::read(&path).unwrap().health.damaged.is_empty(), "{}", path.display());
+        }
+    }
+    assert!(batch("killed").wait().unwrap().success());
+    assert_eq!(essence(&killed), undisturbed);
+    assert_eq!(Library::open(&killed).unwrap().duplicates().len(), 0, "one session a pair");
+    // What was recorded was asked for once.
+    let again = tally(&killed);
+    for name in ["node", "decide", "tokens", "call draft", "call refine"] {
+        assert_eq!(again.get(name), recorded.get(name), "{name}: {again:?} instead of {recorded:?}");
+    }
+    for path in files(&killed) {
+        let mut seen = BTreeSet::new();
+        for event in session::events(&path).unwrap().0 {
+            let Payload::Score(score) = event.payload else { continue };
+            let of = (score.node, score.without, score.logprobs.is_some());
+            assert!(seen.insert(of), "{}: {of:?} is there twice", path.display());
+        }
+    }
 }

@@ -11,6 +11,7 @@ mod frames;
 mod generator;
 mod gguf;
 mod killed;
+mod load;
 mod model;
 mod proposers;
 mod pty;

@@ -8,6 +8,8 @@ use retrace::engine::fleet::Alarm;
 use retrace::engine::{BackEnds, Company, EquipError, Equipment, Plan, Report, Setup, Trust, batch_in_company};
 use retrace::lm::http::client::Patience;
 use retrace::lm::prompts::Prompts;
+use retrace::lm::spec::Spec;
+use retrace::lm::{LmError, Passage};
 use retrace::reer::Objective;
 use retrace::reer::search::{Config, Preset};
 use retrace::session;
@@ -169,4 +171,50 @@ async fn servers_of_two_models_are_no_scorer_and_one_that_is_away_is_left_out() 
     assert!(opened(setup("cues", &format!("{} {away}", one.url())), Trust::Any).await.is_ok());
     let refusal = opened(setup("cues", &away), Trust::Any).await.err().unwrap().to_string();
     assert!(refusal.contains(&away) && refusal.contains("does not answer"), "{refusal}");
+}
+
+/// P56: query, thinking and reference fill the context to the last place but the one that the server writes into.
+#[tokio::test(flavor = "multi_thread")]
+async fn p56_a_prompt_that_just_fits_is_scored_and_one_token_more_is_not_sent() {
+    let server = Server::vllm().pseudo(Pseudo::default()).context_length(64).start();
+    let spec: Spec = server.url().parse().unwrap();
+    let setup = setup("cues", &server.url());
+    let opened = tokio::task::spawn_blocking(move || {
+        back_ends(&setup, Duration::from_secs(20)).verbatim(&spec, Preset::Retrace)
+    });
+    let scorer = opened.await.unwrap().unwrap();
+    assert_eq!(scorer.limit(), Some(63));
+    let ids: Vec<u32> = (10..74).collect();
+    let ask = |have: usize| {
+        scorer.logprobs(Passage { ids: &ids[..40], text: "" }, Passage { ids: &ids[40..have], text: "" }, false)
+    };
+    let fits = ask(63).await.unwrap();
+    assert_eq!((fits.logprobs.len(), fits.prompt_tokens), (23, 63));
+    let before = server.count("/v1/completions");
+    assert_eq!(ask(64).await, Err(LmError::TooLong { have: 65, limit: Some(64) }));
+    assert_eq!(server.count("/v1/completions"), before, "nothing was sent");
+}
+
+/// The engine behind a server that goes on answering dies, and lives again: the search waits for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_outlives_the_death_of_an_engine() {
+    let folder = tempfile::tempdir().unwrap();
+    pairs(folder.path(), 12);
+    let server = Server::vllm().pseudo(Pseudo::default()).start();
+    let done = search(folder.path(), "calm", setup(&server.url(), &server.url())).await;
+    assert_eq!((done.done, done.failed), (12, 0), "{:?}", why(&done));
+    server.engine_dies(60);
+    let done = search(folder.path(), "died", setup(&server.url(), &server.url())).await;
+    assert_eq!((done.done, done.failed), (12, 0), "{:?}", why(&done));
+    assert_eq!(essence(&folder.path().join("died")), essence(&folder.path().join("calm")));
+}
+
+/// An examination asks again where a fault passes: one call in ten fails here, and the scorer is sound all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn faults_that_pass_are_no_findings_of_the_doctor() {
+    let faults = Faults::seeded(3).with(Fate::Error, 0.05).with(Fate::Busy(Some("0")), 0.03).with(Fate::Cut, 0.02);
+    let rough = Server::vllm().faults(faults).start();
+    let opened = opened(setup("cues", &rough.url()), Trust::Proven).await;
+    assert!(opened.is_ok(), "{}", opened.err().unwrap());
+    assert!(rough.calls().iter().any(|call| call.fate.is_some()));
 }

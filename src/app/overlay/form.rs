@@ -114,8 +114,8 @@ impl Knob {
     pub fn expects(self) -> &'static str {
         match self {
             Knob::Preset => "retrace or paper",
-            Knob::Generator => "cues, gguf:PATH, http://HOST:PORT or recorded:FILE",
-            Knob::Scorer => "bundled, gguf:PATH or http://HOST:PORT",
+            Knob::Generator => "cues, gguf:PATH, recorded:FILE or servers at http://HOST:PORT",
+            Knob::Scorer => "bundled, gguf:PATH or servers at http://HOST:PORT",
             Knob::Objective => "nll or reer-clipped",
             Knob::Candidates => "a whole number from 1 up, under 4 billion",
             Knob::Steps | Knob::Seed => "a whole number, under 4 billion",

@@ -19,6 +19,8 @@ pub enum Picking {
     Branch,
     Decision,
     Theme,
+    /// Who generates, or who scores.
+    BackEnd,
     /// What signs mean.
     Legend,
     /// Whether to quit while a search runs.
@@ -52,6 +54,10 @@ pub enum Act {
     /// Open this session.
     Session(String),
     Theme(String),
+    /// Take this SPEC into the form.
+    BackEnd(String),
+    /// Type the value of the form.
+    Type,
     /// Go to this step.
     Step(u32),
     Quit,
@@ -94,6 +100,7 @@ impl Picker {
             Picking::Branch => "Branches",
             Picking::Decision => "The last decisions",
             Picking::Theme => "Themes",
+            Picking::BackEnd => "Back ends that are known",
             Picking::Legend => "What signs mean",
             Picking::Quit => "Quit while searching?",
             Picking::Discard => "The text was changed",
@@ -105,10 +112,7 @@ impl Picker {
 
     /// True when typing narrows the list.
     pub fn narrows(&self) -> bool {
-        !matches!(
-            self.picking,
-            Picking::Quit | Picking::Discard | Picking::StopRun | Picking::Keys | Picking::Remove
-        )
+        !matches!(self.picking, Picking::Quit | Picking::Discard | Picking::StopRun | Picking::Keys | Picking::Remove)
     }
 
     pub fn edit(&mut self, edit: &TextEdit) {

@@ -129,6 +129,7 @@ impl App {
             Command::NextValue => self.turn_value(true),
             Command::PreviousValue => self.turn_value(false),
             Command::ChangeValue => self.type_value(),
+            Command::BackEnds => self.ask_back_ends(),
             Command::Start => self.start_from_form(),
             Command::ExportFolder => self.ask_folder(),
             Command::ExportQueue => self.turn_export_queue(),

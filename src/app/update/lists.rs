@@ -215,6 +215,8 @@ impl App {
                 self.memory.theme = Some(name);
                 self.remember()
             }
+            Act::BackEnd(spec) => self.set_value(&spec),
+            Act::Type => self.type_value(),
             Act::Step(step) => {
                 let at = self.bench().and_then(|bench| bench.timeline.of_step(step));
                 match at {

@@ -1,6 +1,7 @@
 //! Messages become changes of the state and effects: one function a kind of message, nothing but state is touched.
 
 mod acts;
+mod back_ends;
 mod batch;
 mod bench;
 mod desk;
@@ -48,6 +49,7 @@ impl App {
                 self.library.filtered(wanted, rows);
                 Vec::new()
             }
+            Message::Servers(servers) => self.list_back_ends(&servers),
             Message::Tick(tick) => self.ticked(tick),
             Message::Copied(Ok(how)) => self.tell(how),
             Message::Copied(Err(why)) => self.fail(why),

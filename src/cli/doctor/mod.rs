@@ -3,6 +3,8 @@
 mod generator;
 mod scorer;
 
+use std::time::Duration;
+
 use clap::Args;
 use serde::Serialize;
 
@@ -49,6 +51,9 @@ pub struct DoctorArgs {
     json: bool,
 }
 
+/// How long a call is tried again: somebody waits for the answer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// JSON of `retrace doctor`.
 #[derive(Serialize)]
 struct Report {
@@ -87,7 +92,7 @@ pub fn run(args: &DoctorArgs, output: &mut Output) -> Result<Outcome, Fault> {
     let both = args.generator.is_empty() && args.scorer.is_empty();
     let runtime = tokio::runtime::Runtime::new().map_err(|e| Fault(format!("cannot start: {e}")))?;
     let within = runtime.enter();
-    let back_ends = BackEnds::of(&settings)?.trusting(Trust::Any);
+    let back_ends = BackEnds::of(&settings)?.trusting(Trust::Any).within(PATIENCE);
     let mut report = Report { generators: Vec::new(), scorers: Vec::new() };
     if both || !args.generator.is_empty() {
         for spec in one_by_one(settings.generator.parse::<Spec>()?.generator()?) {
@@ -101,7 +106,7 @@ pub fn run(args: &DoctorArgs, output: &mut Output) -> Result<Outcome, Fault> {
     if both || !args.scorer.is_empty() {
         for spec in one_by_one(settings.scorer.parse::<Spec>()?.scorer()?) {
             let watch = |line: &str| if args.json { note(line) } else { output.line(line) };
-            let examined = scorer::examined(&settings, &back_ends, &spec, watch);
+            let examined = scorer::examined(&back_ends, &spec, watch);
             if !args.json {
                 examined.tell(output);
             }

@@ -6,12 +6,11 @@ use serde::Serialize;
 use tokio::runtime::Handle;
 
 use super::{Known, server};
-use crate::cli::{Output, back_ends};
+use crate::cli::Output;
 use crate::engine::BackEnds;
-use crate::engine::proof::{Proof, Subject};
+use crate::engine::known::KnownServer;
 use crate::lm::doctor::{self, Check, Findings, Outcome};
 use crate::lm::spec::Spec;
-use crate::settings::Settings;
 
 /// What an examination showed.
 #[derive(Serialize)]
@@ -33,7 +32,7 @@ pub struct Examined {
 }
 
 /// Examines a scorer; `watch` hears a line for each check as it is made.
-pub fn examined(settings: &Settings, back_ends: &BackEnds, spec: &Spec, mut watch: impl FnMut(&str)) -> Examined {
+pub fn examined(back_ends: &BackEnds, spec: &Spec, mut watch: impl FnMut(&str)) -> Examined {
     let mut examined = Examined {
         scorer: spec.to_string(),
         known: None,
@@ -44,7 +43,7 @@ pub fn examined(settings: &Settings, back_ends: &BackEnds, spec: &Spec, mut watc
         advice: &[],
     };
     watch(&format!("scorer {spec}"));
-    let subject = match server(back_ends, spec) {
+    let server = match server(back_ends, spec) {
         None => None,
         Some((_, Err(error))) => return Examined { error: Some(error.to_string()), ..examined },
         Some((_, Ok(server))) => {
@@ -55,13 +54,12 @@ pub fn examined(settings: &Settings, back_ends: &BackEnds, spec: &Spec, mut watc
             if let Some(why) = server.why_no_scorer() {
                 return Examined { error: Some(why), ..examined };
             }
-            Some(Subject::of(&server))
+            Some(server)
         }
     };
-    let opened = back_ends::opener(settings).and_then(|mut opener| Ok(opener.verbatim(spec)?));
-    let scorer = match opened {
+    let scorer = match back_ends.verbatim(spec, back_ends.defaults().search.preset) {
         Ok(scorer) => scorer,
-        Err(error) => return Examined { error: Some(error.0), ..examined },
+        Err(error) => return Examined { error: Some(error.to_string()), ..examined },
     };
     let began = Instant::now();
     // Checks are told from within the examination, which wants a function that may be called from anywhere.
@@ -77,8 +75,8 @@ pub fn examined(settings: &Settings, back_ends: &BackEnds, spec: &Spec, mut watc
     });
     match findings {
         Ok(Ok(findings)) => {
-            if let Some(subject) = subject
-                && let Err(error) = back_ends.proofs().keep(Proof::new(subject, &findings))
+            if let Some(server) = server
+                && let Err(error) = back_ends.known().keep(KnownServer::met(&server).examined(&findings))
             {
                 watch(&format!("  what was found cannot be kept: {error}"));
             }

@@ -11,7 +11,6 @@ use crate::cli::{Fault, Outcome, Output, STDIN, note};
 use crate::engine::fleet::Alarm;
 use crate::engine::{self, BackEnds, Company, Equipment, Plan, Setup, Trust};
 use crate::lm::spec::Spec;
-use crate::reer::search::Preset;
 use crate::session::Models;
 use crate::session::pairs::Fields;
 use crate::settings::{Origin, Settings, key};
@@ -81,9 +80,8 @@ fn plan(
     let missing = || Fault("there is no folder for sessions: name one with --into DIR".to_owned());
     let is_set = |key| !matches!(settings.origin(key), Origin::Default | Origin::Preset(_));
     let mut setup = Setup::of(settings);
-    // The official code takes any improvement.
-    if !is_set(key::MIN_DELTA) && setup.search.preset == Preset::Retrace {
-        setup.search.min_delta = coarse(noise_floor);
+    if !is_set(key::MIN_DELTA) {
+        setup = setup.above_noise(noise_floor);
     }
     let at_a_server = matches!(setup.scorer.parse(), Ok(Spec::Servers(_)));
     let concurrency = if at_a_server && !is_set(key::CONCURRENCY) { AT_A_SERVER } else { settings.concurrency };
@@ -104,18 +102,6 @@ fn plan(
 /// Examples at once where nothing else is said and a server scores: enough to fill its batches; the calls in flight have
 /// limits of their own.
 const AT_A_SERVER: usize = 64;
-
-/// The next of 1, 2 and 5 times a power of ten: measured again, a noise floor is a little another number, and a search
-/// that goes on must have the same.
-fn coarse(floor: f64) -> f64 {
-    if floor <= 0.0 {
-        return 0.0;
-    }
-    let power = 10f64.powf(floor.log10().floor());
-    let step = [1.0, 2.0, 5.0, 10.0].into_iter().find(|step| step * power >= floor).unwrap_or(10.0);
-    // Through text, so that 0.0002 is 0.0002.
-    format!("{:e}", step * power).parse().unwrap_or(step * power)
-}
 
 fn tell(forecast: &engine::Forecast, json: bool, output: &mut Output) -> Result<Outcome, Fault> {
     if json {
@@ -164,16 +150,4 @@ async fn interrupted() -> std::io::Result<()> {
 #[cfg(not(unix))]
 async fn interrupted() -> std::io::Result<()> {
     tokio::signal::ctrl_c().await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_noise_floor_is_rounded_up_to_one_of_a_few_numbers() {
-        for (floor, coarse_floor) in [(0.0, 0.0), (1.2e-4, 2e-4), (2e-4, 2e-4), (3.3e-3, 5e-3), (0.07, 0.1)] {
-            assert_eq!(coarse(floor), coarse_floor, "{floor}");
-        }
-    }
 }

@@ -29,6 +29,8 @@ fn rest(record: &RunRecord) -> Vec<String> {
     let tokens = format!("{tokens_a_second:.0} tokens/s ({tokens_out_a_second:.0} written)");
     parts.extend((tokens_a_second > 0.0).then_some(tokens));
     parts.extend(left_s.map(|seconds| format!("{} left", HumanDuration(Duration::from_secs(seconds)))));
+    let again: u64 = record.endpoints.iter().map(|endpoint| endpoint.retried).sum();
+    parts.extend((again > 0).then(|| format!("{again} calls tried again")));
     let faults: Vec<String> = record.errors.iter().map(|(class, seen)| format!("{class} {}", seen.count)).collect();
     parts.extend((!faults.is_empty()).then(|| format!("faults: {}", faults.join(" "))));
     parts
@@ -37,7 +39,7 @@ fn rest(record: &RunRecord) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::runs::ErrorClass;
+    use crate::session::runs::{Endpoint, ErrorClass};
 
     #[test]
     fn a_line_says_how_far_how_fast_and_what_went_wrong() {
@@ -50,11 +52,12 @@ mod tests {
             ..Pace::default()
         };
         let mut record = RunRecord { counts, pace, running_more: 64, ..RunRecord::default() };
+        record.endpoints = vec![Endpoint { retried: 9, ..Endpoint::default() }; 2];
         record.errors.insert("timeout".to_owned(), ErrorClass { count: 4, ..ErrorClass::default() });
         assert_eq!(
             line(&record),
             "416 of 20000 through, 412 done, 3 failed, 1 to go on with, 64 in work, 88.1 examples/min, \
-             5122 tokens/s (804 written), 4 hours left, faults: timeout 4"
+             5122 tokens/s (804 written), 4 hours left, 18 calls tried again, faults: timeout 4"
         );
         assert_eq!(beside_the_bar(&RunRecord::default()), "", "nothing is said before anything is known");
     }

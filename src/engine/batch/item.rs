@@ -37,6 +37,11 @@ enum Ready {
     LeftAlone(String),
 }
 
+/// Does what waits for the disk where no other search has to wait for it too.
+async fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, BatchError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| BatchError::Task(error.to_string()))
+}
+
 /// What every pair of a run is carried out with.
 pub(super) struct Bench {
     pub plan: Plan,
@@ -66,8 +71,9 @@ impl Bench {
     ///
     /// # Errors
     /// What ends the whole run.
-    pub async fn carry_out(&self, line: u64, job: Job) -> Result<Came, BatchError> {
-        let (place, mut session, resumed) = match self.ready(job)? {
+    pub async fn carry_out(self: Arc<Self>, line: u64, job: Job) -> Result<Came, BatchError> {
+        let bench = self.clone();
+        let (place, mut session, resumed) = match beside(move || bench.ready(job)).await?? {
             Ready::Open(place, session, resumed) => (place, *session, resumed),
             Ready::LeftAlone(reason) => {
                 self.meter.skipped(line, &reason);
@@ -84,7 +90,7 @@ impl Bench {
         let limits = Limits { cancel: stop.clone(), time };
         let ended = search(&mut session, &models, &limits, self.meter.as_ref()).await?;
         let file = session.path().to_owned();
-        let state = session.close()?;
+        let state = beside(move || session.close()).await??;
         let summary = state.summary();
         self.shelf().note(place, &summary);
         let put_off = ended == StopReason::Person && stop.is_cancelled() && !self.cancel.is_cancelled();

@@ -273,7 +273,12 @@ impl Clerk {
         loop {
             let Pursuit::Running { run, .. } = &mut self.pursuit else { return };
             let course = match self.book.session() {
-                Some(session) => run.advance(session, &self.busy),
+                // Nothing is asked for before what it follows from is on disk.
+                Some(session) => match run.is_flying() {
+                    true => Ok(()),
+                    false => session.sync().map_err(RunError::from),
+                }
+                .and_then(|()| run.advance(session, &self.busy)),
                 None => Err(RunError::NotConfigured),
             };
             match course {

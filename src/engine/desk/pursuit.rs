@@ -172,7 +172,9 @@ pub(super) fn begin(
     news: &Teller,
 ) -> Result<Pursuit, Refused> {
     same_scorer(session.state().scorer.as_ref(), &setup.scorer, &equipment.record.scorer).map_err(Refused::Why)?;
-    let (config, mut payloads) = (setup.record(), Vec::new());
+    let begun = session.state().search.as_ref().is_some_and(Search::has_begun);
+    let noise = if begun { 0.0 } else { equipment.models.scorer.noise_floor() };
+    let (config, mut payloads) = (setup.clone().above_noise(noise).record(), Vec::new());
     if session.state().models.as_ref() != Some(&equipment.record) {
         payloads.push(Payload::Models(equipment.record));
     }

@@ -75,7 +75,8 @@ impl Fleet<dyn Complete> {
 }
 
 fn spent(sample: &Completion) -> Tokens {
-    Tokens { read: sample.tokens_in as u64, written: sample.tokens_out as u64, cached: 0 }
+    let Completion { tokens_in, tokens_out, tokens_cached, .. } = sample;
+    Tokens { read: *tokens_in as u64, written: *tokens_out as u64, cached: *tokens_cached as u64 }
 }
 
 /// One attempt's text on its way to whoever watches, who has seen some of it when an earlier attempt broke off: the same

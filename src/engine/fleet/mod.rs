@@ -14,6 +14,7 @@ mod score;
 mod station;
 mod traffic;
 mod tries;
+mod verbatim;
 
 #[cfg(test)]
 mod tests;
@@ -28,7 +29,7 @@ pub use effort::{Effort, measured};
 pub use station::Probe;
 pub use traffic::{Counts, EndpointTraffic, Standing, Tokens, Traffic};
 
-use crate::lm::{Complete, Scorer};
+use crate::lm::{Complete, Scorer, Verbatim};
 use crate::reer::Identity;
 use crate::session::Role;
 
@@ -143,6 +144,16 @@ impl Fleet<dyn Complete> {
     pub fn local_model(name: &str, model: Arc<dyn Complete>) -> Fleet<dyn Complete> {
         let identity = model.identity().clone();
         Fleet::alone(Role::Generate, name, model, identity)
+    }
+}
+
+impl Fleet<dyn Verbatim> {
+    /// A scorer of bare tokens over servers of the same model.
+    ///
+    /// # Errors
+    /// As [`Fleet::of_scorers`].
+    pub fn of_verbatim(endpoints: Vec<Endpoint<dyn Verbatim>>, rules: &Rules) -> Result<Self, FleetError> {
+        Fleet::new(Role::Score, endpoints, rules, |scorer| scorer.identity())
     }
 }
 

@@ -130,6 +130,6 @@ fn end(calls: &Calls<'_>, place: usize, answer: &Result<TokenLogprobs, LmError>)
     }
 }
 
-fn spent(answer: &TokenLogprobs) -> Tokens {
+pub(super) fn spent(answer: &TokenLogprobs) -> Tokens {
     Tokens { read: answer.prompt_tokens as u64, written: 0, cached: answer.cached_tokens as u64 }
 }

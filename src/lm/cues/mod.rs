@@ -169,7 +169,7 @@ impl Generator for Cues {
             if let Ok(text) = &text {
                 sink(at, text);
             }
-            samples.push(Sample { text, analysis, raw: None, tokens_in: 0, tokens_out: 0 });
+            samples.push(Sample::free(text, analysis, None));
         }
         Ok(samples)
     }

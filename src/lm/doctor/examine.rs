@@ -1,6 +1,6 @@
 //! The examination: asks a scorer the same things in several ways and has the answers judged.
 
-use futures::future::{join_all, try_join_all};
+use futures::future::join_all;
 
 use super::texts::{OTHER, PASSAGE, long};
 use super::{Check, Findings, Outcome, judge};
@@ -13,6 +13,8 @@ const REPEATS: usize = 20;
 const WRITTEN: usize = 8;
 /// Most tokens of the long prompt: beyond it a laptop's server would take minutes.
 const MOST_LONG: usize = 24_000;
+/// Tokens at one place from which something can be concluded.
+const FEW: usize = 4;
 /// Tokens of a score that looks for its place at the end of a long prompt.
 const SHORT: usize = 16;
 
@@ -105,15 +107,10 @@ async fn alignment(scorer: &dyn Verbatim, text: &Text, other: &Text) -> Result<C
     let own = match scorer.most_probable(copy.context()).await? {
         None => None,
         Some(next) => {
-            let alternatives = alternatives(text, next.id);
-            let mut scores = try_join_all(
-                std::iter::once((next.id, &*next.text))
-                    .chain(alternatives)
-                    .map(|(id, text)| one(scorer, &copy, id, text)),
-            )
-            .await?;
-            let own = scores.remove(0);
-            Some(judge::most_probable(own, &scores))
+            let own = each(scorer, &copy, std::iter::once((next.id, &*next.text))).await?;
+            let others = each(scorer, &copy, alternatives(text, next.id)).await?;
+            let own = own.first().filter(|_| others.len() >= FEW);
+            own.map(|own| judge::most_probable(*own, &others))
         }
     };
     Ok(judge::alignment(copying, own))
@@ -141,9 +138,25 @@ async fn one(scorer: &dyn Verbatim, context: &Text, id: u32, text: &str) -> Resu
     scored.logprobs.first().copied().ok_or_else(|| LmError::Invalid("no log-probability for one token".to_owned()))
 }
 
+/// The tokens of which each can be asked for by itself: a server that takes texts may join one with what stands before it.
+async fn each<'a>(
+    scorer: &dyn Verbatim,
+    context: &Text,
+    tokens: impl Iterator<Item = (u32, &'a str)>,
+) -> Result<Vec<f32>, LmError> {
+    let scores = join_all(tokens.map(|(id, text)| one(scorer, context, id, text))).await;
+    let joined = |score: &Result<f32, LmError>| matches!(score, Err(LmError::Invalid(_)));
+    scores.into_iter().filter(|score| !joined(score)).collect()
+}
+
 async fn normalisation(scorer: &dyn Verbatim, text: &Text, other: &Text) -> Result<Check, LmError> {
-    let scores = alternatives(text, u32::MAX).map(|(id, text)| one(scorer, other, id, text));
-    Ok(judge::normalisation(&try_join_all(scores).await?))
+    let scores = each(scorer, other, alternatives(text, u32::MAX)).await?;
+    if scores.len() < FEW {
+        let detail =
+            "single tokens cannot be asked for: it takes texts, and joins them with what stands before".to_owned();
+        return Ok(Check { name: "normalisation", outcome: Outcome::Skipped, detail });
+    }
+    Ok(judge::normalisation(&scores))
 }
 
 async fn consistency(scorer: &dyn Verbatim, context: &Text) -> Result<Check, LmError> {
@@ -152,7 +165,10 @@ async fn consistency(scorer: &dyn Verbatim, context: &Text) -> Result<Check, LmE
         let before = Passage { ids: &ids, text: &text };
         let Some(next) = scorer.most_probable(before).await? else { break };
         let target = [next.id];
-        let scored = scorer.logprobs(before, Passage { ids: &target, text: &next.text }, false).await?;
+        let scored = match scorer.logprobs(before, Passage { ids: &target, text: &next.text }, false).await {
+            Err(LmError::Invalid(_)) => break,
+            scored => scored?,
+        };
         told.extend(next.logprob.zip(scored.logprobs.first().copied()));
         ids.push(next.id);
         text.push_str(&next.text);

@@ -67,6 +67,7 @@ pub(super) fn generate(
         finished: outcome.finished,
         tokens_in: ask.prompt.len(),
         tokens_out: outcome.tokens,
+        tokens_cached: 0,
     };
     Ok(outcomes.into_iter().map(completion).collect())
 }

@@ -107,9 +107,10 @@ impl Client {
             match tokio::time::timeout(wait, response.chunk()).await {
                 Err(_) => Some((vec![Err(client.silent(wait))], None)),
                 Ok(Err(error)) => Some((vec![Err(client.broken(&error))], None)),
-                Ok(Ok(None)) => Some((cutter.end().into_iter().map(Ok).collect(), None)),
+                Ok(Ok(None)) => Some((cutter.end().into_iter().map(|event| Ok(client.event(event))).collect(), None)),
                 Ok(Ok(Some(bytes))) => {
-                    let events: Vec<Result<String, LmError>> = cutter.push(&bytes).into_iter().map(Ok).collect();
+                    let events = cutter.push(&bytes).into_iter().map(|event| Ok(client.event(event)));
+                    let events: Vec<Result<String, LmError>> = events.collect();
                     // A ping is no progress: it does not shorten the wait for the first piece.
                     let wait = if events.is_empty() { wait } else { client.patience.next };
                     Some((events, Some((client, response, cutter, wait))))
@@ -151,16 +152,24 @@ impl Client {
         }
     }
 
-    /// The answer with its body, in which no failure repeats the key.
+    /// The answer with its body, which does not repeat the key: refusals do, those that claim success too.
     async fn reply(&self, response: reqwest::Response) -> Result<Reply, LmError> {
         let status = response.status().as_u16();
         let header = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
         let retry_after = header.and_then(|text| fault::retry_after(text, time::OffsetDateTime::now_utc()));
-        let mut body = response.bytes().await.map_err(|e| self.broken(&e))?.to_vec();
-        if let Some(key) = self.key.as_ref().filter(|_| !(200..300).contains(&status)) {
-            body = key.out_of(&String::from_utf8_lossy(&body)).into_bytes();
-        }
+        let body = response.bytes().await.map_err(|e| self.broken(&e))?;
+        let body = match &self.key {
+            Some(key) => key.out_of(&String::from_utf8_lossy(&body)).into_bytes(),
+            None => body.to_vec(),
+        };
         Ok(Reply { status, retry_after, body })
+    }
+
+    fn event(&self, event: String) -> String {
+        match &self.key {
+            Some(key) => key.out_of(&event),
+            None => event,
+        }
     }
 
     fn broken(&self, error: &reqwest::Error) -> LmError {

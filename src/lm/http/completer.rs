@@ -68,6 +68,7 @@ impl HttpCompleter {
         };
         let (protocol, mut events) = self.begin(&prompt).await?;
         let mut heard = Heard::new(request);
+        heard.sent = rendered.map_or(0, |prompt| prompt.ids.len());
         while let Some(event) = events.next().await {
             for piece in protocol.read(&event?)? {
                 if piece.sample != 0 {
@@ -76,6 +77,7 @@ impl HttpCompleter {
                 heard.usage = piece.usage.map(|usage| heard.usage.unwrap_or_default().after(usage)).or(heard.usage);
                 heard.end = piece.end.or(heard.end);
                 heard.reasoning.push_str(&piece.reasoning);
+                heard.pieces += usize::from(!piece.reasoning.is_empty());
                 let new = heard.add(&piece.text);
                 if !new.is_empty() {
                     sink(place, &new);
@@ -95,6 +97,9 @@ struct Heard<'a> {
     reasoning: String,
     end: Option<End>,
     usage: Option<Usage>,
+    /// Tokens of the prompt that was sent, and pieces that came: what is counted where the server tells no counts.
+    sent: usize,
+    pieces: usize,
     stop: &'a [&'a str],
     /// What a server that was not given a prefill may begin with all the same.
     prefill: &'a str,
@@ -107,11 +112,12 @@ impl<'a> Heard<'a> {
     fn new(request: &CompletionRequest<'a>) -> Heard<'a> {
         let (text, reasoning) = (String::new(), String::new());
         let (stop, prefill) = (request.stop, request.prefill.trim());
-        Heard { text, reasoning, end: None, usage: None, stop, prefill, told: 0, stopped: false }
+        Heard { text, reasoning, end: None, usage: None, sent: 0, pieces: 0, stop, prefill, told: 0, stopped: false }
     }
 
     /// Adds text; what of it became certain.
     fn add(&mut self, piece: &str) -> String {
+        self.pieces += usize::from(!piece.is_empty());
         if self.stopped || piece.is_empty() {
             return String::new();
         }
@@ -142,8 +148,9 @@ impl<'a> Heard<'a> {
         let end = if self.stopped { End::Stop } else { self.end? };
         // A server that takes the first think block for its model's own reasoning leaves nothing else of a draft.
         let text = if self.text.trim().is_empty() { self.reasoning } else { self.text };
-        let usage = self.usage.unwrap_or_default();
-        Some(Completion { text, finished: end == End::Stop, tokens_in: usage.tokens_in, tokens_out: usage.tokens_out })
+        let Usage { tokens_in, tokens_out, cached } =
+            self.usage.unwrap_or(Usage { tokens_in: self.sent, tokens_out: self.pieces, cached: 0 });
+        Some(Completion { text, finished: end == End::Stop, tokens_in, tokens_out, tokens_cached: cached })
     }
 }
 
@@ -203,7 +210,8 @@ mod tests {
     fn text_is_told_once_it_is_certain_and_cut_at_its_stop() {
         let (told, completion) = heard("", &["I plan", " a < b </th", "ink> and", " more"]);
         assert_eq!(told, ["I plan", " a < b ", "", ""]);
-        assert_eq!(completion.unwrap().text, "I plan a < b ");
+        let completion = completion.unwrap();
+        assert_eq!((&*completion.text, completion.tokens_out), ("I plan a < b ", 4), "a piece counts as a token");
     }
 
     #[test]
@@ -238,6 +246,8 @@ mod tests {
             reasoning: String::new(),
             end: None,
             usage: None,
+            sent: 0,
+            pieces: 0,
             stop: &[],
             prefill: "",
             told: 0,

@@ -5,7 +5,9 @@
 //! route is refused or ignored.
 //!
 //! A token that ends inside a character matches no literal, nor does one that begins a call inside of one (`Unexpected empty
-//! grammar stack`): these are asked for alone, and a call for one token alone forces it by a bias instead.
+//! grammar stack`): these are asked for alone, and a call for one token alone forces it by a bias instead. Of a token that
+//! leaves a character open the server tells nothing at all: where that may be so, it is made to write a letter, and to tell
+//! every token that could have stood there.
 
 use std::ops::Range;
 
@@ -22,6 +24,9 @@ const BLOCK: usize = 256;
 
 /// Added to a token's logit, so that nothing else is chosen.
 const CERTAIN: f64 = 1e6;
+
+/// More tokens than any vocabulary has.
+const ALL: u32 = 1 << 24;
 
 /// llama-server since token literals stand in grammars (December 2025).
 #[derive(Debug, Clone, Copy, Default)]
@@ -60,6 +65,10 @@ impl Scoring for LlamaServer {
             "stream": false,
         });
         match forced {
+            [_] if is_inside(ask) => {
+                body["grammar"] = json!("root ::= [a-z]");
+                body["n_probs"] = json!(ALL);
+            }
             [only] => body["logit_bias"] = json!([[only, CERTAIN]]),
             forced => {
                 let literals: Vec<String> = forced.iter().map(|id| format!("<[{id}]>")).collect();
@@ -85,7 +94,14 @@ impl Scoring for LlamaServer {
             ));
         };
         let (prompt, forced) = parts(ask);
-        let unasked = |(entry, id): (&Value, &u32)| entry["id"] != *id;
+        let entries: Vec<&Value> = match (forced, &entries[..]) {
+            ([only], [written]) if is_inside(ask) => {
+                let all = written["top_logprobs"].as_array().into_iter().flatten();
+                all.filter(|entry| entry["id"] == *only).collect()
+            }
+            (_, entries) => entries.iter().collect(),
+        };
+        let unasked = |(entry, id): (&&Value, &u32)| entry["id"] != *id;
         if entries.iter().zip(forced).any(unasked) {
             return Err(LmError::Unsupported(
                 "the server does not hold to a grammar of token literals, so it cannot score: it needs llama.cpp of \
@@ -113,6 +129,11 @@ fn shares_a_character(spans: &[Range<usize>], at: usize) -> bool {
     let overlap = |a: &Range<usize>, b: &Range<usize>| a.end > b.start;
     let before = at.checked_sub(1).is_some_and(|before| overlap(&spans[before], &spans[at]));
     before || spans.get(at + 1).is_some_and(|next| overlap(&spans[at], next))
+}
+
+/// Whether the token that is asked for alone may hold a part of a character: of plain letters none does.
+fn is_inside(ask: &Ask<'_>) -> bool {
+    !ask.target_text.is_ascii()
 }
 
 /// What is sent as the prompt and what is forced behind it. With nothing before the target its first token is the prompt.
@@ -223,6 +244,19 @@ mod tests {
         let [first, second, rest] = &LlamaServer.parts(600, "", &[])[..] else { panic!() };
         assert_eq!((first.clone(), second.clone(), rest.clone()), (0..256, 256..512, 512..600));
         assert!(LlamaServer.parts(0, "", &[]).is_empty());
+    }
+
+    /// P53: of a token that leaves a character open the server tells nothing, so all that could stand there are asked for.
+    #[test]
+    fn p53_a_token_inside_a_character_is_found_among_all() {
+        let ask = Ask { target: &[374], target_text: "灯", ..ASK };
+        let body = Scoring::build(&LlamaServer, &ask).body.unwrap();
+        assert_eq!((&body["grammar"], &body["n_probs"]), (&json!("root ::= [a-z]"), &json!(ALL)));
+        assert_eq!(body.get("logit_bias"), None);
+        let all = r#"{"id":64,"token":"a","logprob":-4.5,"top_logprobs":[{"id":220,"logprob":-0.9},{"id":374,"logprob":-7.25}]}"#;
+        let told = |rows: &str| LlamaServer.parse(&ask, &answer(rows, false)).map(|answer| answer.logprobs);
+        assert_eq!(told(all), Ok(vec![Some(-7.25)]));
+        assert!(matches!(told(&all.replace("374", "375")), Err(LmError::Invalid(_))), "it is not among them");
     }
 
     #[test]

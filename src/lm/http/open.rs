@@ -71,9 +71,24 @@ impl Server {
         self.prompts.as_deref().ok()
     }
 
-    /// Whether it answers and has its model.
+    /// Whether it answers and its engine lives: of some servers the list of models does not tell.
     pub async fn is_well(&self) -> bool {
-        self.client.send(&Call::get("/v1/models")).await.is_ok_and(|reply| reply.status < 500)
+        let path = match self.found.kind {
+            Kind::Vllm | Kind::Sglang | Kind::LlamaServer | Kind::Tgi => "/health",
+            _ => "/v1/models",
+        };
+        // A router in front may not know the route.
+        self.client.send(&Call::get(path)).await.is_ok_and(|reply| reply.status < 500)
+    }
+
+    /// Why this server cannot write texts; `None` where it may.
+    pub fn why_no_generator(&self) -> Option<String> {
+        let why = match self.completing() {
+            Ok(protocol) if protocol.continues() => self.prompts.as_ref().err()?.clone(),
+            Ok(_) => return None,
+            Err(why) => why,
+        };
+        Some(why.to_string())
     }
 
     /// Why this server cannot score; `None` where it may.

@@ -12,7 +12,7 @@ use crate::app::command::Command;
 use crate::app::keymap::Looked;
 use crate::app::keys::Key;
 use crate::app::notice::Tone;
-use crate::app::overlay::{Overlay, Picking, Text};
+use crate::app::overlay::{Knob, Overlay, Picking, Text};
 use crate::app::tour::{STEPS, Word};
 use crate::session::Status;
 use crate::session::runs::{Seen, Wish};
@@ -35,11 +35,15 @@ fn wanted(app: &App) -> Vec<(Command, &'static str)> {
             };
             return vec![(Command::Save, save), (Command::Outside, "$EDITOR"), (Command::Cancel, cancel)];
         }
-        Some(Overlay::Form(_)) => {
+        Some(Overlay::Form(form)) => {
+            let own = match form.selected() {
+                Knob::Generator | Knob::Scorer => (Command::BackEnds, "choose"),
+                _ => (Command::NextValue, "change"),
+            };
             return vec![
                 (Command::Start, "start"),
                 (Command::Down, "next"),
-                (Command::NextValue, "change"),
+                own,
                 (Command::ChangeValue, "type"),
                 (Command::Dismiss, "never mind"),
             ];

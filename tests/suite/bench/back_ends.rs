@@ -190,5 +190,6 @@ fn rewrite<'a>(
 }
 
 fn written(text: String, analysis: Option<&str>) -> Sample {
-    Sample { text: Ok(text), analysis: analysis.map(str::to_owned), raw: None, tokens_in: 40, tokens_out: 30 }
+    let analysis = analysis.map(str::to_owned);
+    Sample { text: Ok(text), analysis, raw: None, tokens_in: 40, tokens_out: 30, tokens_cached: 0 }
 }

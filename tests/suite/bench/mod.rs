@@ -6,6 +6,7 @@ mod library;
 mod picture;
 mod script;
 
+mod choosing;
 mod editing;
 mod exporting;
 mod finding;

@@ -163,6 +163,8 @@ async fn a_run_that_ended_left_its_record() {
     let spent: u64 = (0..4).map(|at| state(&report, at).ledger.total().tokens_in).sum();
     assert_eq!(record.cost.values().map(|cost| cost.tokens_in).sum::<u64>(), spent);
     assert_eq!(record.cost, report.cost);
+    let generated = &record.cost["generate"];
+    assert!(generated.tokens_out > 0 && generated.tokens_cached > 0 && generated.tokens_cached < generated.tokens_in);
     let steps: u32 = (0..4).map(|at| state(&report, at).steps()).sum();
     assert_eq!(record.steps, u64::from(steps));
 }

@@ -40,6 +40,8 @@ pub struct Settings {
     /// Whether errors stand at the top of the answer, as older servers have it, or under `error`.
     pub old_errors: bool,
     pub key: Option<String>,
+    /// Whether errors repeat that key.
+    pub tattles: bool,
     pub latency: Duration,
     /// Calls in the engine at one time; further ones wait.
     pub seats: usize,
@@ -82,13 +84,9 @@ impl Desk {
         self.settings.ragged
     }
 
-    /// The engine fails so many calls that score or generate, and every question after its health until then.
+    /// The engine fails so many calls that score, generate or ask for its health.
     pub fn engine_dies(&self, calls: u32) {
         self.dead.store(calls, Ordering::Relaxed);
-    }
-
-    pub fn engine_is_dead(&self) -> bool {
-        self.dead.load(Ordering::Relaxed) > 0
     }
 
     /// The answer to a call, and what happens to it on the wire.
@@ -161,7 +159,7 @@ impl Desk {
     }
 
     /// Whether the engine is dead for this call, which brings its recovery nearer.
-    fn dies_a_little(&self) -> bool {
+    pub fn dies_a_little(&self) -> bool {
         self.dead.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
     }
 
@@ -190,6 +188,8 @@ impl Desk {
 
     /// An error as this server writes it.
     pub fn error_body(&self, status: u16, kind: &str, message: &str) -> Value {
+        let key = self.settings.key.as_ref().filter(|_| self.settings.tattles);
+        let message = key.map_or_else(|| message.to_owned(), |key| format!("{message} (you said Bearer {key})"));
         match self.settings.old_errors {
             true => json!({ "object": "error", "message": message, "type": kind, "param": null, "code": status }),
             false => json!({ "error": { "message": message, "type": kind, "param": null, "code": status } }),

@@ -16,7 +16,7 @@ pub mod faults;
 pub mod log;
 pub mod model;
 pub mod pseudo;
-mod random;
+pub mod random;
 mod tests;
 mod wire;
 
@@ -63,6 +63,7 @@ impl Plan {
             context_length: 0,
             old_errors: false,
             key: None,
+            tattles: false,
             latency: Duration::ZERO,
             seats: usize::MAX,
             speculative: None,
@@ -118,6 +119,13 @@ impl Plan {
     #[must_use]
     pub fn key(mut self, key: &str) -> Plan {
         self.settings.key = Some(key.to_owned());
+        self
+    }
+
+    /// Refusals repeat the key that callers must say, as careless servers do.
+    #[must_use]
+    pub fn tattling(mut self) -> Plan {
+        self.settings.tattles = true;
         self
     }
 
@@ -232,7 +240,7 @@ impl Server {
         *self.desk.faults.lock().unwrap() = faults;
     }
 
-    /// The engine fails so many calls from now on, then lives again; `u32::MAX` for good.
+    /// The engine fails so many calls from now on, questions after its health among them, then lives again; `u32::MAX` for good.
     pub fn engine_dies(&self, calls: u32) {
         self.desk.engine_dies(calls);
     }

@@ -18,7 +18,12 @@ impl View {
     pub(super) fn draw_list(&mut self, buf: &mut Buffer, body: Rect, picker: &Picker, look: Look<'_>) -> Over {
         let rows = picker.rows().len() as u16;
         let head = if picker.narrows() { 1 } else { 0 };
-        let wide = if picker.narrows() { WIDE } else { 72 }.min(body.width);
+        let wide = match picker.picking {
+            Picking::BackEnd => WIDE.max(118),
+            _ if picker.narrows() => WIDE,
+            _ => 72,
+        }
+        .min(body.width);
         let first = column(picker);
         let foot = foot(picker, first, wide.saturating_sub(2)).min(body.height / 4);
         let high = (rows.max(1) + 2 + head + foot).min(body.height.saturating_sub(2)).max(4 + head);
@@ -80,7 +85,11 @@ fn detail_room(item: &Item, first: u16, wide: u16) -> u16 {
 
 /// Cells of the first column.
 fn column(picker: &Picker) -> u16 {
-    let most = if picker.narrows() { 26 } else { 68 };
+    let most = match picker.picking {
+        Picking::BackEnd => 36,
+        _ if picker.narrows() => 26,
+        _ => 68,
+    };
     picker.rows().map(|item| width(&Safe::new(&item.label))).max().unwrap_or(0).min(most) as u16
 }
 

@@ -46,7 +46,7 @@ pub async fn answer(desk: &Desk, mut call: Call) -> Answer {
             &json!({ "model_path": settings.name, "version": "0.5.14", "context_length": settings.context_length,
                 "speculative_algorithm": settings.speculative, "disable_radix_cache": false, "tp_size": 1 }),
         ),
-        "/health" | "/health_generate" if desk.engine_is_dead() => Answer::written(503, String::new()),
+        "/health" | "/health_generate" if desk.dies_a_little() => Answer::written(503, String::new()),
         "/health" | "/health_generate" => Answer::written(200, String::new()),
         "/flush_cache" => {
             desk.cache.flush();

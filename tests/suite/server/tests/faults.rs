@@ -168,7 +168,7 @@ fn a_dead_engine_lives_again_after_so_many_calls() {
     for (server, path) in
         [(pseudo().start(), "/v1/completions"), (Server::sglang().pseudo(Pseudo::default()).start(), "/generate")]
     {
-        server.engine_dies(2);
+        server.engine_dies(3);
         assert_eq!(get(&server, "/health").status, 503);
         let body =
             json!({ "prompt": [5], "input_ids": [5], "max_tokens": 1, "sampling_params": { "max_new_tokens": 1 } });
