@@ -12,7 +12,7 @@ use crate::app::library::Place;
 use crate::engine::desk::Work;
 use crate::reer::{Objective, search::Search};
 use crate::session::{Status, Verdict};
-use crate::text::{Safe, fit_end, width};
+use crate::text::{Safe, width};
 
 type Part = (String, Role);
 
@@ -224,10 +224,7 @@ fn idle(bench: &Bench) -> Vec<Part> {
     let said = match bench.state.status() {
         Status::Fresh => "fresh".to_owned(),
         Status::Unfinished => "paused".to_owned(),
-        Status::Failed => {
-            let why = bench.state.stop.as_ref().and_then(|stop| stop.detail.as_deref());
-            why.map_or_else(|| "failed".to_owned(), |why| fit_end(&format!("failed: {why}"), 60).into_owned())
-        }
+        Status::Failed => "failed".to_owned(),
         Status::Done => match bench.state.stop.as_ref() {
             Some(stop) => format!("ended: {}", stop_word(stop.reason)),
             None => "ended".to_owned(),

@@ -3,7 +3,6 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::super::super::theme::Role;
 use super::super::super::widgets::text;
 use super::super::{Look, View};
 use super::empty;
@@ -26,31 +25,19 @@ impl View {
             let mut drafts = bench.search()?.tree().iter().filter_map(|(_, version)| version.trajectory.as_ref());
             drafts.next_back().map(crate::reer::Trajectory::text)
         };
-        let idle = bench.activity.work == Work::Idle && !bench.is_searching();
-        let failure = bench.state.errors.last().filter(|_| idle);
         if let Some(draft) = bench.streams.draft().map(str::to_owned).or_else(unscored) {
-            let mut area = Rect { width: inner.width - 1, ..inner };
-            // Why the draft has no score comes before it.
-            if let Some(failure) = failure {
-                let mut said = text::Sheet::new(&format!("✗ {}: {}", failure.purpose, failure.message), area.width);
-                let rows = (said.rows() as u16).min(area.height / 2);
-                let base = text::Look { base: Role::Error, ..text::Look::plain(look.theme) };
-                text::draw(buf, Rect { height: rows, ..area }, &mut said, 0, base);
-                let above = (rows + 1).min(area.height);
-                area = Rect { y: area.y + above, height: area.height - above, ..area };
-            }
+            let area = Rect { width: inner.width - 1, ..inner };
             let sheet = self.sheets.get(&draft, area.width);
-            // What comes in is followed, what is there is read from its beginning.
-            let first = if idle { 0 } else { sheet.last_top(area.height) };
+            let first = sheet.last_top(inner.height);
             text::draw(buf, area, sheet, first, text::Look::plain(look.theme));
             return;
         }
         let key = |command| app.key_of(command).unwrap_or_default();
         let said: Vec<String> = if bench.loading {
             vec!["Reading the session…".to_owned()]
-        } else if !idle {
+        } else if bench.activity.work != Work::Idle || bench.is_searching() {
             vec!["The first draft is being made and scored…".to_owned()]
-        } else if let Some(failure) = failure {
+        } else if let Some(failure) = bench.state.errors.last() {
             vec![format!("{}: {}", failure.purpose, failure.message), format!("{} tries again", key(Command::Run))]
         } else if bench.state.example.is_none() {
             vec!["This file holds no example.".to_owned(), format!("{} goes back", key(Command::Close))]
