@@ -32,14 +32,15 @@ impl Bench {
         self.find.as_ref().map_or(&[], |find| &find.matches)
     }
 
-    /// Searches again when another version is shown.
+    /// Searches again when another version is shown. It may hold fewer matches: the current one stays one of them.
     pub fn find_again(&mut self) {
         let node = self.node();
         let Some(find) = self.find.as_ref().filter(|find| find.of != node && find.pane == Pane::Trajectory) else {
             return;
         };
-        let matches = self.all_of(find.pane, &find.wanted).into();
+        let matches: Arc<[Match]> = self.all_of(find.pane, &find.wanted).into();
         if let Some(find) = &mut self.find {
+            find.current = find.current.min(matches.len().saturating_sub(1));
             (find.of, find.matches) = (node, matches);
         }
     }
@@ -56,14 +57,6 @@ impl Bench {
                 let segments = self.segments().into_iter().enumerate();
                 segments.flat_map(|(at, row)| found(Some(at), &row.text)).collect()
             }
-        }
-    }
-
-    /// Another version may hold fewer matches: the current one stays one of them.
-    pub(super) fn fit_find(&mut self) {
-        let count = self.matches().len();
-        if let Some(find) = &mut self.find {
-            find.current = find.current.min(count.saturating_sub(1));
         }
     }
 

@@ -63,7 +63,7 @@ impl Bench {
             let last = self.timeline.len().saturating_sub(1);
             if (by_hand || self.steady) && moments > 0 { self.stay(last, before) } else { self.visit(last) }
         }
-        self.fit_find();
+        self.find_again();
     }
 
     /// Where the selected segment stands in its version.

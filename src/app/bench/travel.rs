@@ -31,7 +31,7 @@ impl Bench {
         }
         self.cursor = index;
         self.follow = index == last;
-        self.fit_find();
+        self.find_again();
     }
 
     /// Goes to a moment and selects the segment that it was about.
