@@ -85,10 +85,11 @@ mod tests {
     #[test]
     fn a_selection_is_brought_into_view_once() {
         let mut window = Window::default();
-        window.follow(1, &[30..35], 10);
+        let selected = std::slice::from_ref(&(30..35));
+        window.follow(1, selected, 10);
         assert_eq!(window.top(100, 10, |_| 0), 25);
         window.ask(Scroll::Top);
-        window.follow(1, &[30..35], 10);
+        window.follow(1, selected, 10);
         assert_eq!(window.top(100, 10, |_| 0), 0, "scrolling away is the person's right");
         window.follow(2, &[30..50, 44..46], 10);
         assert_eq!(window.top(100, 10, |_| 0), 36, "the part that was selected, not only the whole");

@@ -87,7 +87,7 @@ impl Scorer for Machine {
     }
 
     async fn tokenize(&self, _: &Example) -> Result<Target, LmError> {
-        Ok(Target { tokens: vec![1], spans: vec![0..1] })
+        Ok(Target { tokens: vec![1], spans: std::iter::once(0..1).collect() })
     }
 
     async fn score(

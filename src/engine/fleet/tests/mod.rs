@@ -30,7 +30,7 @@ fn example(id: &str) -> Example {
 }
 
 async fn score(fleet: &Fleet<dyn Scorer>, id: &str) -> Result<f32, LmError> {
-    let target = Target { tokens: vec![1], spans: vec![0..1] };
+    let target = Target { tokens: vec![1], spans: std::iter::once(0..1).collect() };
     let contexts = [Context::Thinking { z: String::new() }];
     let mut answers = fleet.score(&example(id), &target, &contexts, &|_, _| {}).await;
     answers.pop().unwrap().map(|score| score.logprobs[0])
