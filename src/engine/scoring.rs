@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::fleet::measured;
 use super::heat::Heat;
 use crate::lm::{Context, LmError, Scorer, TokenLogprobs};
-use crate::reer::search::{Fact, NodeId, Outraced, Race, ScoreOf, Scored, Search, Unscored, Want, Why, laps};
+use crate::reer::search::{Fact, NodeId, Outraced, Race, ScoreOf, Scored, Search, Unscored, Version, Want, Why, laps};
 use crate::reer::{Example, Identity, LeakProbe, Target, measure};
 use crate::session::{Call, Score, State};
 
@@ -180,9 +180,11 @@ pub(super) fn detailed(search: &Search, scored: &Scored) -> Option<ScoreOf> {
         ScoreOf::Without(..) => return None,
         ScoreOf::Node(node) => node,
     };
-    let candidate = search.tree().get(node).is_some_and(|v| v.node.why == Why::Candidate);
-    if !candidate || search.head() == Some(node) {
-        return Some(scored.of);
+    let version = search.tree().get(node).filter(|v| v.node.why == Why::Candidate);
+    let Some(version) = version.filter(|_| search.head() != Some(node)) else { return Some(scored.of) };
+    let of_step = |other: &Version| other.node.step == version.node.step && other.node.id != node;
+    if search.tree().iter().any(|(_, other)| of_step(other) && other.awaits_score()) {
+        return None;
     }
     let mut ahead = search.clone();
     ahead.apply(&Fact::Scored(scored.clone()));

@@ -160,7 +160,7 @@ impl Client {
         let body = response.bytes().await.map_err(|e| self.broken(&e))?;
         let body = match &self.key {
             Some(key) => key.out_of(&String::from_utf8_lossy(&body)).into_bytes(),
-            None => body.to_vec(),
+            None => Vec::from(body),
         };
         Ok(Reply { status, retry_after, body })
     }

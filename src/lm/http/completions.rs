@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::ask::{End, Piece, Prompt, Usage};
-use super::{Call, fault};
+use super::{Call, fault, typed};
 use crate::lm::{LmError, Setback};
 
 /// A streamed call that continues `text`: a string or token ids.
@@ -74,6 +74,9 @@ pub(super) fn document(event: &str) -> Result<Value, LmError> {
 /// # Errors
 /// A fault told in mid-stream, or what is no event of this kind.
 pub(super) fn event(event: &str) -> Result<Vec<Piece>, LmError> {
+    if let Some(pieces) = typed::pieces(event) {
+        return Ok(pieces);
+    }
     pieces(event, |choice| Piece { text: text_of(&choice["text"]), ..Piece::default() })
 }
 
@@ -100,7 +103,7 @@ pub(super) fn pieces(event: &str, read: impl Fn(&Value) -> Piece) -> Result<Vec<
     Ok(pieces)
 }
 
-fn end(reason: Option<&str>) -> Option<End> {
+pub(super) fn end(reason: Option<&str>) -> Option<End> {
     reason.map(|reason| if reason == "length" { End::Length } else { End::Stop })
 }
 

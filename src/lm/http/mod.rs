@@ -30,6 +30,7 @@ pub mod sglang;
 pub mod stream;
 pub mod tgi;
 pub mod together;
+mod typed;
 pub mod vllm;
 
 pub use address::{Address, AddressError, Kind};

@@ -20,14 +20,19 @@ impl Cutter {
     /// The events that these bytes complete. Comments (`:` pings) and fields other than `data` are no events.
     pub fn push(&mut self, bytes: &[u8]) -> Vec<String> {
         let mut events = Vec::new();
-        for byte in bytes {
-            if *byte == b'\n' {
-                let line = std::mem::take(&mut self.line);
-                events.extend(self.line(&line));
+        let mut rest = bytes;
+        while let Some(at) = rest.iter().position(|byte| *byte == b'\n') {
+            let line = &rest[..at];
+            if self.line.is_empty() {
+                events.extend(self.line(line));
             } else {
-                self.line.push(*byte);
+                let mut begun = std::mem::take(&mut self.line);
+                begun.extend_from_slice(line);
+                events.extend(self.line(&begun));
             }
+            rest = &rest[at + 1..];
         }
+        self.line.extend_from_slice(rest);
         events
     }
 

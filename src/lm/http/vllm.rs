@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::ask::{Answer, Ask, Completing, Piece, Prompt, Scoring};
 use super::completions::{self, count, with_affinity};
 use super::rows::{Row, checked};
-use super::{Call, Kind, Reply, fault, next};
+use super::{Call, Kind, Reply, fault, next, typed};
 use crate::lm::LmError;
 
 /// vLLM and its derivatives.
@@ -41,6 +41,9 @@ impl Scoring for Vllm {
     }
 
     fn parse(&self, ask: &Ask<'_>, reply: &Reply) -> Result<Answer, LmError> {
+        if let Some(typed::Scored { rows, prompt_tokens, cached_tokens }) = quick(ask, reply) {
+            return checked(ask, &rows, prompt_tokens, cached_tokens);
+        }
         let answer = fault::success(reply, ask.context.len() + ask.target.len())?;
         // Per choice on the completions route; at the top on the chat route.
         let entries = match &answer["choices"][0]["prompt_logprobs"] {
@@ -63,6 +66,11 @@ impl Scoring for Vllm {
         let usage = &answer["usage"];
         checked(ask, &rows?, count(&usage["prompt_tokens"]), count(&usage["prompt_tokens_details"]["cached_tokens"]))
     }
+}
+
+/// An answer that is as it should be.
+fn quick(ask: &Ask<'_>, reply: &Reply) -> Option<typed::Scored> {
+    reply.is_success().then(|| typed::scored(ask, &reply.body)).flatten()
 }
 
 /// The entry of the token that was sent; others may stand beside it.

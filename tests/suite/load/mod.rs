@@ -5,6 +5,7 @@
 
 mod lean;
 
+use std::io::Read;
 use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -134,13 +135,20 @@ fn twenty_thousand_pairs_with_instant_answers() {
     let server = Lean { latency: Duration::ZERO, seats: usize::MAX, paragraphs: 1, words: 32 }.start();
     let began = Instant::now();
     let mut run = search(&house, &server, "out", &[]);
+    // Read all along: a report longer than a pipe holds would keep the process from its end.
+    let mut out = run.stdout.take().unwrap();
+    let report = std::thread::spawn(move || {
+        let mut text = String::new();
+        out.read_to_string(&mut text).unwrap();
+        text
+    });
     let (process, mut memory) = (run.id(), Vec::new());
     while run.try_wait().unwrap().is_none() {
         std::thread::sleep(Duration::from_millis(200));
         memory.extend(resident(process).map(|now| (server.desk.calls(), now)));
     }
     let took = began.elapsed();
-    let report: Value = serde_json::from_slice(&run.wait_with_output().unwrap().stdout).unwrap();
+    let report: Value = serde_json::from_str(&report.join().unwrap()).unwrap();
     assert_eq!((report["done"].as_u64(), report["failed"].as_u64()), (Some(count as u64), Some(0)));
     let calls = server.desk.calls();
     let rate = calls as f64 / server.desk.busy().as_secs_f64();

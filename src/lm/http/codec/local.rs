@@ -4,15 +4,17 @@
 //! text that was given.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::Value;
 use tokenizers::{Model as _, Normalizer as _, OffsetType, PreTokenizer as _, Tokenizer};
 
 use super::control::{Control, Part, Place, Run};
+use super::recent::Recent;
 use super::spans::{covering, gaps};
 use super::vocabulary::{Config, Vocabulary};
-use super::{Codec, PromptTokens, text_after};
+use super::{Codec, PromptTokens, cuts, text_after};
 use crate::lm::template::SpecialTokens;
 use crate::lm::{FramePiece, LmError};
 use crate::reer::Target;
@@ -30,6 +32,9 @@ pub struct Local {
     begin: Vec<u32>,
     unknown: Option<u32>,
     config: Config,
+    /// Whether a text's tokens are those of its parts.
+    cuts: bool,
+    recent: Recent,
 }
 
 impl Local {
@@ -67,7 +72,9 @@ impl Local {
             None => (whole, None, false),
         };
         let unknown = vocabulary.unknown;
-        Ok(Local { bare, leading, leads_after_control, control, begin, unknown, config })
+        let cuts = leading.is_none() && cuts::can_be_cut(&vocabulary.json);
+        let recent = Recent::default();
+        Ok(Local { bare, leading, leads_after_control, control, begin, unknown, config, cuts, recent })
     }
 
     /// The model's chat template, where it has one.
@@ -103,6 +110,29 @@ impl Local {
     }
 }
 
+impl Local {
+    /// Appends the ids of [`Local::encode`], in parts where they are the same, each encoded once in a while.
+    fn push_ids(&self, text: &str, place: Place, ids: &mut Vec<u32>) -> Result<(), LmError> {
+        // Only a space in front depends on the place.
+        let place = if self.leading.is_some() { place } else { Place::Inside };
+        if !self.cuts {
+            return self.push_part(text, place, ids);
+        }
+        cuts::parts(text).try_for_each(|part| self.push_part(part, place, ids))
+    }
+
+    fn push_part(&self, part: &str, place: Place, ids: &mut Vec<u32>) -> Result<(), LmError> {
+        if let Some(known) = self.recent.get(part, place) {
+            ids.extend(known.iter());
+            return Ok(());
+        }
+        let new = self.encode(part, place)?.tokens;
+        ids.extend(&new);
+        self.recent.keep(part, place, Arc::from(new));
+        Ok(())
+    }
+}
+
 #[async_trait]
 impl Codec for Local {
     async fn prompt(&self, pieces: &[FramePiece]) -> Result<PromptTokens, LmError> {
@@ -110,7 +140,7 @@ impl Codec for Local {
         for run in self.control.runs(pieces) {
             match run {
                 Run::Control(id) => ids.push(id),
-                Run::Text(text, place) => ids.extend(self.encode(&text, place)?.tokens),
+                Run::Text(text, place) => self.push_ids(&text, place, &mut ids)?,
             }
         }
         if self.begin.first().is_some_and(|bos| ids.first() != Some(bos)) {
@@ -522,6 +552,18 @@ mod tests {
             for codec in [bytes(), pieces(), pieces_first()] {
                 covers(&y, &target(&codec, &y));
                 covers(&y, &now(codec.verbatim(&y, true)).unwrap());
+            }
+        }
+
+        #[test]
+        fn a_text_cut_in_parts_has_the_same_tokens(
+            lines in prop::collection::vec(r"([a-z灯e\u{301}가ᄀé <>!0-9\n\r\t ]|<think>|<\|im_end\|>|<tool>|'s|\PC){0,8}", 0..8)
+        ) {
+            let (whole, codec) = (lines.join("\n"), bytes());
+            prop_assert!(codec.cuts);
+            let expected = target(&codec, &whole).tokens;
+            for _ in 0..2 {
+                prop_assert_eq!(&ids(&codec, &[text(&whole)]), &expected);
             }
         }
     }

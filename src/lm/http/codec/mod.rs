@@ -2,9 +2,11 @@
 //! on the same tokens.
 
 mod control;
+mod cuts;
 pub mod hub;
 pub mod local;
 pub mod open;
+mod recent;
 pub mod served;
 mod spans;
 mod spelling;
