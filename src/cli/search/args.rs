@@ -147,7 +147,7 @@ pub struct Knobs {
     pub seed: Option<String>,
 
     /// Score a step's rewrites on a growing part of the reference and drop those that cannot win any more: exact never
-    /// changes a decision, paired (a test) spares far more and changes about one in several hundred [default: off]
+    /// changes a decision, paired also drops by a statistical test, which may change one [default: off]
     #[arg(long, value_parser = words(key::RACE))]
     pub race: Option<String>,
 

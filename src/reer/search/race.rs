@@ -17,7 +17,7 @@ use crate::reer::{Nats, Objective};
 pub enum Rule {
     /// By what the objective bounds: no decision ever changes. Spares little.
     Exact,
-    /// Also by a paired test over the tokens read: spares most of the work and changes a decision in some hundreds.
+    /// Also by a paired test over the tokens read, which may change a decision.
     Paired,
 }
 
