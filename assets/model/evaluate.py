@@ -3,10 +3,10 @@
     python evaluate.py fixture CORPUS PASSAGES.jsonl
     python evaluate.py score MODEL.gguf PASSAGES.jsonl [--corpus CORPUS] [--json OUT.json]
 
-`fixture` writes held-out passages, each with a query, a plan and the id of a passage whose
-plan is wrong for it. The plans are made from key terms in their order by the sentences below, which the
+`fixture` writes held-out passages, each with a query, a plan, the id of a passage of another
+book whose plan is wrong for it, and a plan that is wrong though it is of the same book. The plans are made from key terms in their order by the sentences below, which the
 training data does not contain. `score` computes, on the dequantised weights in float32, the
-mean nll of each passage given its plan, the wrong plan, an empty think block and itself;
+mean nll of each passage given its plan, each wrong plan, an empty think block and itself;
 with --corpus also the nll by position in running held-out text.
 """
 
@@ -28,7 +28,7 @@ import peer_logprobs
 import plans
 import prepare
 import terms
-from corpus import CHINESE, ENGLISH
+from corpus import CHINESE, ENGLISH, Book
 from export_gguf import tensor_name
 from model import Config, Scorer
 
@@ -86,8 +86,17 @@ def held_out_plan(picked: list[str], language: str, rng: random.Random) -> list[
     return [gap.join(said[start : start + size]) for start in range(0, len(said), size)]
 
 
+def another(book: Book, text: str, rng: random.Random, low: int, high: int) -> str:
+    """A passage of the book that shares no sentence with `text`."""
+    taken = set(corpus.sentences(text.replace("\n", " "), book.language))
+    while True:
+        other = corpus.passage(book, rng, low, high)
+        if other and taken.isdisjoint(corpus.sentences(other.replace("\n", " "), book.language)):
+            return other
+
+
 def write_fixture(folder: Path, out: Path, seed: int) -> None:
-    """Held-out passages from as many different books as there are, each with its plan and the id of another whose plan is wrong for it."""
+    """Held-out passages from as many different books as there are, each with its plan and two that are wrong for it."""
     train, held = prepare.load(folder)
     lines = []
     for language, number, low, high, per_term in (
@@ -99,6 +108,7 @@ def write_fixture(folder: Path, out: Path, seed: int) -> None:
         books = [book for book in held[language] if sum(map(len, book.paragraphs)) > 6 * high]
         rng.shuffle(books)
         made: list[dict] = []
+        sources: list[Book] = []
         for turn in range(20 * number):
             text = corpus.passage(books[turn % len(books)], rng, low, high)
             if not text or any(text[:40] == other["reference"][:40] for other in made):
@@ -107,6 +117,7 @@ def write_fixture(folder: Path, out: Path, seed: int) -> None:
             if not low * 0.95 <= size <= high * 1.1 or text.count("\n\n") > 6 or text.isupper():
                 continue
             picked = picker.terms(text, round(size / per_term), rng)
+            sources.append(books[turn % len(books)])
             query = plans.query(picker.terms(text, 6, rng), language, rng)
             made.append(
                 {
@@ -121,6 +132,10 @@ def write_fixture(folder: Path, out: Path, seed: int) -> None:
                 break
         for place, entry in enumerate(made):
             entry["wrong_plan_of"] = made[(place + len(made) // 2) % len(made)]["id"]
+            apart = random.Random(f"{seed}-{entry['id']}")
+            other = another(sources[place], entry["reference"], apart, low, high)
+            picked = picker.terms(other, round(corpus.length(other, language) / per_term), apart)
+            entry["same_book_plan"] = held_out_plan(picked, language, apart)
         lines += [json.dumps(entry, ensure_ascii=False) for entry in made]
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -160,6 +175,7 @@ def score_passages(model: Scorer, tokenizer: Tokenizer, entries: list[dict]) -> 
     conditions = {
         "plan": lambda entry: entry["plan"],
         "wrong plan": lambda entry: by_id[entry["wrong_plan_of"]]["plan"],
+        "same book": lambda entry: entry["same_book_plan"],
         "empty": lambda entry: [],
         "copy": lambda entry: entry["reference"].split("\n\n"),
     }
@@ -175,6 +191,7 @@ def score_passages(model: Scorer, tokenizer: Tokenizer, entries: list[dict]) -> 
     return {
         "passages": len(entries),
         "plan below wrong plan": int((table["plan"] < table["wrong plan"]).sum()),
+        "plan below same book": int((table["plan"] < table["same book"]).sum()),
         "plan below empty": int((table["plan"] < table["empty"]).sum()),
         "gain of plan over empty, nats": float((table["empty"] - table["plan"]).mean()),
         "gain of plan over wrong plan, nats": float((table["wrong plan"] - table["plan"]).mean()),

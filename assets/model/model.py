@@ -14,19 +14,19 @@ from torch import Tensor, nn
 
 
 #: Embeddings start large beside what the first blocks add; a small last norm keeps the first logits near 1.
-EMBEDDING_STD, FINAL_NORM = 0.5, 0.12
+EMBEDDING_STD, FINAL_NORM = 0.5, 0.06
 
 
 @dataclass(frozen=True)
 class Config:
     """Shape of the network. Every width a matrix is multiplied over is a multiple of 256."""
 
-    vocabulary: int = 10_240
-    width: int = 256
+    vocabulary: int = 12_288
+    width: int = 512
     layers: int = 6
-    heads: int = 4
+    heads: int = 8
     kv_heads: int = 2
-    feed_forward: int = 768
+    feed_forward: int = 1_280
     context: int = 4_096
     rope_base: float = 500_000.0
     norm_eps: float = 1e-5
@@ -93,9 +93,9 @@ class Block(nn.Module):
         q = rotate(self.q(h).view(batch, length, self.heads, self.head_width), cos, sin)
         k = rotate(self.k(h).view(batch, length, self.kv_heads, self.head_width), cos, sin)
         v = self.v(h).view(batch, length, self.kv_heads, self.head_width)
-        repeat = self.heads // self.kv_heads
-        k, v = k.repeat_interleave(repeat, 2), v.repeat_interleave(repeat, 2)
-        y = F.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), is_causal=True)
+        y = F.scaled_dot_product_attention(
+            q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), is_causal=True, enable_gqa=True
+        )
         x = x + self.o(y.transpose(1, 2).reshape(batch, length, -1))
         h = self.ffn_norm(x)
         return x + self.down(F.silu(self.gate(h)) * self.up(h))

@@ -17,7 +17,7 @@ from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 import corpus
 import frame
 
-VOCABULARY = 10_240
+VOCABULARY = 12_288
 CHINESE_MERGES = 3_700
 ENGLISH_SAMPLE = 30_000_000
 
