@@ -19,7 +19,7 @@ import frame
 from model import Config
 
 NAME = "Retrace scorer"
-VERSION = "1.0"
+VERSION = "2.0"
 _BLOCK_NAMES = {
     "attention_norm": "attn_norm",
     "q": "attn_q",
