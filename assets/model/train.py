@@ -231,7 +231,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work", type=Path)
-    parser.add_argument("--tokens", type=int, default=400_000_000)
+    parser.add_argument("--tokens", type=int, default=956_209_358)
     parser.add_argument("--minutes", type=float, default=0.0, help="set the length by the clock instead of --tokens")
     parser.add_argument("--long-share", type=float, default=0.12)
     parser.add_argument("--decay-share", type=float, default=0.4)
