@@ -49,7 +49,8 @@ async fn nll(scorer: &Backend, passage: Passage, wrong_plan: &[String]) -> Nll {
     };
     let y = example.scored_reference().to_owned();
     let target = scorer.tokenize(&example).await.unwrap();
-    let thoughts = [String::new(), passage.plan.join("\n\n"), wrong_plan.join("\n\n"), passage.same_book_plan.join("\n\n")];
+    let thoughts =
+        [String::new(), passage.plan.join("\n\n"), wrong_plan.join("\n\n"), passage.same_book_plan.join("\n\n")];
     let contexts = thoughts.map(|z| Context::Thinking { z });
     let scores = scorer.score(&example, &target, &contexts, &|_, _| {}).await;
     let nll: Vec<f64> = scores.into_iter().map(|s| measure(&y, &target, &s.unwrap().logprobs).unwrap().nll.0).collect();
