@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::cache::{Pool, Sequence, common_prefix};
 use super::network::{Network, Rows};
-use super::{parallel, simd};
+use super::simd;
 use crate::lm::LmError;
 
 /// Rows of one forward pass: enough to keep the cores busy, few enough to cancel soon and to stay in the caches.
@@ -171,7 +171,7 @@ impl Engine {
         }
         for rows in chunks(&todo) {
             let hidden = self.network.forward(sequences, &rows, cancelled)?;
-            self.read_logprobs(indices, &rows, &hidden, scores)?;
+            self.read_logprobs(indices, &rows, &hidden, scores);
             rows.iter().for_each(|rows| scores.tell_done(indices[rows.sequence]));
         }
         Ok(())
@@ -184,7 +184,7 @@ impl Engine {
         rows: &[Rows],
         hidden: &[f32],
         scores: &mut Scores<'_>,
-    ) -> Result<(), LmError> {
+    ) {
         let width = self.network.config.width;
         let (mut wanted, mut targets, mut owners) = (Vec::new(), Vec::new(), Vec::new());
         let mut lines = hidden.chunks_exact(width);
@@ -201,22 +201,13 @@ impl Engine {
         let rows_at_once = (LOGITS / self.network.vocabulary).max(1);
         let mut logprobs = Vec::with_capacity(targets.len());
         for (hidden, targets) in wanted.chunks(rows_at_once * width).zip(targets.chunks(rows_at_once)) {
-            logprobs.extend(self.network.logits(hidden, |logits| {
-                let mut out = vec![0f32; targets.len()];
-                parallel::chunks(&mut out, 4, |task, chunk| {
-                    for (at, out) in chunk.iter_mut().enumerate() {
-                        let row = task * 4 + at;
-                        let line = &logits[row * self.network.vocabulary..][..self.network.vocabulary];
-                        *out = (f64::from(line[targets[row] as usize]) - simd::log_sum_exp(line)) as f32;
-                    }
-                });
-                out
-            })?);
+            logprobs.extend(self.network.logits(hidden, |row, line| {
+                (f64::from(line[targets[row] as usize]) - simd::log_sum_exp(line)) as f32
+            }));
         }
         for (logprob, owner) in logprobs.into_iter().zip(owners) {
             scores.scored[owner].logprobs.push(logprob);
         }
-        Ok(())
     }
 
     /// Evaluates `tokens`, which begin with the sequence's own, as far as the sequence does not hold them yet, and returns the
