@@ -169,3 +169,60 @@ pub(super) fn half(low: u8, high: u8) -> f32 {
     let magnitude = if finite { magnitude } else { f32::from_bits(0x7F80_0000 | (bits & 0x3FF) << 13) };
     f32::from_bits(magnitude.to_bits() | (bits & 0x8000) << 16)
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::quantized::{GgmlDType, QTensor};
+    use candle_core::{Device, Tensor};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Reads what the library makes of random rows in both ways, and checks them against the library's own reading.
+    fn reads_as_the_library<F: Format>(dtype: GgmlDType, numbers: Vec<f32>) {
+        let width = numbers.len() / STRIP;
+        let rows = Tensor::from_vec(numbers, (STRIP, width), &Device::Cpu).unwrap();
+        let stored = QTensor::quantize(&rows, dtype).unwrap();
+        let want: Vec<f32> = stored.dequantize(&Device::Cpu).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+        let bytes = stored.data().unwrap();
+        let mut along = vec![0.0; want.len()];
+        read::<F>(&bytes, &mut along);
+        assert_eq!(along, want);
+        let lines: Vec<&[u8]> = bytes.chunks_exact(bytes.len() / STRIP).collect();
+        let mut across = vec![0.0; want.len()];
+        read_across::<F>(lines.as_slice().try_into().unwrap(), &mut across);
+        for (place, got) in across.iter().enumerate() {
+            assert_eq!(*got, want[place % STRIP * width + place / STRIP]);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(8))]
+
+        #[test]
+        fn blocks_are_read_as_they_were_meant(numbers in proptest::collection::vec(-9f32..9.0, STRIP * 512)) {
+            reads_as_the_library::<Q8_0>(GgmlDType::Q8_0, numbers[..STRIP * 96].to_vec());
+            reads_as_the_library::<Q4K>(GgmlDType::Q4K, numbers.clone());
+            reads_as_the_library::<Q6K>(GgmlDType::Q6K, numbers);
+        }
+    }
+
+    #[test]
+    fn halves_are_read_to_the_last_bit() {
+        for (bits, want) in [
+            (0x0000, 0.0),
+            (0x8000, -0.0),
+            (0x3C00, 1.0),
+            (0xC500, -5.0),
+            (0x7BFF, 65504.0),
+            (0x0001, 2f32.powi(-24)),
+            (0x83FF, -1023.0 * 2f32.powi(-24)),
+            (0x7C00, f32::INFINITY),
+            (0xFC00, f32::NEG_INFINITY),
+        ] {
+            let [low, high] = u16::to_le_bytes(bits);
+            assert_eq!(half(low, high).to_bits(), f32::to_bits(want), "{bits:x}");
+        }
+        assert!(half(0x01, 0x7C).is_nan());
+    }
+}

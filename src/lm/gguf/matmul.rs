@@ -150,3 +150,38 @@ fn dot<S: Simd>(s: S, a: &[f32], b: &[f32]) -> f32 {
     let sum = s.add_f32s(s.add_f32s(sums[0], sums[1]), s.add_f32s(sums[2], sums[3]));
     s.reduce_sum_f32s(sum) + a_tail.iter().zip(b_tail).map(|(a, b)| a * b).sum::<f32>()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn products_are_sums_of_products(
+            rows in 1usize..40,
+            inputs in prop_oneof![1usize..70, 1000usize..1100],
+            outputs in 1usize..70,
+        ) {
+            // Small integers, so that every sum is exact whatever its order.
+            let number = |at: usize| ((at * 7919 + 13) % 11) as f32 - 5.0;
+            let weights: Vec<f32> = (0..outputs * inputs).map(number).collect();
+            let x: Vec<f32> = (0..rows * inputs).map(|at| number(at * 3 + 1)).collect();
+            let matrix = Matrix::of(inputs, weights.clone());
+            for strip in 0..matrix.strips() {
+                let mut out = vec![f32::NAN; rows * STRIP];
+                multiply_strip(&matrix, strip, &x, &mut out);
+                for (row, x) in x.chunks_exact(inputs).enumerate() {
+                    for output in strip * STRIP..outputs.min((strip + 1) * STRIP) {
+                        let weights = &weights[output * inputs..][..inputs];
+                        let want: f32 = x.iter().zip(weights).map(|(a, b)| a * b).sum();
+                        prop_assert_eq!(out[row * STRIP + output % STRIP], want);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -154,6 +154,14 @@ fn brain([low, high]: [u8; 2]) -> f32 {
     f32::from_le_bytes([0, 0, low, high])
 }
 
+#[cfg(test)]
+impl Matrix {
+    /// A matrix of numbers that are in no file.
+    pub(super) fn of(inputs: usize, numbers: Vec<f32>) -> Matrix {
+        Matrix { outputs: numbers.len() / inputs, inputs, numbers: Numbers::Read(numbers) }
+    }
+}
+
 /// All numbers of a tensor as f32.
 pub(super) fn read_all(file: &GgufFile, tensor: &str, raw: &RawTensor<'_>) -> Result<Vec<f32>, GgufError> {
     // Copied first: the library wants its blocks aligned.

@@ -89,6 +89,19 @@ pub fn folder() -> PathBuf {
     named.unwrap_or_else(|| std::env::temp_dir().join("retrace-speed"))
 }
 
+/// The bundled model and the random ones in both formats, by name.
+pub fn files() -> Vec<(String, PathBuf)> {
+    let folder = folder();
+    let bundled = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/model/retrace-scorer-q8_0.gguf");
+    let mut files = vec![("bundled q8_0".to_owned(), bundled)];
+    for shape in [SMALL, LARGE] {
+        for kind in Kind::ALL {
+            files.push((format!("{} {}", shape.name, kind.name()), file(&folder, &shape, kind)));
+        }
+    }
+    files
+}
+
 /// The file of a shape in `folder`, written when it is not there yet.
 pub fn file(folder: &Path, shape: &Shape, kind: Kind) -> PathBuf {
     let path = folder.join(format!("{}-{}.gguf", shape.name, kind.name()));
