@@ -167,7 +167,8 @@ impl Engine {
             // The last token's own hidden state predicts what nobody asked for.
             let tokens = &jobs[*job].tokens[start..jobs[*job].tokens.len() - 1];
             self.pool.extend(sequence, tokens)?;
-            todo.push(Rows { sequence: at, start, count: tokens.len() });
+            let read = jobs[*job].tokens.len() - jobs[*job].from;
+            todo.push(Rows { sequence: at, start, count: tokens.len(), read });
         }
         for rows in chunks(&todo) {
             let hidden = self.network.forward(sequences, &rows, cancelled)?;
@@ -186,21 +187,16 @@ impl Engine {
         scores: &mut Scores<'_>,
     ) {
         let width = self.network.config.width;
-        let (mut wanted, mut targets, mut owners) = (Vec::new(), Vec::new(), Vec::new());
-        let mut lines = hidden.chunks_exact(width);
+        let (mut targets, mut owners) = (Vec::new(), Vec::new());
         for span in rows {
-            let job = &scores.jobs[indices[span.sequence]];
-            for (position, line) in (span.start..span.start + span.count).zip(&mut lines) {
-                if position + 1 >= job.from {
-                    wanted.extend_from_slice(line);
-                    targets.push(job.tokens[position + 1]);
-                    owners.push(indices[span.sequence]);
-                }
-            }
+            let end = span.start + span.count;
+            let job = indices[span.sequence];
+            targets.extend_from_slice(&scores.jobs[job].tokens[end - span.read + 1..=end]);
+            owners.resize(targets.len(), job);
         }
         let rows_at_once = (LOGITS / self.network.vocabulary).max(1);
         let mut logprobs = Vec::with_capacity(targets.len());
-        for (hidden, targets) in wanted.chunks(rows_at_once * width).zip(targets.chunks(rows_at_once)) {
+        for (hidden, targets) in hidden.chunks(rows_at_once * width).zip(targets.chunks(rows_at_once)) {
             logprobs.extend(self.network.logits(hidden, |row, line| {
                 (f64::from(line[targets[row] as usize]) - simd::log_sum_exp(line)) as f32
             }));
@@ -220,10 +216,11 @@ impl Engine {
     ) -> Result<Vec<f32>, LmError> {
         let mut last = Vec::new();
         for chunk in tokens[sequence.tokens.len()..].chunks(CHUNK) {
-            let rows = Rows { sequence: 0, start: sequence.tokens.len(), count: chunk.len() };
+            let start = sequence.tokens.len();
+            let read = usize::from(start + chunk.len() == tokens.len());
             self.pool.extend(sequence, chunk)?;
-            let hidden = self.network.forward(std::slice::from_mut(sequence), &[rows], cancelled)?;
-            last = hidden[hidden.len() - self.network.config.width..].to_vec();
+            let rows = Rows { sequence: 0, start, count: chunk.len(), read };
+            last = self.network.forward(std::slice::from_mut(sequence), &[rows], cancelled)?;
         }
         Ok(last)
     }
@@ -301,8 +298,10 @@ fn chunks(todo: &[Rows]) -> Vec<Vec<Rows>> {
                 room = CHUNK;
             }
             let count = room.min(end - start);
+            // Those that are read are the last.
+            let read = count.min(rows.read.saturating_sub(end - start - count));
             if let Some(pass) = passes.last_mut() {
-                pass.push(Rows { sequence: rows.sequence, start, count });
+                pass.push(Rows { sequence: rows.sequence, start, count, read });
             }
             (start, room) = (start + count, room - count);
         }

@@ -24,14 +24,16 @@ impl Linear {
         Ok(Linear { maps: maps.iter().map(load).collect::<Result<_, _>>()?, inputs })
     }
 
-    /// Maps `x`, `[rows][inputs]`.
-    pub(super) fn forward(&self, x: &[f32]) -> Product {
+    /// Maps `x`, `[rows][inputs]`, into the buffer.
+    pub(super) fn forward<'a>(&self, x: &[f32], buffer: &'a mut Vec<f32>) -> Product<'a> {
         let rows = x.len() / self.inputs;
         let strips: Vec<(&Matrix, usize)> =
             self.maps.iter().flat_map(|map| (0..map.strips()).map(move |strip| (map, strip))).collect();
-        let mut values = vec![0f32; strips.len() * rows * STRIP];
+        let length = strips.len() * rows * STRIP;
+        buffer.resize(length.max(buffer.len()), 0.0);
+        let values = &mut buffer[..length];
         let together = if rows < FEW { STRIPS_A_TASK } else { 1 };
-        parallel::chunks(&mut values, together * rows * STRIP, |task, chunk| {
+        parallel::chunks(values, together * rows * STRIP, |task, chunk| {
             for ((map, strip), out) in strips[task * together..].iter().zip(chunk.chunks_exact_mut(rows * STRIP)) {
                 multiply_strip(map, *strip, x, out);
             }
@@ -40,7 +42,7 @@ impl Linear {
     }
 
     /// What one of the maps, counted from 0, made.
-    pub(super) fn part<'a>(&self, product: &'a Product, map: usize) -> Columns<'a> {
+    pub(super) fn part<'a>(&self, product: &Product<'a>, map: usize) -> Columns<'a> {
         let before: usize = self.maps[..map].iter().map(Matrix::strips).sum();
         let strip = product.rows * STRIP;
         let values = &product.values[before * strip..][..self.maps[map].strips() * strip];
@@ -49,8 +51,8 @@ impl Linear {
 }
 
 /// Rows that maps gave, strip by strip: `[strips][rows][STRIP]`.
-pub(super) struct Product {
-    values: Vec<f32>,
+pub(super) struct Product<'a> {
+    values: &'a [f32],
     rows: usize,
 }
 

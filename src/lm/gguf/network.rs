@@ -22,6 +22,8 @@ pub(super) struct Rows {
     pub(super) sequence: usize,
     pub(super) start: usize,
     pub(super) count: usize,
+    /// How many of them, at their end, somebody reads the residual stream of; of the others the cache wants keys and values.
+    pub(super) read: usize,
 }
 
 /// All weights of a model.
@@ -105,7 +107,7 @@ impl Network {
     }
 
     /// Computes the keys and values of `rows`, whose tokens and blocks the sequences already hold, and returns the
-    /// residual stream behind the last layer, `[rows][width]`.
+    /// residual stream behind the last layer of those that are read, `[rows][width]`.
     ///
     /// # Errors
     /// [`LmError::Cancelled`] when `cancelled` was set meanwhile.
@@ -118,14 +120,46 @@ impl Network {
         let tokens = rows.iter().flat_map(|r| &sequences[r.sequence].tokens[r.start..r.start + r.count]);
         let mut x = self.embed(tokens.copied());
         let rotation = self.rotation(rows);
+        let all: Vec<usize> = (0..x.len() / self.config.width).collect();
+        let mut buffers = Buffers::default();
         for (index, layer) in self.layers.iter().enumerate() {
             if cancelled.load(Ordering::Relaxed) {
                 return Err(LmError::Cancelled);
             }
-            self.attend(index, layer, &mut x, sequences, rows, &rotation);
-            self.feed_forward(layer, &mut x);
+            let Buffers { normed, product, queries, rest } = &mut buffers;
+            let product = layer.query_key_value.forward(self.normed(&x, &layer.attention_norm, normed), product);
+            let [query, key, value] = [0, 1, 2].map(|map| layer.query_key_value.part(&product, map));
+            self.store(index, layer, (&key, &value), sequences, rows, &rotation);
+            // Behind the last layer's keys and values, only what is read goes on.
+            let last = index + 1 == self.layers.len();
+            let going = if last { self.keep_read(rows, &mut x) } else { all.clone() };
+            let spans: Vec<Span<'_>> = rows
+                .iter()
+                .map(|r| {
+                    let rows = if last { r.read } else { r.count };
+                    Span { blocks: &sequences[r.sequence].blocks, start: r.start + r.count - rows, rows }
+                })
+                .collect();
+            let queries = self.queries(layer, &query, &going, &rotation, queries);
+            self.attend(index, layer, &mut x, &spans, queries, rest);
+            self.feed_forward(layer, &mut x, rest);
         }
         Ok(x)
+    }
+
+    /// Leaves of the residual stream the rows that are read, and says which they were.
+    fn keep_read(&self, rows: &[Rows], x: &mut Vec<f32>) -> Vec<usize> {
+        let (mut kept, mut end) = (Vec::new(), 0);
+        for rows in rows {
+            end += rows.count;
+            kept.extend(end - rows.read..end);
+        }
+        let width = self.config.width;
+        for (to, from) in kept.iter().enumerate() {
+            x.copy_within(from * width..(from + 1) * width, to * width);
+        }
+        x.truncate(kept.len() * width);
+        kept
     }
 
     fn attend(
@@ -133,32 +167,25 @@ impl Network {
         index: usize,
         layer: &Layer,
         x: &mut [f32],
-        sequences: &mut [Sequence],
-        rows: &[Rows],
-        rotation: &Rotation,
+        spans: &[Span<'_>],
+        queries: &[f32],
+        buffers: &mut [Vec<f32>; 3],
     ) {
         let config = &self.config;
+        let [mixed, gathered, product] = buffers;
         let count = x.len() / config.width;
-        let product = layer.query_key_value.forward(&self.normed(x, &layer.attention_norm));
-        let [query, key, value] = [0, 1, 2].map(|map| layer.query_key_value.part(&product, map));
-        self.store(index, layer, (&key, &value), sequences, rows, rotation);
-        let queries = self.queries(layer, &query, count, rotation);
-        let spans: Vec<Span<'_>> = rows
-            .iter()
-            .map(|r| Span { blocks: &sequences[r.sequence].blocks, start: r.start, rows: r.count })
-            .collect();
         let shape = Shape { layout: self.layout, layer: index, kv_heads: config.kv_heads, group: config.group() };
-        let mut mixed = vec![0f32; config.kv_heads * count * config.group() * self.layout.padded];
-        attention::attend(shape, &spans, &queries, &mut mixed);
-        self.add(&layer.attention_output, &self.gather(&mixed, count), x);
+        let mixed = room(mixed, config.heads * count * self.layout.padded);
+        attention::attend(shape, spans, queries, mixed);
+        self.add(&layer.attention_output, self.gather(mixed, count, gathered), x, product);
         if let Some(bias) = &layer.output_bias {
             x.chunks_exact_mut(config.width).for_each(|row| simd::add(row, bias));
         }
     }
 
     /// Adds what `map` makes of `input` to the residual stream.
-    fn add(&self, map: &Linear, input: &[f32], x: &mut [f32]) {
-        let product = map.forward(input);
+    fn add(&self, map: &Linear, input: &[f32], x: &mut [f32], product: &mut Vec<f32>) {
+        let product = map.forward(input, product);
         let columns = map.part(&product, 0);
         self.rows(x, self.config.width, |row, x| columns.add(row, x));
     }
@@ -211,17 +238,25 @@ impl Network {
         }
     }
 
-    /// Queries as the attention takes them: `[kv_heads][rows * group][head_width]`, scaled.
-    fn queries(&self, layer: &Layer, query: &Columns<'_>, count: usize, rotation: &Rotation) -> Vec<f32> {
+    /// Queries of some rows as the attention takes them: `[kv_heads][rows * group][head_width]`, scaled.
+    fn queries<'a>(
+        &self,
+        layer: &Layer,
+        query: &Columns<'_>,
+        rows: &[usize],
+        rotation: &Rotation,
+        buffer: &'a mut Vec<f32>,
+    ) -> &'a [f32] {
         let (width, group) = (self.config.head_width, self.config.group());
         let scale = 1.0 / (width as f32).sqrt();
         let bias = layer.biases[0].as_deref();
-        let mut queries = vec![0f32; self.config.kv_heads * count * group * width];
-        parallel::chunks(&mut queries, count * group * width, |kv_head, chunk| {
+        let queries = room(buffer, self.config.heads * rows.len() * width);
+        parallel::chunks(queries, ROWS_A_TASK * group * width, |task, chunk| {
             for (at, out) in chunk.chunks_exact_mut(width).enumerate() {
-                let (row, head) = (at / group, kv_head * group + at % group);
-                let columns = head * width..(head + 1) * width;
-                biased(query, row, columns, bias, out);
+                let at = task * ROWS_A_TASK * group + at;
+                let (kv_head, at) = (at / (rows.len() * group), at % (rows.len() * group));
+                let (row, head) = (rows[at / group], kv_head * group + at % group);
+                biased(query, row, head * width..(head + 1) * width, bias, out);
                 self.turn(out, layer.query_norm.as_deref(), rotation, row);
                 out.iter_mut().for_each(|v| *v *= scale);
             }
@@ -230,11 +265,11 @@ impl Network {
     }
 
     /// The heads of each row side by side again: `[rows][heads * head_width]`.
-    fn gather(&self, mixed: &[f32], count: usize) -> Vec<f32> {
+    fn gather<'a>(&self, mixed: &[f32], count: usize, buffer: &'a mut Vec<f32>) -> &'a [f32] {
         let (width, padded, group) = (self.config.head_width, self.layout.padded, self.config.group());
         let heads = self.config.heads * width;
-        let mut out = vec![0f32; count * heads];
-        self.rows(&mut out, heads, |row, out| {
+        let out = room(buffer, count * heads);
+        self.rows(out, heads, |row, out| {
             for (head, out) in out.chunks_exact_mut(width).enumerate() {
                 let from = ((head / group * count + row) * group + head % group) * padded;
                 out.copy_from_slice(&mixed[from..from + width]);
@@ -243,12 +278,13 @@ impl Network {
         out
     }
 
-    fn feed_forward(&self, layer: &Layer, x: &mut [f32]) {
+    fn feed_forward(&self, layer: &Layer, x: &mut [f32], buffers: &mut [Vec<f32>; 3]) {
         let width = self.config.feed_forward;
-        let product = layer.gate_up.forward(&self.normed(x, &layer.feed_forward_norm));
-        let [gate, up] = [0, 1].map(|map| layer.gate_up.part(&product, map));
-        let mut gated = vec![0f32; x.len() / self.config.width * width];
-        parallel::chunks(&mut gated, width * ROWS_A_TASK, |task, chunk| {
+        let [normed, gated, product] = buffers;
+        let made = layer.gate_up.forward(self.normed(x, &layer.feed_forward_norm, normed), product);
+        let [gate, up] = [0, 1].map(|map| layer.gate_up.part(&made, map));
+        let gated = room(gated, x.len() / self.config.width * width);
+        parallel::chunks(gated, width * ROWS_A_TASK, |task, chunk| {
             let mut scratch = vec![0f32; width];
             for (at, out) in chunk.chunks_exact_mut(width).enumerate() {
                 let row = task * ROWS_A_TASK + at;
@@ -257,13 +293,13 @@ impl Network {
                 simd::silu_mul(out, &scratch);
             }
         });
-        self.add(&layer.down, &gated, x);
+        self.add(&layer.down, gated, x, product);
     }
 
-    fn normed(&self, x: &[f32], weight: &[f32]) -> Vec<f32> {
+    fn normed<'a>(&self, x: &[f32], weight: &[f32], buffer: &'a mut Vec<f32>) -> &'a [f32] {
         let width = self.config.width;
-        let mut out = vec![0f32; x.len()];
-        self.rows(&mut out, width, |row, out| {
+        let out = room(buffer, x.len());
+        self.rows(out, width, |row, out| {
             simd::rms_norm(&x[row * width..][..width], weight, self.config.epsilon, out);
         });
         out
@@ -275,7 +311,8 @@ impl Network {
         hidden: &[f32],
         read: impl Fn(usize, &[f32]) -> R + Sync,
     ) -> Vec<R> {
-        let product = self.output.forward(&self.normed(hidden, &self.norm));
+        let Buffers { normed, product, .. } = &mut Buffers::default();
+        let product = self.output.forward(self.normed(hidden, &self.norm, normed), product);
         let columns = self.output.part(&product, 0);
         let mut out = vec![R::default(); hidden.len() / self.config.width];
         parallel::chunks(&mut out, LINES_A_TASK, |task, chunk| {
@@ -318,6 +355,22 @@ impl Network {
         let turns = positions.flat_map(|p| self.frequencies.iter().map(move |f| (p as f32 * f).sin_cos()));
         Rotation { turns: turns.collect() }
     }
+}
+
+/// Memory of one forward pass that its layers use one after the other.
+#[derive(Default)]
+struct Buffers {
+    normed: Vec<f32>,
+    product: Vec<f32>,
+    queries: Vec<f32>,
+    /// Of what follows the queries.
+    rest: [Vec<f32>; 3],
+}
+
+/// The first `length` numbers of a buffer, whatever they are.
+fn room(buffer: &mut Vec<f32>, length: usize) -> &mut [f32] {
+    buffer.resize(length.max(buffer.len()), 0.0);
+    &mut buffer[..length]
 }
 
 /// Sine and cosine a row and pair of dimensions; the same for all layers.
