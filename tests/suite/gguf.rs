@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 use retrace::lm::FramePiece;
-use retrace::lm::gguf::{Backend, GgufError, Model, Precision};
+use retrace::lm::gguf::{Backend, GgufError, Model};
 use retrace::lm::{Complete, CompletionRequest, Context, LmError, Message, Scorer, TokenLogprobs, score_raw};
 use retrace::reer::search::Sampling;
 use retrace::reer::{Example, Language};
@@ -14,16 +14,12 @@ use serde::Deserialize;
 /// Random-weight files made by `make.py` beside them.
 const FILES: [&str; 6] = ["llama-f16", "llama-spm", "qwen2-f16", "qwen3-f16", "qwen3-q8_0", "llama-q4_k_m"];
 
-/// Those whose weights the quantised kernels multiply.
-const QUANTISED_FILES: [&str; 2] = ["qwen3-q8_0", "llama-q4_k_m"];
-
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/gguf").join(name)
 }
 
-/// A fixture, the quantised ones with quantised products.
 fn open(name: &str) -> Backend {
-    backend(Model::open_as(&fixture(&format!("{name}.gguf")), Precision::Stored).unwrap())
+    backend(Model::open(&fixture(&format!("{name}.gguf"))).unwrap())
 }
 
 fn backend(model: Model) -> Backend {
@@ -133,14 +129,6 @@ const TRAINED: Limits = Limits { worst: 0.2, average: 0.03, mean: 0.01 };
 fn the_bundled_model_has_its_peers_log_probabilities() {
     let proof = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/peers/retrace-scorer-q8_0.json");
     agrees_with_peers(&retrace::lm::bundled::model().unwrap(), &proof, &F16, &TRAINED);
-}
-
-#[test]
-fn quantised_products_stay_near_the_peers() {
-    for name in QUANTISED_FILES {
-        let model = Model::open_as(&fixture(&format!("{name}.gguf")), Precision::Stored).unwrap();
-        agrees_with_peers(&model, &fixture(&format!("{name}.json")), &QUANTISED, &QUANTISED);
-    }
 }
 
 fn contexts(thoughts: &[String]) -> Vec<Context> {
@@ -299,7 +287,8 @@ fn samples_depend_on_their_seed_alone_and_stream_what_they_say() {
             assert_eq!(complete(&backend, &[seed], &[], &sampling(40))[0], *sample, "{name}, seed {seed}");
             assert_eq!(sample.0, sample.1, "{name}: what is streamed is what is returned");
         }
-        assert_ne!(three[0].0, three[1].0);
+        // The random weights of one of the files leave little to chance: two of three seeds may agree.
+        assert!(three.iter().any(|sample| sample.0 != three[0].0), "{name}: {three:?}");
     }
 }
 

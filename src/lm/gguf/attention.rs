@@ -3,6 +3,7 @@
 //! Query rows that share a key-value head are computed eight at a time; a row's result does not depend on which
 //! rows those are, so that a candidate scored beside others gets the numbers it gets alone.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use pulp::{Arch, Simd, WithSimd};
@@ -65,6 +66,10 @@ pub(super) fn attend(shape: Shape, spans: &[Span<'_>], queries: &[f32], output: 
     parallel::items(tiles, |tile| attend_tile(shape, tile));
 }
 
+thread_local! {
+    static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+}
+
 fn attend_tile(shape: Shape, tile: Tile<'_>) {
     let Shape { layout, layer, group, .. } = shape;
     let rows = tile.queries.len() / layout.head_width;
@@ -72,28 +77,36 @@ fn attend_tile(shape: Shape, tile: Tile<'_>) {
     let visible = position(rows - 1) + 1;
     let blocks = &tile.span.blocks[..visible.div_ceil(BLOCK)];
     let stride = blocks.len() * BLOCK;
-
-    let mut queries = vec![0f32; TILE * layout.head_width];
-    queries[..tile.queries.len()].copy_from_slice(tile.queries);
-    let mut weights = vec![0f32; TILE * stride];
     let at = At { layout, layer, kv_head: tile.kv_head, blocks, stride };
-    Arch::new().dispatch(Scores { at, queries: &queries, scores: &mut weights });
+    SCRATCH.with_borrow_mut(|scratch| {
+        let sizes = [layout.head_width, stride, layout.padded].map(|size| TILE * size);
+        let needed = sizes.iter().sum::<usize>().max(scratch.len());
+        scratch.resize(needed, 0.0);
+        let (queries, rest) = scratch.split_at_mut(sizes[0]);
+        let (weights, rest) = rest.split_at_mut(sizes[1]);
+        let mixed = &mut rest[..sizes[2]];
 
-    let mut scales = [0f32; TILE];
-    for (row, scale) in scales.iter_mut().enumerate().take(rows) {
-        let line = &mut weights[row * stride..(row + 1) * stride];
-        let seen = position(row) + 1;
-        *scale = simd::softmax_unscaled(&mut line[..seen]);
-        line[seen..].fill(0.0);
-    }
-    let mut mixed = vec![0f32; TILE * layout.padded];
-    Arch::new().dispatch(Mix { at, weights: &weights, output: &mut mixed });
-    let lines = tile.output.chunks_exact_mut(layout.padded).zip(mixed.chunks_exact(layout.padded));
-    for ((out, mixed), scale) in lines.zip(scales) {
-        for (out, mixed) in out.iter_mut().zip(mixed) {
-            *out = mixed * scale;
+        queries.fill(0.0);
+        for (row, query) in tile.queries.chunks_exact(layout.head_width).enumerate() {
+            queries.iter_mut().skip(row).step_by(TILE).zip(query).for_each(|(out, number)| *out = *number);
         }
-    }
+        Arch::new().dispatch(Scores { at, queries, scores: weights });
+
+        let mut scales = [0f32; TILE];
+        for (row, scale) in scales.iter_mut().enumerate() {
+            let line = &mut weights[row * stride..(row + 1) * stride];
+            let seen = if row < rows { position(row) + 1 } else { 0 };
+            *scale = simd::softmax_unscaled(&mut line[..seen]);
+            line[seen..].fill(0.0);
+        }
+        Arch::new().dispatch(Mix { at, weights, output: mixed });
+        let lines = tile.output.chunks_exact_mut(layout.padded).zip(mixed.chunks_exact(layout.padded));
+        for ((out, mixed), scale) in lines.zip(scales) {
+            for (out, mixed) in out.iter_mut().zip(mixed) {
+                *out = mixed * scale;
+            }
+        }
+    });
 }
 
 #[derive(Clone, Copy)]
@@ -106,7 +119,12 @@ struct At<'a> {
     stride: usize,
 }
 
-/// scores = queries keys^T, `[TILE][stride]`.
+/// Whether the processor has registers for two vectors of sums a query row.
+const fn wide<S: Simd>() -> bool {
+    S::REGISTER_COUNT >= 32
+}
+
+/// scores = queries keys^T, `[TILE][stride]`; `queries` is `[head_width][TILE]`.
 struct Scores<'a> {
     at: At<'a>,
     queries: &'a [f32],
@@ -117,26 +135,43 @@ impl WithSimd for Scores<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, s: S) {
+    fn with_simd<S: Simd>(mut self, s: S) {
+        let vectors = self.at.stride / S::F32_LANES;
+        let mut vector = 0;
+        while wide::<S>() && vector + 1 < vectors {
+            self.columns::<S, 2>(s, vector);
+            vector += 2;
+        }
+        while vector < vectors {
+            self.columns::<S, 1>(s, vector);
+            vector += 1;
+        }
+    }
+}
+
+impl Scores<'_> {
+    /// Scores of `N` vectors of positions from the one counted `vector` on.
+    #[inline(always)]
+    fn columns<S: Simd, const N: usize>(&mut self, s: S, vector: usize) {
         let At { layout, layer, kv_head, blocks, stride } = self.at;
-        let width = layout.head_width;
         let lanes = S::F32_LANES;
-        let query: [&[f32]; TILE] = std::array::from_fn(|row| &self.queries[row * width..(row + 1) * width]);
-        for (index, block) in blocks.iter().enumerate() {
-            let keys = layout.keys(block, layer, kv_head);
-            for column in (0..BLOCK).step_by(lanes) {
-                let mut sums = [s.splat_f32s(0.0); TILE];
-                for (depth, key) in keys.chunks_exact(BLOCK).enumerate() {
-                    let key = S::as_simd_f32s(&key[column..column + lanes]).0[0];
-                    for (sum, query) in sums.iter_mut().zip(&query) {
-                        *sum = s.mul_add_e_f32s(s.splat_f32s(query[depth]), key, *sum);
-                    }
-                }
-                for (row, sum) in sums.into_iter().enumerate() {
-                    let start = row * stride + index * BLOCK + column;
-                    S::as_mut_simd_f32s(&mut self.scores[start..start + lanes]).0[0] = sum;
+        let keys: [&[f32]; N] = std::array::from_fn(|at| {
+            let position = (vector + at) * lanes;
+            &layout.keys(&blocks[position / BLOCK], layer, kv_head)[position % BLOCK..]
+        });
+        let mut sums = [[s.splat_f32s(0.0); N]; TILE];
+        for (depth, queries) in self.queries.as_chunks::<TILE>().0.iter().enumerate() {
+            let keys = keys.map(|keys| S::as_simd_f32s(&keys[depth * BLOCK..][..lanes]).0[0]);
+            for (sums, query) in sums.iter_mut().zip(queries) {
+                let query = s.splat_f32s(*query);
+                for (sum, key) in sums.iter_mut().zip(keys) {
+                    *sum = s.mul_add_e_f32s(query, key, *sum);
                 }
             }
+        }
+        for (row, sums) in sums.iter().enumerate() {
+            let start = row * stride + vector * lanes;
+            S::as_mut_simd_f32s(&mut self.scores[start..start + N * lanes]).0.copy_from_slice(sums);
         }
     }
 }
@@ -152,27 +187,45 @@ impl WithSimd for Mix<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, s: S) {
+    fn with_simd<S: Simd>(mut self, s: S) {
+        let vectors = self.at.layout.padded / S::F32_LANES;
+        let mut vector = 0;
+        while wide::<S>() && vector + 1 < vectors {
+            self.columns::<S, 2>(s, vector);
+            vector += 2;
+        }
+        while vector < vectors {
+            self.columns::<S, 1>(s, vector);
+            vector += 1;
+        }
+    }
+}
+
+impl Mix<'_> {
+    /// `N` vectors of the output's columns from the one counted `vector` on.
+    #[inline(always)]
+    fn columns<S: Simd, const N: usize>(&mut self, s: S, vector: usize) {
         let At { layout, layer, kv_head, blocks, stride } = self.at;
-        let width = layout.padded;
-        let lanes = S::F32_LANES;
-        for column in (0..width).step_by(lanes) {
-            let mut sums = [s.splat_f32s(0.0); TILE];
-            for (index, block) in blocks.iter().enumerate() {
-                let values = layout.values(block, layer, kv_head);
-                let weight: [&[f32]; TILE] =
-                    std::array::from_fn(|row| &self.weights[row * stride + index * BLOCK..][..BLOCK]);
-                for (position, value) in values.chunks_exact(width).enumerate() {
-                    let value = S::as_simd_f32s(&value[column..column + lanes]).0[0];
-                    for (sum, weight) in sums.iter_mut().zip(&weight) {
-                        *sum = s.mul_add_e_f32s(s.splat_f32s(weight[position]), value, *sum);
+        let (lanes, width) = (S::F32_LANES, layout.padded);
+        let mut sums = [[s.splat_f32s(0.0); N]; TILE];
+        for (index, block) in blocks.iter().enumerate() {
+            let values = layout.values(block, layer, kv_head);
+            let weights: [&[f32]; TILE] =
+                std::array::from_fn(|row| &self.weights[row * stride + index * BLOCK..][..BLOCK]);
+            for (position, values) in values.chunks_exact(width).enumerate() {
+                let values = S::as_simd_f32s(&values[vector * lanes..][..N * lanes]).0;
+                let values: [S::f32s; N] = std::array::from_fn(|at| values[at]);
+                for (sums, weights) in sums.iter_mut().zip(&weights) {
+                    let weight = s.splat_f32s(weights[position]);
+                    for (sum, value) in sums.iter_mut().zip(values) {
+                        *sum = s.mul_add_e_f32s(weight, value, *sum);
                     }
                 }
             }
-            for (row, sum) in sums.into_iter().enumerate() {
-                let start = row * width + column;
-                S::as_mut_simd_f32s(&mut self.output[start..start + lanes]).0[0] = sum;
-            }
+        }
+        for (row, sums) in sums.iter().enumerate() {
+            let start = row * width + vector * lanes;
+            S::as_mut_simd_f32s(&mut self.output[start..start + N * lanes]).0.copy_from_slice(sums);
         }
     }
 }

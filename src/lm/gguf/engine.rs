@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::cache::{Pool, Sequence, common_prefix};
 use super::network::{Network, Rows};
-use super::{parallel, simd};
+use super::simd;
 use crate::lm::LmError;
 
 /// Rows of one forward pass: enough to keep the cores busy, few enough to cancel soon and to stay in the caches.
@@ -167,11 +167,12 @@ impl Engine {
             // The last token's own hidden state predicts what nobody asked for.
             let tokens = &jobs[*job].tokens[start..jobs[*job].tokens.len() - 1];
             self.pool.extend(sequence, tokens)?;
-            todo.push(Rows { sequence: at, start, count: tokens.len() });
+            let read = jobs[*job].tokens.len() - jobs[*job].from;
+            todo.push(Rows { sequence: at, start, count: tokens.len(), read });
         }
         for rows in chunks(&todo) {
             let hidden = self.network.forward(sequences, &rows, cancelled)?;
-            self.read_logprobs(indices, &rows, &hidden, scores)?;
+            self.read_logprobs(indices, &rows, &hidden, scores);
             rows.iter().for_each(|rows| scores.tell_done(indices[rows.sequence]));
         }
         Ok(())
@@ -184,39 +185,25 @@ impl Engine {
         rows: &[Rows],
         hidden: &[f32],
         scores: &mut Scores<'_>,
-    ) -> Result<(), LmError> {
+    ) {
         let width = self.network.config.width;
-        let (mut wanted, mut targets, mut owners) = (Vec::new(), Vec::new(), Vec::new());
-        let mut lines = hidden.chunks_exact(width);
+        let (mut targets, mut owners) = (Vec::new(), Vec::new());
         for span in rows {
-            let job = &scores.jobs[indices[span.sequence]];
-            for (position, line) in (span.start..span.start + span.count).zip(&mut lines) {
-                if position + 1 >= job.from {
-                    wanted.extend_from_slice(line);
-                    targets.push(job.tokens[position + 1]);
-                    owners.push(indices[span.sequence]);
-                }
-            }
+            let end = span.start + span.count;
+            let job = indices[span.sequence];
+            targets.extend_from_slice(&scores.jobs[job].tokens[end - span.read + 1..=end]);
+            owners.resize(targets.len(), job);
         }
         let rows_at_once = (LOGITS / self.network.vocabulary).max(1);
         let mut logprobs = Vec::with_capacity(targets.len());
-        for (hidden, targets) in wanted.chunks(rows_at_once * width).zip(targets.chunks(rows_at_once)) {
-            logprobs.extend(self.network.logits(hidden, |logits| {
-                let mut out = vec![0f32; targets.len()];
-                parallel::chunks(&mut out, 4, |task, chunk| {
-                    for (at, out) in chunk.iter_mut().enumerate() {
-                        let row = task * 4 + at;
-                        let line = &logits[row * self.network.vocabulary..][..self.network.vocabulary];
-                        *out = (f64::from(line[targets[row] as usize]) - simd::log_sum_exp(line)) as f32;
-                    }
-                });
-                out
-            })?);
+        for (hidden, targets) in hidden.chunks(rows_at_once * width).zip(targets.chunks(rows_at_once)) {
+            logprobs.extend(self.network.logits(hidden, |row, line| {
+                (f64::from(line[targets[row] as usize]) - simd::log_sum_exp(line)) as f32
+            }));
         }
         for (logprob, owner) in logprobs.into_iter().zip(owners) {
             scores.scored[owner].logprobs.push(logprob);
         }
-        Ok(())
     }
 
     /// Evaluates `tokens`, which begin with the sequence's own, as far as the sequence does not hold them yet, and returns the
@@ -229,10 +216,11 @@ impl Engine {
     ) -> Result<Vec<f32>, LmError> {
         let mut last = Vec::new();
         for chunk in tokens[sequence.tokens.len()..].chunks(CHUNK) {
-            let rows = Rows { sequence: 0, start: sequence.tokens.len(), count: chunk.len() };
+            let start = sequence.tokens.len();
+            let read = usize::from(start + chunk.len() == tokens.len());
             self.pool.extend(sequence, chunk)?;
-            let hidden = self.network.forward(std::slice::from_mut(sequence), &[rows], cancelled)?;
-            last = hidden[hidden.len() - self.network.config.width..].to_vec();
+            let rows = Rows { sequence: 0, start, count: chunk.len(), read };
+            last = self.network.forward(std::slice::from_mut(sequence), &[rows], cancelled)?;
         }
         Ok(last)
     }
@@ -310,8 +298,10 @@ fn chunks(todo: &[Rows]) -> Vec<Vec<Rows>> {
                 room = CHUNK;
             }
             let count = room.min(end - start);
+            // Those that are read are the last.
+            let read = count.min(rows.read.saturating_sub(end - start - count));
             if let Some(pass) = passes.last_mut() {
-                pass.push(Rows { sequence: rows.sequence, start, count });
+                pass.push(Rows { sequence: rows.sequence, start, count, read });
             }
             (start, room) = (start + count, room - count);
         }

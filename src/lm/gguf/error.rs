@@ -1,7 +1,5 @@
 //! Why a model file cannot be used: one line a kind, each with the place, the cause and the remedy.
 
-use crate::lm::LmError;
-
 /// A model file that cannot be used. `name` is the file's path, or what the bundled model is called.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GgufError {
@@ -21,11 +19,6 @@ pub enum GgufError {
         "{name}: not enough memory: the model needs about {need} MiB, {have} MiB are free; use a smaller quantisation or model"
     )]
     NoMemory { name: String, need: u64, have: u64 },
-}
-
-/// Faults of the matrix library are faults of this computation: no number may be made of it.
-pub(super) fn invalid(error: candle_core::Error) -> LmError {
-    LmError::Invalid(first_line(&error.to_string()))
 }
 
 /// Without the backtrace that the library appends when one is asked for.

@@ -5,6 +5,7 @@ use std::io::Cursor;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::Arc;
 
 use candle_core::quantized::GgmlDType;
 use candle_core::quantized::gguf_file::{Content, Value};
@@ -31,25 +32,18 @@ impl Deref for Source {
 pub(super) struct GgufFile {
     /// For messages: the path, or what a bundled model is called.
     pub(super) name: String,
-    pub(super) bytes: Source,
+    pub(super) bytes: Arc<Source>,
     content: Content,
 }
 
 /// One tensor as it lies in the file.
 pub(super) struct RawTensor<'a> {
     pub(super) bytes: &'a [u8],
+    /// Where the bytes begin in the file.
+    pub(super) start: usize,
     pub(super) dtype: GgmlDType,
     /// Outermost dimension first: a weight is `[outputs, inputs]`.
     pub(super) dims: Vec<usize>,
-}
-
-/// All tensors of a file.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Sizes {
-    /// Numbers.
-    pub(super) weights: u64,
-    /// Bytes they take in the file.
-    pub(super) bytes: u64,
 }
 
 impl GgufFile {
@@ -88,7 +82,7 @@ impl GgufFile {
             Ok(Err(error)) => return Err(header_error(name, &error.to_string())),
             Err(_) => return Err(GgufError::Damaged { name, reason: "its header makes no sense".to_owned() }),
         };
-        Ok(GgufFile { name, bytes, content })
+        Ok(GgufFile { name, bytes: Arc::new(bytes), content })
     }
 
     /// A tensor by name; `None` when the file has none of that name.
@@ -105,10 +99,10 @@ impl GgufFile {
             .and_then(|n| (n / info.ggml_dtype.block_size()).checked_mul(info.ggml_dtype.type_size()))
             .ok_or_else(|| damaged(format!("the tensor {tensor} has an impossible shape {dims:?}")))?;
         let start = self.content.tensor_data_offset.checked_add(info.offset).and_then(|at| usize::try_from(at).ok());
-        let bytes = start
-            .and_then(|start| self.bytes.get(start..start.checked_add(size)?))
+        let (start, bytes) = start
+            .and_then(|start| Some((start, self.bytes.get(start..start.checked_add(size)?)?)))
             .ok_or_else(|| damaged(format!("the file ends before its tensor {tensor} does")))?;
-        Ok(Some(RawTensor { bytes, dtype: info.ggml_dtype, dims }))
+        Ok(Some(RawTensor { bytes, start, dtype: info.ggml_dtype, dims }))
     }
 
     /// A tensor that must be there.
@@ -116,18 +110,12 @@ impl GgufFile {
         self.tensor(tensor)?.ok_or_else(|| self.missing(&format!("the tensor {tensor}")))
     }
 
-    /// Checks that every tensor lies inside the file, and adds up their numbers and bytes.
-    pub(super) fn tensor_sizes(&self) -> Result<Sizes, GgufError> {
+    /// Checks that every tensor lies inside the file, and adds up the bytes.
+    pub(super) fn tensor_bytes(&self) -> Result<u64, GgufError> {
         let mut names: Vec<&String> = self.content.tensor_infos.keys().collect();
         names.sort();
-        let mut sizes = Sizes { weights: 0, bytes: 0 };
-        for name in names {
-            if let Some(tensor) = self.tensor(name)? {
-                sizes.weights += tensor.dims.iter().product::<usize>() as u64;
-                sizes.bytes += tensor.bytes.len() as u64;
-            }
-        }
-        Ok(sizes)
+        let tensors = names.into_iter().filter_map(|name| self.tensor(name).transpose());
+        tensors.map(|tensor| tensor.map(|tensor| tensor.bytes.len() as u64)).sum()
     }
 
     /// A value of the metadata.

@@ -80,7 +80,7 @@ fn start(
     cancelled: &AtomicBool,
 ) -> Result<(), LmError> {
     let hidden = engine.prefill(prompt, &ask.prompt, cancelled)?;
-    let logits = engine.network.logits(&hidden, <[f32]>::to_vec)?;
+    let Some(logits) = engine.network.logits(&hidden, |_, line| line.to_vec()).pop() else { return Ok(()) };
     let room = ask.sampling.max_tokens > 0;
     running.extend(ask.seeds.iter().enumerate().filter(|_| room).map(|(sample, seed)| Running {
         sample,
@@ -128,7 +128,7 @@ fn advance(
     let (mut sequences, mut rows, mut result) = (Vec::new(), Vec::new(), Ok(()));
     for (at, (mut sample, token)) in going.into_iter().enumerate() {
         let mut sequence = std::mem::take(&mut sample.sequence);
-        rows.push(Rows { sequence: at, start: sequence.tokens.len(), count: 1 });
+        rows.push(Rows { sequence: at, start: sequence.tokens.len(), count: 1, read: 1 });
         result = result.and_then(|()| engine.pool.extend(&mut sequence, &[token]));
         sequences.push(sequence);
         running.push(sample);
@@ -136,12 +136,9 @@ fn advance(
     if rows.is_empty() {
         return Ok(());
     }
-    let result = result.and_then(|()| engine.network.forward(&mut sequences, &rows, cancelled)).and_then(|hidden| {
-        engine.network.logits(&hidden, |logits| {
-            for (sample, line) in running.iter_mut().zip(logits.chunks_exact(engine.network.vocabulary)) {
-                sample.logits.copy_from_slice(line);
-            }
-        })
+    let result = result.and_then(|()| engine.network.forward(&mut sequences, &rows, cancelled)).map(|hidden| {
+        let lines = engine.network.logits(&hidden, |_, line| line.to_vec());
+        running.iter_mut().zip(lines).for_each(|(sample, line)| sample.logits = line);
     });
     for (sample, sequence) in running.iter_mut().zip(sequences) {
         sample.sequence = sequence;

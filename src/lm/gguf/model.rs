@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use super::config::Config;
 use super::error::GgufError;
-use super::file::{GgufFile, Sizes, Source};
-use super::linear::{Loader, Precision};
+use super::file::{GgufFile, Source};
 use super::network::Network;
 use super::tokenizer::Tokenizer;
 use crate::reer::Identity;
@@ -27,16 +26,8 @@ impl Model {
     /// One [`GgufError`] a kind of fault: no file, not a GGUF, damaged, an architecture, quantisation or tokenizer
     /// that is not supported, no memory.
     pub fn open(path: &Path) -> Result<Model, GgufError> {
-        Model::open_as(path, Precision::Auto)
-    }
-
-    /// Opens a model file with its weights kept as told.
-    ///
-    /// # Errors
-    /// As [`Model::open`].
-    pub fn open_as(path: &Path, precision: Precision) -> Result<Model, GgufError> {
         let stem = path.file_stem().map_or_else(|| "model".to_owned(), |stem| stem.to_string_lossy().into_owned());
-        Model::load(GgufFile::open(path)?, precision, "gguf", stem)
+        Model::load(GgufFile::open(path)?, "gguf", stem)
     }
 
     /// Opens a model that is compiled in, under the identity's `kind` (such as `bundled`), which messages call it too.
@@ -45,18 +36,16 @@ impl Model {
     /// As [`Model::open`].
     pub fn from_bytes(bytes: &'static [u8], kind: &str) -> Result<Model, GgufError> {
         let file = GgufFile::parse(format!("the {kind} model"), Source::Static(bytes))?;
-        Model::load(file, Precision::Auto, kind, kind.to_owned())
+        Model::load(file, kind, kind.to_owned())
     }
 
-    fn load(file: GgufFile, precision: Precision, kind: &str, fallback: String) -> Result<Model, GgufError> {
-        let sizes = file.tensor_sizes()?;
-        let precision = precision.settled(sizes.weights);
-        check_memory(&file, sizes, precision)?;
-        // The digest reads what the weights are copied from: side by side they cost the time of one.
+    fn load(file: GgufFile, kind: &str, fallback: String) -> Result<Model, GgufError> {
+        check_memory(&file)?;
+        // The digest reads the whole file: beside the rest it costs no time of its own.
         let (network, tokenizer, digest) = std::thread::scope(|scope| {
             let digest = scope.spawn(|| blake3::hash(&file.bytes));
             let tokenizer = scope.spawn(|| Tokenizer::load(&file));
-            let network = Network::load(Loader { file: &file, precision });
+            let network = Network::load(&file);
             (network, tokenizer.join(), digest.join())
         });
         let crashed = |_| file.damaged("reading it failed unexpectedly");
@@ -103,12 +92,8 @@ impl Model {
     }
 }
 
-fn check_memory(file: &GgufFile, sizes: Sizes, precision: Precision) -> Result<(), GgufError> {
-    let need = match precision {
-        Precision::Plain => sizes.weights * 4,
-        // The weights and what the fast kernels arrange of them for themselves, or f32 made of f16.
-        Precision::Stored | Precision::Auto => sizes.bytes * 2,
-    };
+fn check_memory(file: &GgufFile) -> Result<(), GgufError> {
+    let need = file.tensor_bytes()?;
     match available_memory() {
         Some(have) if have < need => {
             Err(GgufError::NoMemory { name: file.name.clone(), need: need >> 20, have: have >> 20 })

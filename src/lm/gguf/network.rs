@@ -3,6 +3,7 @@
 //! Llama (Touvron et al., arXiv 2302.13971) with the differences of Qwen2 and Qwen3: pre-norms, rotary positions,
 //! grouped-query attention, gated feed-forward. Names of tensors are llama.cpp's.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::attention::{self, Shape, Span};
@@ -10,7 +11,8 @@ use super::cache::{BLOCK, Layout, Sequence};
 use super::config::{Architecture, Config};
 use super::error::GgufError;
 use super::file::GgufFile;
-use super::linear::{Columns, Embedding, Joined, Linear, Loader, required_vector, vector};
+use super::linear::{Columns, Linear, required_vector, vector};
+use super::matrix::Matrix;
 use super::{parallel, simd};
 use crate::lm::LmError;
 
@@ -20,6 +22,8 @@ pub(super) struct Rows {
     pub(super) sequence: usize,
     pub(super) start: usize,
     pub(super) count: usize,
+    /// How many of them, at their end, somebody reads the residual stream of; of the others the cache wants keys and values.
+    pub(super) read: usize,
 }
 
 /// All weights of a model.
@@ -27,7 +31,7 @@ pub(super) struct Network {
     pub(super) config: Config,
     pub(super) vocabulary: usize,
     pub(super) layout: Layout,
-    embedding: Embedding,
+    embedding: Matrix,
     layers: Vec<Layer>,
     norm: Vec<f32>,
     output: Linear,
@@ -37,7 +41,7 @@ pub(super) struct Network {
 
 struct Layer {
     attention_norm: Vec<f32>,
-    query_key_value: Joined,
+    query_key_value: Linear,
     biases: [Option<Vec<f32>>; 3],
     /// Norms of each head's query and key.
     query_norm: Option<Vec<f32>>,
@@ -45,13 +49,12 @@ struct Layer {
     attention_output: Linear,
     output_bias: Option<Vec<f32>>,
     feed_forward_norm: Vec<f32>,
-    gate_up: Joined,
+    gate_up: Linear,
     down: Linear,
 }
 
 impl Layer {
-    fn load(from: Loader<'_>, config: &Config, layer: usize) -> Result<Layer, GgufError> {
-        let file = from.file;
+    fn load(file: &GgufFile, config: &Config, layer: usize) -> Result<Layer, GgufError> {
         let name = |part: &str| format!("blk.{layer}.{part}");
         let (width, heads) = (config.width, config.heads * config.head_width);
         let kv = config.kv_heads * config.head_width;
@@ -63,7 +66,7 @@ impl Layer {
         };
         Ok(Layer {
             attention_norm: required_vector(file, &name("attn_norm.weight"), width)?,
-            query_key_value: Joined::load(from, &qkv, width)?,
+            query_key_value: Linear::load(file, &qkv, width)?,
             biases: [
                 vector(file, &name("attn_q.bias"), heads)?,
                 vector(file, &name("attn_k.bias"), kv)?,
@@ -71,29 +74,31 @@ impl Layer {
             ],
             query_norm: head_norm("attn_q_norm.weight")?,
             key_norm: head_norm("attn_k_norm.weight")?,
-            attention_output: Linear::load(from, &name("attn_output.weight"), heads, width)?,
+            attention_output: Linear::load(file, &[(name("attn_output.weight"), width)], heads)?,
             output_bias: vector(file, &name("attn_output.bias"), width)?,
             feed_forward_norm: required_vector(file, &name("ffn_norm.weight"), width)?,
-            gate_up: Joined::load(from, &gate_up, width)?,
-            down: Linear::load(from, &name("ffn_down.weight"), config.feed_forward, width)?,
+            gate_up: Linear::load(file, &gate_up, width)?,
+            down: Linear::load(file, &[(name("ffn_down.weight"), width)], config.feed_forward)?,
         })
     }
 }
 
 impl Network {
-    pub(super) fn load(from: Loader<'_>) -> Result<Network, GgufError> {
-        let file = from.file;
+    pub(super) fn load(file: &GgufFile) -> Result<Network, GgufError> {
         let config = Config::read(file)?;
-        let (embedding, vocabulary) = Embedding::load(file, config.width)?;
-        let output = match file.tensor("output.weight")? {
-            Some(_) => Linear::load(from, "output.weight", config.width, vocabulary)?,
-            None => embedding.tied(from)?,
+        let vocabulary = match file.required("token_embd.weight")?.dims.as_slice() {
+            &[tokens, _] => tokens,
+            _ => return Err(file.damaged("token_embd.weight is not a matrix")),
         };
+        let embedding = Matrix::load(file, "token_embd.weight", config.width, vocabulary)?;
+        // Some models tie the two.
+        let output = if file.tensor("output.weight")?.is_some() { "output.weight" } else { "token_embd.weight" };
+        let output = Linear::load(file, &[(output.to_owned(), vocabulary)], config.width)?;
         Ok(Network {
             vocabulary,
             layout: Layout::new(&config),
             embedding,
-            layers: (0..config.layers).map(|layer| Layer::load(from, &config, layer)).collect::<Result<_, _>>()?,
+            layers: (0..config.layers).map(|layer| Layer::load(file, &config, layer)).collect::<Result<_, _>>()?,
             norm: required_vector(file, "output_norm.weight", config.width)?,
             output,
             frequencies: frequencies(file, &config)?,
@@ -102,7 +107,7 @@ impl Network {
     }
 
     /// Computes the keys and values of `rows`, whose tokens and blocks the sequences already hold, and returns the
-    /// residual stream behind the last layer, `[rows][width]`.
+    /// residual stream behind the last layer of those that are read, `[rows][width]`.
     ///
     /// # Errors
     /// [`LmError::Cancelled`] when `cancelled` was set meanwhile.
@@ -113,16 +118,48 @@ impl Network {
         cancelled: &AtomicBool,
     ) -> Result<Vec<f32>, LmError> {
         let tokens = rows.iter().flat_map(|r| &sequences[r.sequence].tokens[r.start..r.start + r.count]);
-        let mut x = self.embedding.rows(tokens.copied().collect())?;
+        let mut x = self.embed(tokens.copied());
         let rotation = self.rotation(rows);
+        let all: Vec<usize> = (0..x.len() / self.config.width).collect();
+        let mut buffers = Buffers::default();
         for (index, layer) in self.layers.iter().enumerate() {
             if cancelled.load(Ordering::Relaxed) {
                 return Err(LmError::Cancelled);
             }
-            self.attend(index, layer, &mut x, sequences, rows, &rotation)?;
-            self.feed_forward(layer, &mut x)?;
+            let Buffers { normed, product, queries, rest } = &mut buffers;
+            let product = layer.query_key_value.forward(self.normed(&x, &layer.attention_norm, normed), product);
+            let [query, key, value] = [0, 1, 2].map(|map| layer.query_key_value.part(&product, map));
+            self.store(index, layer, (&key, &value), sequences, rows, &rotation);
+            // Behind the last layer's keys and values, only what is read goes on.
+            let last = index + 1 == self.layers.len();
+            let going = if last { self.keep_read(rows, &mut x) } else { all.clone() };
+            let spans: Vec<Span<'_>> = rows
+                .iter()
+                .map(|r| {
+                    let rows = if last { r.read } else { r.count };
+                    Span { blocks: &sequences[r.sequence].blocks, start: r.start + r.count - rows, rows }
+                })
+                .collect();
+            let queries = self.queries(layer, &query, &going, &rotation, queries);
+            self.attend(index, layer, &mut x, &spans, queries, rest);
+            self.feed_forward(layer, &mut x, rest);
         }
         Ok(x)
+    }
+
+    /// Leaves of the residual stream the rows that are read, and says which they were.
+    fn keep_read(&self, rows: &[Rows], x: &mut Vec<f32>) -> Vec<usize> {
+        let (mut kept, mut end) = (Vec::new(), 0);
+        for rows in rows {
+            end += rows.count;
+            kept.extend(end - rows.read..end);
+        }
+        let width = self.config.width;
+        for (to, from) in kept.iter().enumerate() {
+            x.copy_within(from * width..(from + 1) * width, to * width);
+        }
+        x.truncate(kept.len() * width);
+        kept
     }
 
     fn attend(
@@ -130,31 +167,44 @@ impl Network {
         index: usize,
         layer: &Layer,
         x: &mut [f32],
-        sequences: &mut [Sequence],
-        rows: &[Rows],
-        rotation: &Rotation,
-    ) -> Result<(), LmError> {
+        spans: &[Span<'_>],
+        queries: &[f32],
+        buffers: &mut [Vec<f32>; 3],
+    ) {
         let config = &self.config;
+        let [mixed, gathered, product] = buffers;
         let count = x.len() / config.width;
-        let normed = self.normed(x, &layer.attention_norm);
-        let queries = layer.query_key_value.forward(normed, |parts| {
-            let [query, key, value] = parts else { return Vec::new() };
-            self.store(index, layer, (key, value), sequences, rows, rotation);
-            self.queries(layer, query, count, rotation)
-        })?;
-        let spans: Vec<Span<'_>> = rows
-            .iter()
-            .map(|r| Span { blocks: &sequences[r.sequence].blocks, start: r.start, rows: r.count })
-            .collect();
         let shape = Shape { layout: self.layout, layer: index, kv_heads: config.kv_heads, group: config.group() };
-        let mut mixed = vec![0f32; config.kv_heads * count * config.group() * self.layout.padded];
-        attention::attend(shape, &spans, &queries, &mut mixed);
-        let mixed = layer.attention_output.rows(self.gather(&mixed, count))?;
-        layer.attention_output.forward(&mixed)?.with(|product| simd::add(x, product))?;
+        let mixed = room(mixed, config.heads * count * self.layout.padded);
+        attention::attend(shape, spans, queries, mixed);
+        self.add(&layer.attention_output, self.gather(mixed, count, gathered), x, product);
         if let Some(bias) = &layer.output_bias {
             x.chunks_exact_mut(config.width).for_each(|row| simd::add(row, bias));
         }
-        Ok(())
+    }
+
+    /// Adds what `map` makes of `input` to the residual stream.
+    fn add(&self, map: &Linear, input: &[f32], x: &mut [f32], product: &mut Vec<f32>) {
+        let product = map.forward(input, product);
+        let columns = map.part(&product, 0);
+        self.rows(x, self.config.width, |row, x| columns.add(row, x));
+    }
+
+    /// Calls `work` with each row of `output`, `width` wide, and its index, on all threads.
+    fn rows(&self, output: &mut [f32], width: usize, work: impl Fn(usize, &mut [f32]) + Sync) {
+        parallel::chunks(output, width * ROWS_A_TASK, |task, chunk| {
+            for (at, row) in chunk.chunks_exact_mut(width).enumerate() {
+                work(task * ROWS_A_TASK + at, row);
+            }
+        });
+    }
+
+    /// The embeddings of tokens, `[tokens][width]`.
+    fn embed(&self, tokens: impl Iterator<Item = u32>) -> Vec<f32> {
+        let tokens: Vec<u32> = tokens.collect();
+        let mut x = vec![0f32; tokens.len() * self.config.width];
+        self.rows(&mut x, self.config.width, |row, out| self.embedding.read(tokens[row] as usize, out));
+        x
     }
 
     /// Writes the rows' keys and values into the sequences' blocks.
@@ -178,8 +228,8 @@ impl Network {
                 let Some(block) = block else { continue };
                 for head in 0..self.config.kv_heads {
                     let columns = head * width..(head + 1) * width;
-                    biased(&keys.row(row)[columns.clone()], key_bias.as_ref().map(|b| &b[columns.clone()]), &mut key);
-                    biased(&values.row(row)[columns.clone()], value_bias.as_ref().map(|b| &b[columns]), &mut value);
+                    biased(keys, row, columns.clone(), key_bias.as_deref(), &mut key);
+                    biased(values, row, columns, value_bias.as_deref(), &mut value);
                     self.turn(&mut key, layer.key_norm.as_deref(), rotation, row);
                     self.layout.write(block, (index, head), position % BLOCK, &key, &value);
                 }
@@ -188,17 +238,25 @@ impl Network {
         }
     }
 
-    /// Queries as the attention takes them: `[kv_heads][rows * group][head_width]`, scaled.
-    fn queries(&self, layer: &Layer, query: &Columns<'_>, count: usize, rotation: &Rotation) -> Vec<f32> {
+    /// Queries of some rows as the attention takes them: `[kv_heads][rows * group][head_width]`, scaled.
+    fn queries<'a>(
+        &self,
+        layer: &Layer,
+        query: &Columns<'_>,
+        rows: &[usize],
+        rotation: &Rotation,
+        buffer: &'a mut Vec<f32>,
+    ) -> &'a [f32] {
         let (width, group) = (self.config.head_width, self.config.group());
         let scale = 1.0 / (width as f32).sqrt();
         let bias = layer.biases[0].as_deref();
-        let mut queries = vec![0f32; self.config.kv_heads * count * group * width];
-        parallel::chunks(&mut queries, count * group * width, |kv_head, chunk| {
+        let queries = room(buffer, self.config.heads * rows.len() * width);
+        parallel::chunks(queries, ROWS_A_TASK * group * width, |task, chunk| {
             for (at, out) in chunk.chunks_exact_mut(width).enumerate() {
-                let (row, head) = (at / group, kv_head * group + at % group);
-                let columns = head * width..(head + 1) * width;
-                biased(&query.row(row)[columns.clone()], bias.map(|b| &b[columns]), out);
+                let at = task * ROWS_A_TASK * group + at;
+                let (kv_head, at) = (at / (rows.len() * group), at % (rows.len() * group));
+                let (row, head) = (rows[at / group], kv_head * group + at % group);
+                biased(query, row, head * width..(head + 1) * width, bias, out);
                 self.turn(out, layer.query_norm.as_deref(), rotation, row);
                 out.iter_mut().for_each(|v| *v *= scale);
             }
@@ -207,59 +265,65 @@ impl Network {
     }
 
     /// The heads of each row side by side again: `[rows][heads * head_width]`.
-    fn gather(&self, mixed: &[f32], count: usize) -> Vec<f32> {
+    fn gather<'a>(&self, mixed: &[f32], count: usize, buffer: &'a mut Vec<f32>) -> &'a [f32] {
         let (width, padded, group) = (self.config.head_width, self.layout.padded, self.config.group());
         let heads = self.config.heads * width;
-        let mut out = vec![0f32; count * heads];
-        parallel::chunks(&mut out, heads * ROWS_A_TASK, |task, chunk| {
-            for (at, row) in chunk.chunks_exact_mut(heads).enumerate() {
-                let index = task * ROWS_A_TASK + at;
-                for (head, out) in row.chunks_exact_mut(width).enumerate() {
-                    let from = ((head / group * count + index) * group + head % group) * padded;
-                    out.copy_from_slice(&mixed[from..from + width]);
-                }
+        let out = room(buffer, count * heads);
+        self.rows(out, heads, |row, out| {
+            for (head, out) in out.chunks_exact_mut(width).enumerate() {
+                let from = ((head / group * count + row) * group + head % group) * padded;
+                out.copy_from_slice(&mixed[from..from + width]);
             }
         });
         out
     }
 
-    fn feed_forward(&self, layer: &Layer, x: &mut [f32]) -> Result<(), LmError> {
+    fn feed_forward(&self, layer: &Layer, x: &mut [f32], buffers: &mut [Vec<f32>; 3]) {
         let width = self.config.feed_forward;
-        let count = x.len() / self.config.width;
-        let normed = self.normed(x, &layer.feed_forward_norm);
-        let gated = layer.gate_up.forward(normed, |parts| {
-            let mut gated = vec![0f32; count * width];
-            if let [gate, up] = parts {
-                parallel::chunks(&mut gated, width * ROWS_A_TASK, |task, chunk| {
-                    for (at, out) in chunk.chunks_exact_mut(width).enumerate() {
-                        let row = task * ROWS_A_TASK + at;
-                        simd::silu_mul(gate.row(row), up.row(row), out);
-                    }
-                });
+        let [normed, gated, product] = buffers;
+        let made = layer.gate_up.forward(self.normed(x, &layer.feed_forward_norm, normed), product);
+        let [gate, up] = [0, 1].map(|map| layer.gate_up.part(&made, map));
+        let gated = room(gated, x.len() / self.config.width * width);
+        parallel::chunks(gated, width * ROWS_A_TASK, |task, chunk| {
+            let mut scratch = vec![0f32; width];
+            for (at, out) in chunk.chunks_exact_mut(width).enumerate() {
+                let row = task * ROWS_A_TASK + at;
+                gate.copy(row, 0..width, out);
+                up.copy(row, 0..width, &mut scratch);
+                simd::silu_mul(out, &scratch);
             }
-            gated
-        })?;
-        let gated = layer.down.rows(gated)?;
-        layer.down.forward(&gated)?.with(|product| simd::add(x, product))
+        });
+        self.add(&layer.down, gated, x, product);
     }
 
-    fn normed(&self, x: &[f32], weight: &[f32]) -> Vec<f32> {
+    fn normed<'a>(&self, x: &[f32], weight: &[f32], buffer: &'a mut Vec<f32>) -> &'a [f32] {
         let width = self.config.width;
-        let mut out = vec![0f32; x.len()];
-        parallel::chunks(&mut out, width * ROWS_A_TASK, |task, chunk| {
-            let from = task * ROWS_A_TASK * width;
-            let rows = x[from..from + chunk.len()].chunks_exact(width);
-            for (out, row) in chunk.chunks_exact_mut(width).zip(rows) {
-                simd::rms_norm(row, weight, self.config.epsilon, out);
-            }
+        let out = room(buffer, x.len());
+        self.rows(out, width, |row, out| {
+            simd::rms_norm(&x[row * width..][..width], weight, self.config.epsilon, out);
         });
         out
     }
 
-    /// Logits over the vocabulary of rows of the residual stream, lent as `[rows][vocabulary]`.
-    pub(super) fn logits<R>(&self, hidden: &[f32], read: impl FnOnce(&[f32]) -> R) -> Result<R, LmError> {
-        let rows = self.output.rows(self.normed(hidden, &self.norm))?;
-        self.output.forward(&rows)?.with(read)
+    /// What `read` makes of each row's logits over the vocabulary, given the row's place; on all threads.
+    pub(super) fn logits<R: Clone + Default + Send>(
+        &self,
+        hidden: &[f32],
+        read: impl Fn(usize, &[f32]) -> R + Sync,
+    ) -> Vec<R> {
+        let Buffers { normed, product, .. } = &mut Buffers::default();
+        let product = self.output.forward(self.normed(hidden, &self.norm, normed), product);
+        let columns = self.output.part(&product, 0);
+        let mut out = vec![R::default(); hidden.len() / self.config.width];
+        parallel::chunks(&mut out, LINES_A_TASK, |task, chunk| {
+            let mut line = vec![0f32; self.vocabulary];
+            for (at, out) in chunk.iter_mut().enumerate() {
+                let row = task * LINES_A_TASK + at;
+                columns.copy(row, 0..self.vocabulary, &mut line);
+                *out = read(row, &line);
+            }
+        });
+        out
     }
 
     /// Normalises (where the architecture does) and rotates one head's query or key.
@@ -293,6 +357,22 @@ impl Network {
     }
 }
 
+/// Memory of one forward pass that its layers use one after the other.
+#[derive(Default)]
+struct Buffers {
+    normed: Vec<f32>,
+    product: Vec<f32>,
+    queries: Vec<f32>,
+    /// Of what follows the queries.
+    rest: [Vec<f32>; 3],
+}
+
+/// The first `length` numbers of a buffer, whatever they are.
+fn room(buffer: &mut Vec<f32>, length: usize) -> &mut [f32] {
+    buffer.resize(length.max(buffer.len()), 0.0);
+    &mut buffer[..length]
+}
+
 /// Sine and cosine a row and pair of dimensions; the same for all layers.
 struct Rotation {
     turns: Vec<(f32, f32)>,
@@ -301,10 +381,14 @@ struct Rotation {
 /// Rows that one task takes at once: enough work to be worth handing over.
 const ROWS_A_TASK: usize = 16;
 
-fn biased(row: &[f32], bias: Option<&[f32]>, out: &mut [f32]) {
-    out.copy_from_slice(row);
+/// Lines of logits that one task takes at once.
+const LINES_A_TASK: usize = 4;
+
+/// Some columns of a row with their bias.
+fn biased(product: &Columns<'_>, row: usize, columns: Range<usize>, bias: Option<&[f32]>, out: &mut [f32]) {
+    product.copy(row, columns.clone(), out);
     if let Some(bias) = bias {
-        simd::add(out, bias);
+        simd::add(out, &bias[columns]);
     }
 }
 

@@ -1,12 +1,11 @@
-//! Work shared among the threads that also compute the matrix products.
+//! Work shared among the threads of candle's pool.
 //!
-//! The quantised products run on a pool whose workers spin for a moment after each; a second pool beside it would
-//! fight it for the cores, so everything else of a layer runs on the same one.
+//! The pool's workers spin for a moment after each piece of work: a layer is many short pieces one after the other.
 
 use std::sync::{Mutex, PoisonError};
 
 /// Calls `work` with each piece of `output` (all `size` long but the last) and its index, on all threads.
-pub(super) fn chunks(output: &mut [f32], size: usize, work: impl Fn(usize, &mut [f32]) + Sync) {
+pub(super) fn chunks<T: Send>(output: &mut [T], size: usize, work: impl Fn(usize, &mut [T]) + Sync) {
     items(output.chunks_mut(size.max(1)).enumerate().collect(), |(at, chunk)| work(at, chunk));
 }
 

@@ -11,8 +11,8 @@ pub(super) fn rms_norm(x: &[f32], weight: &[f32], epsilon: f32, out: &mut [f32])
 }
 
 /// gate = silu(gate) * up, elementwise; silu(v) = v / (1 + exp(-v)).
-pub(super) fn silu_mul(gate: &[f32], up: &[f32], out: &mut [f32]) {
-    Arch::new().dispatch(SiluMul { gate, up, out });
+pub(super) fn silu_mul(gate: &mut [f32], up: &[f32]) {
+    Arch::new().dispatch(SiluMul { gate, up });
 }
 
 /// x += y.
@@ -90,9 +90,8 @@ impl WithSimd for RmsNorm<'_> {
 }
 
 struct SiluMul<'a> {
-    gate: &'a [f32],
+    gate: &'a mut [f32],
     up: &'a [f32],
-    out: &'a mut [f32],
 }
 
 impl WithSimd for SiluMul<'_> {
@@ -100,20 +99,19 @@ impl WithSimd for SiluMul<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, s: S) {
-        let (gate, gate_tail) = S::as_simd_f32s(self.gate);
+        let (gate, gate_tail) = S::as_mut_simd_f32s(self.gate);
         let (up, up_tail) = S::as_simd_f32s(self.up);
-        let (out, out_tail) = S::as_mut_simd_f32s(self.out);
         let one = s.splat_f32s(1.0);
-        for ((out, &gate), &up) in out.iter_mut().zip(gate).zip(up) {
+        for (gate, &up) in gate.iter_mut().zip(up) {
             // exp(-|v|) keeps the exponential in its range: sigmoid(-v) = exp(-v) sigmoid(v).
-            let small = exp(s, s.neg_f32s(s.abs_f32s(gate)));
-            let positive = s.less_than_f32s(s.splat_f32s(0.0), gate);
+            let small = exp(s, s.neg_f32s(s.abs_f32s(*gate)));
+            let positive = s.less_than_f32s(s.splat_f32s(0.0), *gate);
             let numerator = s.select_f32s(positive, one, small);
             let sigmoid = s.div_f32s(numerator, s.add_f32s(one, small));
-            *out = s.mul_f32s(s.mul_f32s(gate, sigmoid), up);
+            *gate = s.mul_f32s(s.mul_f32s(*gate, sigmoid), up);
         }
-        for ((out, gate), up) in out_tail.iter_mut().zip(gate_tail).zip(up_tail) {
-            *out = gate / (1.0 + (-gate).exp()) * up;
+        for (gate, up) in gate_tail.iter_mut().zip(up_tail) {
+            *gate = *gate / (1.0 + (-*gate).exp()) * up;
         }
     }
 }
@@ -227,8 +225,8 @@ mod tests {
     #[test]
     fn silu_holds_at_both_ends() {
         let gate: Vec<f32> = (-60..60).map(|i| i as f32 * 2.5).collect();
-        let mut out = vec![0.0; gate.len()];
-        silu_mul(&gate, &vec![2.0; gate.len()], &mut out);
+        let mut out = gate.clone();
+        silu_mul(&mut out, &vec![2.0; gate.len()]);
         for (gate, out) in gate.iter().zip(out) {
             let gate = f64::from(*gate);
             let want = 2.0 * gate / (1.0 + (-gate).exp());

@@ -4,7 +4,11 @@
 //! `RETRACE_LLAMA=FOLDER cargo test --release --test suite speed -- --ignored --nocapture --test-threads 1`, where
 //! FOLDER holds `llama-bench` and `llama-server`; without it our own numbers are printed alone.
 
+mod generating;
 mod peer;
 mod racing;
 mod scoring;
+mod starting;
+mod steps;
 mod weights;
+mod whole;

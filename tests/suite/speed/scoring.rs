@@ -8,7 +8,7 @@ use retrace::lm::gguf::{Backend, Model};
 use retrace::lm::{Passage, Verbatim};
 
 use super::peer::LlamaBench;
-use super::weights::{self, Kind};
+use super::weights;
 
 const CONTEXT: usize = 1000;
 const TARGET: usize = 1000;
@@ -17,17 +17,9 @@ const ROUNDS: usize = 3;
 #[tokio::test]
 #[ignore = "a bench"]
 async fn scores_a_thousand_tokens_behind_a_thousand() {
-    let folder = weights::folder();
-    let bundled = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/model/retrace-scorer-q8_0.gguf");
-    let mut files = vec![("bundled q8_0".to_owned(), bundled)];
-    for shape in [weights::SMALL, weights::LARGE] {
-        for kind in Kind::ALL {
-            files.push((format!("{} {}", shape.name, kind.name()), weights::file(&folder, &shape, kind)));
-        }
-    }
     let peer = LlamaBench::find();
     println!("{:16} {:>10} {:>10} {:>7}", "tokens/s", "ours", "llama.cpp", "ratio");
-    for (name, path) in files {
+    for (name, path) in weights::files() {
         let backend = open(&path);
         let vocabulary = backend.model().tokenizer().len() as u32;
         let ids: Vec<u32> = (0..CONTEXT + TARGET).map(|at| (at as u32 * 7919) % vocabulary.min(9000)).collect();

@@ -89,6 +89,19 @@ pub fn folder() -> PathBuf {
     named.unwrap_or_else(|| std::env::temp_dir().join("retrace-speed"))
 }
 
+/// The bundled model and the random ones in both formats, by name.
+pub fn files() -> Vec<(String, PathBuf)> {
+    let folder = folder();
+    let bundled = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/model/retrace-scorer-q8_0.gguf");
+    let mut files = vec![("bundled q8_0".to_owned(), bundled)];
+    for shape in [SMALL, LARGE] {
+        for kind in Kind::ALL {
+            files.push((format!("{} {}", shape.name, kind.name()), file(&folder, &shape, kind)));
+        }
+    }
+    files
+}
+
 /// The file of a shape in `folder`, written when it is not there yet.
 pub fn file(folder: &Path, shape: &Shape, kind: Kind) -> PathBuf {
     let path = folder.join(format!("{}-{}.gguf", shape.name, kind.name()));
@@ -112,10 +125,11 @@ fn make(path: &Path, shape: &Shape, kind: Kind) {
 fn metadata(shape: &Shape) -> Vec<(String, Value)> {
     let own = |key: &str, value: usize| (format!("{}.{key}", shape.architecture), Value::U32(value as u32));
     let texts = |list: Vec<String>| Value::Array(list.into_iter().map(Value::String).collect());
-    let bytes = printable_bytes();
+    // The bytes, what the one merge makes of two of them, and control tokens.
+    let plain: Vec<String> = printable_bytes().into_iter().chain([MERGED.concat()]).collect();
     let tokens: Vec<String> =
-        bytes.iter().cloned().chain((bytes.len()..shape.vocabulary).map(|id| format!("<|{id}|>"))).collect();
-    let kinds = (0..tokens.len()).map(|id| Value::I32(if id < bytes.len() { 1 } else { 3 })).collect();
+        plain.iter().cloned().chain((plain.len()..shape.vocabulary).map(|id| format!("<|{id}|>"))).collect();
+    let kinds = (0..tokens.len()).map(|id| Value::I32(if id < plain.len() { 1 } else { 3 })).collect();
     vec![
         ("general.architecture".to_owned(), Value::String(shape.architecture.to_owned())),
         ("general.name".to_owned(), Value::String(format!("random {}", shape.name))),
@@ -133,11 +147,14 @@ fn metadata(shape: &Shape) -> Vec<(String, Value)> {
         ("tokenizer.ggml.pre".to_owned(), Value::String("qwen2".to_owned())),
         ("tokenizer.ggml.tokens".to_owned(), texts(tokens)),
         ("tokenizer.ggml.token_type".to_owned(), Value::Array(kinds)),
-        ("tokenizer.ggml.merges".to_owned(), texts(vec!["a b".to_owned()])),
+        ("tokenizer.ggml.merges".to_owned(), texts(vec![MERGED.join(" ")])),
         ("tokenizer.ggml.eos_token_id".to_owned(), Value::U32(shape.vocabulary as u32 - 1)),
         ("tokenizer.ggml.add_bos_token".to_owned(), Value::Bool(false)),
     ]
 }
+
+/// The only merge of the vocabulary: a file without any is taken for damaged.
+const MERGED: [&str; 2] = ["a", "b"];
 
 /// The 256 bytes as GPT-2's vocabulary spells them: itself where it can be seen, else the next character from U+0100 on.
 fn printable_bytes() -> Vec<String> {
@@ -186,10 +203,11 @@ fn tensors(shape: &Shape, kind: Kind) -> Vec<(String, QTensor)> {
                 vector("attn_k.bias", kv);
                 vector("attn_v.bias", kv);
             }
-            _ => {
+            "qwen3" => {
                 vector("attn_q_norm.weight", shape.head_width);
                 vector("attn_k_norm.weight", shape.head_width);
             }
+            _ => {}
         }
     }
     all
