@@ -1,10 +1,11 @@
 //! The in-process engine: GGUF files of the llama, qwen2 and qwen3 architectures, as scorer and generator.
 //!
 //! The weights stay in the file's memory map, in the quantisation they are stored in, and are multiplied from there in
-//! f32; candle reads the file's header and the rarer formats. Frames and chat templates are rendered elsewhere ([`crate::lm::frame`]).
+//! f32; candle reads the file's header and the rarer formats. Frames and chat templates are rendered elsewhere
+//! ([`crate::lm::frame`]).
 //!
-//! From the ground up: `file` → `config`, `tokenizer`, `blocks` → `matrix` → `matmul` → `linear` → `network` over `cache`, `attention`, `simd`, `parallel` →
-//! `engine` (scoring), `generate` over `sample`, `answer` → `model`, `prompt` → `backend`.
+//! From the ground up: `file` → `config`, `tokenizer`, `blocks` → `matrix` → `matmul` → `linear` → `network` over `cache`,
+//! `attention`, `rotary`, `simd`, `parallel` → `engine` (scoring), `generate` over `sample`, `answer` → `model`, `prompt` → `backend`.
 
 mod answer;
 mod attention;
@@ -23,6 +24,7 @@ mod model;
 mod network;
 mod parallel;
 mod prompt;
+mod rotary;
 mod sample;
 mod simd;
 mod tokenizer;

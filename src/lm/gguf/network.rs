@@ -13,6 +13,7 @@ use super::error::GgufError;
 use super::file::GgufFile;
 use super::linear::{Columns, Linear, required_vector, vector};
 use super::matrix::Matrix;
+use super::rotary::{Rotary, Rotation};
 use super::{parallel, simd};
 use crate::lm::LmError;
 
@@ -35,8 +36,7 @@ pub(super) struct Network {
     layers: Vec<Layer>,
     norm: Vec<f32>,
     output: Linear,
-    /// Radians a position turns each pair of dimensions by.
-    frequencies: Vec<f32>,
+    rotary: Rotary,
 }
 
 struct Layer {
@@ -101,7 +101,7 @@ impl Network {
             layers: (0..config.layers).map(|layer| Layer::load(file, &config, layer)).collect::<Result<_, _>>()?,
             norm: required_vector(file, "output_norm.weight", config.width)?,
             output,
-            frequencies: frequencies(file, &config)?,
+            rotary: Rotary::load(file, &config)?,
             config,
         })
     }
@@ -119,7 +119,7 @@ impl Network {
     ) -> Result<Vec<f32>, LmError> {
         let tokens = rows.iter().flat_map(|r| &sequences[r.sequence].tokens[r.start..r.start + r.count]);
         let mut x = self.embed(tokens.copied());
-        let rotation = self.rotation(rows);
+        let rotation = self.rotary.at(rows.iter().flat_map(|r| r.start..r.start + r.count));
         let all: Vec<usize> = (0..x.len() / self.config.width).collect();
         let mut buffers = Buffers::default();
         for (index, layer) in self.layers.iter().enumerate() {
@@ -332,28 +332,7 @@ impl Network {
             let raw = head.to_vec();
             simd::rms_norm(&raw, norm, self.config.epsilon, head);
         }
-        let half = self.frequencies.len();
-        let turns = &rotation.turns[row * half..(row + 1) * half];
-        match self.config.architecture {
-            // Converters reorder llama's weights, so that a pair is two neighbours.
-            Architecture::Llama => {
-                for (pair, (sin, cos)) in head.chunks_exact_mut(2).zip(turns) {
-                    (pair[0], pair[1]) = (pair[0] * cos - pair[1] * sin, pair[0] * sin + pair[1] * cos);
-                }
-            }
-            Architecture::Qwen2 | Architecture::Qwen3 => {
-                let (left, right) = head[..2 * half].split_at_mut(half);
-                for ((a, b), (sin, cos)) in left.iter_mut().zip(right).zip(turns) {
-                    (*a, *b) = (*a * cos - *b * sin, *a * sin + *b * cos);
-                }
-            }
-        }
-    }
-
-    fn rotation(&self, rows: &[Rows]) -> Rotation {
-        let positions = rows.iter().flat_map(|r| r.start..r.start + r.count);
-        let turns = positions.flat_map(|p| self.frequencies.iter().map(move |f| (p as f32 * f).sin_cos()));
-        Rotation { turns: turns.collect() }
+        rotation.turn(head, row);
     }
 }
 
@@ -373,11 +352,6 @@ fn room(buffer: &mut Vec<f32>, length: usize) -> &mut [f32] {
     &mut buffer[..length]
 }
 
-/// Sine and cosine a row and pair of dimensions; the same for all layers.
-struct Rotation {
-    turns: Vec<(f32, f32)>,
-}
-
 /// Rows that one task takes at once: enough work to be worth handing over.
 const ROWS_A_TASK: usize = 16;
 
@@ -390,16 +364,4 @@ fn biased(product: &Columns<'_>, row: usize, columns: Range<usize>, bias: Option
     if let Some(bias) = bias {
         simd::add(out, &bias[columns]);
     }
-}
-
-/// theta_i = base^(-2i / rope_width), divided by the linear scale and by the file's own factors where it has them.
-fn frequencies(file: &GgufFile, config: &Config) -> Result<Vec<f32>, GgufError> {
-    let half = config.rope_width / 2;
-    let factors = vector(file, "rope_freqs.weight", half)?;
-    let theta = |i: usize| {
-        let exponent = 2.0 * i as f64 / config.rope_width as f64;
-        let factor = factors.as_ref().map_or(1.0, |f| f[i]);
-        (f64::from(config.rope_base).powf(-exponent) / f64::from(config.rope_divisor) / f64::from(factor)) as f32
-    };
-    Ok((0..half).map(theta).collect())
 }
