@@ -4,11 +4,14 @@ use std::ops::Range;
 
 use super::error::GgufError;
 use super::file::GgufFile;
-use super::matmul::{FEW, STRIP, multiply_strip};
+use super::matmul::{STRIP, multiply_strip};
 use super::matrix::{Matrix, read_all};
 use super::{parallel, simd};
 
-/// Strips of few rows that one task takes: enough work to be worth handing over.
+/// Rows that are few: their strips are handed out several at a time, so that each task is worth it.
+const FEW: usize = 8;
+
+/// Strips of few rows that one task takes.
 const STRIPS_A_TASK: usize = 4;
 
 /// Maps of the same input.

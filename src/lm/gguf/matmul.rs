@@ -2,8 +2,7 @@
 //!
 //! The numbers of a strip of [`STRIP`] outputs are read into a panel that stays in the processor's cache, and all rows are
 //! multiplied with it: reading costs little beside that, nothing is kept beside the file, and the numbers are those of
-//! the file's weights to the rounding of f32. A row's result does not depend on which rows are multiplied beside it, but
-//! for the last bits where there are fewer than [`FEW`] of them.
+//! the file's weights to the rounding of f32. A row's result does not depend on which rows are multiplied beside it.
 
 use std::cell::RefCell;
 
@@ -13,9 +12,6 @@ use super::matrix::Matrix;
 
 /// Outputs of one strip: two of the largest vectors.
 pub(super) const STRIP: usize = 32;
-
-/// Rows below which the matrix is read row by row.
-pub(super) const FEW: usize = 8;
 
 /// Inputs of one panel, a multiple of every format's block: 128 KiB.
 const DEPTH: usize = 1024;
@@ -30,7 +26,7 @@ thread_local! {
 /// Multiplies `x`, `[rows][inputs]`, with one strip of the matrix; `out` is `[rows][STRIP]`.
 pub(super) fn multiply_strip(matrix: &Matrix, strip: usize, x: &[f32], out: &mut [f32]) {
     SCRATCH.with_borrow_mut(|scratch| {
-        scratch.resize((DEPTH * STRIP).max(matrix.inputs) + LINE, 0.0);
+        scratch.resize(DEPTH * STRIP + LINE, 0.0);
         // A vector that lies across two lines of the cache takes twice as long to load.
         let aligned = scratch.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE);
         Arch::new().dispatch(Multiply { matrix, strip, x, out, scratch: &mut scratch[aligned..] });
@@ -50,26 +46,6 @@ impl WithSimd for Multiply<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, s: S) {
-        if self.out.len() < FEW * STRIP { self.by_rows(s) } else { self.by_panels(s) }
-    }
-}
-
-impl Multiply<'_> {
-    #[inline(always)]
-    fn by_rows<S: Simd>(self, s: S) {
-        let inputs = self.matrix.inputs;
-        let weights = &mut self.scratch[..inputs];
-        let first = self.strip * STRIP;
-        for row in first..(first + STRIP).min(self.matrix.outputs) {
-            self.matrix.read(row, weights);
-            for (x, out) in self.x.chunks_exact(inputs).zip(self.out.chunks_exact_mut(STRIP)) {
-                out[row - first] = dot(s, weights, x);
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn by_panels<S: Simd>(self, s: S) {
         let inputs = self.matrix.inputs;
         for from in (0..inputs).step_by(DEPTH) {
             let depth = DEPTH.min(inputs - from);
@@ -131,24 +107,6 @@ fn tile<S: Simd, const ROWS: usize>(
         }
     }
     ROWS
-}
-
-/// Sum of products.
-#[inline(always)]
-fn dot<S: Simd>(s: S, a: &[f32], b: &[f32]) -> f32 {
-    let ((a, a_tail), (b, b_tail)) = (S::as_simd_f32s(a), S::as_simd_f32s(b));
-    let mut sums = [s.splat_f32s(0.0); 4];
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<4>(), b.as_chunks::<4>());
-    for (a, b) in a.iter().zip(b) {
-        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-            *sum = s.mul_add_e_f32s(*a, *b, *sum);
-        }
-    }
-    for (a, b) in a_rest.iter().zip(b_rest) {
-        sums[0] = s.mul_add_e_f32s(*a, *b, sums[0]);
-    }
-    let sum = s.add_f32s(s.add_f32s(sums[0], sums[1]), s.add_f32s(sums[2], sums[3]));
-    s.reduce_sum_f32s(sum) + a_tail.iter().zip(b_tail).map(|(a, b)| a * b).sum::<f32>()
 }
 
 #[cfg(test)]
