@@ -83,6 +83,22 @@ pub(super) fn read_across<F: Format>(rows: &[&[u8]; STRIP], out: &mut [f32]) {
     }
 }
 
+/// The sum of products of a row of [`Q8_0`] with `x`, without a detour over memory.
+#[inline(always)]
+pub(super) fn dot_q8_0(bytes: &[u8], x: &[f32]) -> f32 {
+    let mut sums = [[0f32; 16]; 2];
+    for (block, x) in bytes.chunks_exact(Q8_0::BYTES).zip(x.chunks_exact(Q8_0::NUMBERS)) {
+        let scale = half(block[0], block[1]);
+        for (part, sums) in sums.iter_mut().enumerate() {
+            let (bytes, x) = (&block[2 + part * 16..][..16], &x[part * 16..][..16]);
+            for lane in 0..16 {
+                sums[lane] += f32::from(bytes[lane] as i8) * scale * x[lane];
+            }
+        }
+    }
+    sums.as_flattened().iter().sum()
+}
+
 /// 32 numbers of 8 bits with one scale.
 pub(super) struct Q8_0;
 
@@ -204,6 +220,17 @@ mod tests {
             reads_as_the_library::<Q4K>(GgmlDType::Q4K, numbers.clone());
             reads_as_the_library::<Q6K>(GgmlDType::Q6K, numbers);
         }
+    }
+
+    #[test]
+    fn a_row_of_eight_bits_is_multiplied_as_it_is_read() {
+        let x: Vec<f32> = (0..96).map(|at| (at as f32 * 0.7).sin()).collect();
+        let bytes: Vec<u8> = (0..3 * 34).map(|at| if at % 34 == 1 { 0x3C } else { (at * 89 % 251) as u8 }).collect();
+        let mut row = vec![0.0; 96];
+        read::<Q8_0>(&bytes, &mut row);
+        let want: f64 = row.iter().zip(&x).map(|(a, b)| f64::from(a * b)).sum();
+        let size: f64 = row.iter().zip(&x).map(|(a, b)| f64::from((a * b).abs())).sum();
+        assert!((f64::from(dot_q8_0(&bytes, &x)) - want).abs() < 1e-6 * size);
     }
 
     #[test]

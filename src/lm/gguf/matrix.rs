@@ -103,6 +103,14 @@ impl Matrix {
         }
     }
 
+    /// The bytes of a row of [`Q8_0`], whose sums of products need no panel; none of other formats.
+    #[inline(always)]
+    pub(super) fn q8_0_row(&self, row: usize) -> Option<&[u8]> {
+        let Numbers::Stored { source, start, layout: layout @ Stored::Q8_0 } = &self.numbers else { return None };
+        let width = layout.bytes(self.inputs);
+        Some(&source[start + row * width..][..width])
+    }
+
     /// The rows of a strip across, from input `from` on: `out` is `[depth][STRIP]`, `from` and the depth whole blocks. Behind
     /// the matrix's last row it is repeated.
     #[inline(always)]
