@@ -174,6 +174,17 @@ async fn an_example_in_work_is_opened_and_left_again() {
     insta::assert_snapshot!(script.hints(), @"q goes back to the library");
 }
 
+/// Not that they are paused, as their files alone say.
+#[tokio::test]
+async fn the_library_says_what_a_run_works_at() {
+    let mut script = watching((150, 36), &[far_away()]).await;
+    script.keys("q ctrl-r");
+    let in_work =
+        |app: &retrace::app::App| app.library.listing.iter().flat_map(|listing| &listing.rows).any(|row| row.in_work);
+    script.until(in_work).await;
+    insta::assert_snapshot!(script.lines(&["in work"]), @"");
+}
+
 #[tokio::test]
 async fn requests_are_left_for_the_run_and_its_answers_are_told() {
     let mut script = watching((150, 36), &[far_away()]).await;
