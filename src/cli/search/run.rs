@@ -97,8 +97,9 @@ fn plan(
     })
 }
 
-/// Threads that wait for the disk, and for models in this process: one an example in work would only hold memory.
-const WRITERS: usize = 32;
+/// Threads that wait for the disk, and for models in this process. One an example in work would only hold memory: what a
+/// thread has freed stays with it.
+const WRITERS: usize = 16;
 
 fn tell(forecast: &engine::Forecast, json: bool, output: &mut Output) -> Result<Outcome, Fault> {
     if json {

@@ -182,7 +182,10 @@ async fn the_library_says_what_a_run_works_at() {
     let in_work =
         |app: &retrace::app::App| app.library.listing.iter().flat_map(|listing| &listing.rows).any(|row| row.in_work);
     script.until(in_work).await;
-    insta::assert_snapshot!(script.lines(&["in work"]), @"");
+    insta::assert_snapshot!(
+        script.lines(&["in work"]),
+        @"│         kettle                               in work         Explain how to boil water for tea, as somebody who has done it every morning.         │"
+    );
 }
 
 #[tokio::test]
@@ -222,7 +225,8 @@ async fn requests_are_left_for_the_run_and_its_answers_are_told() {
     };
     let paused = RunRecord { stage: Stage::Paused, in_stage: 12, answers: vec![answer], ..far_away() };
     runs::write(&root, &paused).unwrap();
-    look(&mut script, |app| app.batch().is_some_and(|batch| batch.is_paused())).await;
+    let paused = |app: &retrace::app::App| app.batch().and_then(|batch| batch.record()).map(|record| record.stage);
+    look(&mut script, |app| paused(app) == Some(Stage::Paused)).await;
     insta::assert_snapshot!(script.lines(&["state", "stop before"]), @r#"
     │ state    ‖ paused for 0:12                                                                                                                         │
      pause: pausing: 64 in work stop before their next call
