@@ -5,7 +5,7 @@
 //! cargo test --test suite servers -- --ignored --nocapture`
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use retrace::lm::gguf::Model;
 use retrace::lm::http::ask::End;
@@ -17,7 +17,7 @@ use retrace::lm::score_raw;
 use retrace::reer::search::Sampling;
 use serde::Deserialize;
 
-use crate::nearness::{Distance, backend};
+use crate::nearness::{Distance, backend, proof_of_the_bundled_model};
 
 #[derive(Deserialize)]
 struct Proof {
@@ -57,8 +57,8 @@ fn completing(kind: Kind) -> Box<dyn Completing> {
 }
 
 fn cases() -> Vec<Case> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/peers/retrace-scorer-q8_0.json");
-    let proof: Proof = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let proof = std::fs::read_to_string(proof_of_the_bundled_model()).unwrap();
+    let proof: Proof = serde_json::from_str(&proof).unwrap();
     let mut cases: Vec<Case> = proof.cases.into_iter().filter(|case| !case.context.is_empty()).collect();
     for case in &mut cases {
         // A reference holds no control tokens; llama-cpp-python tells them as nothing.
@@ -100,8 +100,8 @@ async fn scores_are_the_engine_s() {
         let kind = address.kind.unwrap();
         let client = Client::new(address, None, Patience::default()).unwrap();
         let (engine, scoring, cases) = (backend(model), scoring(kind), cases());
-        let texts: Vec<(&str, &str)> = cases.iter().map(|case| (&*case.context, &*case.text)).collect();
-        let rounding = Distance::of_rounding(&path, &texts).await;
+        let whole = ["f16.gguf", "f32.gguf"].iter().any(|end| path.to_string_lossy().to_lowercase().ends_with(end));
+        let rounding = if whole { Distance::none() } else { Distance::of_rounding() };
         println!("{kind}, {}: rounding activations to 8 bits leads as far as {rounding}", path.display());
         for case in cases {
             let own = score_raw(&engine, &case.context, &case.text).await.unwrap();

@@ -114,10 +114,9 @@ impl Format for Q4K {
         for part in 0..8 {
             let (six, least) = match part {
                 0..4 => (packed[part] & 63, packed[part + 4] & 63),
-                _ => (
-                    packed[part + 4] & 15 | packed[part - 4] >> 6 << 4,
-                    packed[part + 4] >> 4 | packed[part] >> 6 << 4,
-                ),
+                _ => {
+                    (packed[part + 4] & 15 | packed[part - 4] >> 6 << 4, packed[part + 4] >> 4 | packed[part] >> 6 << 4)
+                }
             };
             out.scales[2 * part..2 * part + 2].fill(scale * f32::from(six));
             out.offsets[2 * part..2 * part + 2].fill(-(minimum * f32::from(least)));

@@ -179,13 +179,7 @@ impl Engine {
     }
 
     /// Log-probabilities of the scored tokens that `rows` predict.
-    fn read_logprobs(
-        &self,
-        indices: &[usize],
-        rows: &[Rows],
-        hidden: &[f32],
-        scores: &mut Scores<'_>,
-    ) {
+    fn read_logprobs(&self, indices: &[usize], rows: &[Rows], hidden: &[f32], scores: &mut Scores<'_>) {
         let width = self.network.config.width;
         let (mut targets, mut owners) = (Vec::new(), Vec::new());
         for span in rows {
@@ -197,9 +191,11 @@ impl Engine {
         let rows_at_once = (LOGITS / self.network.vocabulary).max(1);
         let mut logprobs = Vec::with_capacity(targets.len());
         for (hidden, targets) in hidden.chunks(rows_at_once * width).zip(targets.chunks(rows_at_once)) {
-            logprobs.extend(self.network.logits(hidden, |row, line| {
-                (f64::from(line[targets[row] as usize]) - simd::log_sum_exp(line)) as f32
-            }));
+            logprobs.extend(
+                self.network.logits(hidden, |row, line| {
+                    (f64::from(line[targets[row] as usize]) - simd::log_sum_exp(line)) as f32
+                }),
+            );
         }
         for (logprob, owner) in logprobs.into_iter().zip(owners) {
             scores.scored[owner].logprobs.push(logprob);

@@ -118,8 +118,7 @@ impl Matrix {
             }
             Numbers::Stored { source, start, layout } => {
                 let width = layout.bytes(self.inputs);
-                let rows =
-                    rows.map(|row| &source[start + row * width + layout.bytes(from)..][..layout.bytes(depth)]);
+                let rows = rows.map(|row| &source[start + row * width + layout.bytes(from)..][..layout.bytes(depth)]);
                 match layout {
                     Stored::F32 => singles_across::<4>(&rows, out, f32::from_le_bytes),
                     Stored::F16 => singles_across::<2>(&rows, out, |[low, high]| blocks::half(low, high)),

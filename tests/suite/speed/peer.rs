@@ -35,7 +35,11 @@ impl LlamaBench {
     /// The command that evaluates a prompt of `tokens` tokens once.
     pub fn command(&self, model: &Path, tokens: usize) -> Command {
         let mut command = Command::new(&self.0);
-        command.args(["-t", THREADS, "-r", "1", "--no-warmup", "-n", "0", "-p"]).arg(tokens.to_string()).arg("-m").arg(model);
+        command
+            .args(["-t", THREADS, "-r", "1", "--no-warmup", "-n", "0", "-p"])
+            .arg(tokens.to_string())
+            .arg("-m")
+            .arg(model);
         command
     }
 
@@ -71,8 +75,7 @@ impl LlamaServer {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let server =
-            LlamaServer { child, address: format!("http://127.0.0.1:{port}"), client: reqwest::Client::new() };
+        let server = LlamaServer { child, address: format!("http://127.0.0.1:{port}"), client: reqwest::Client::new() };
         let health = format!("{}/health", server.address);
         while !server.client.get(&health).send().await.is_ok_and(|answer| answer.status().is_success()) {
             tokio::time::sleep(Duration::from_millis(100)).await;

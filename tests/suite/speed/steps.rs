@@ -25,7 +25,10 @@ const STEPS: usize = 5;
 async fn a_step_costs_its_distinct_tokens() {
     let peer = LlamaBench::find();
     println!("a step of {CANDIDATES} candidates, in milliseconds");
-    println!("{:16} {:>8} {:>8} {:>7} {:>7} {:>9} {:>12}", "", "plain", "step", "gain", "bound", "of bound", "llama-server");
+    println!(
+        "{:16} {:>8} {:>8} {:>7} {:>7} {:>9} {:>12}",
+        "", "plain", "step", "gain", "bound", "of bound", "llama-server"
+    );
     for (name, path) in weights::files().into_iter().take(2) {
         let server = match &peer {
             Some(peer) => Some(LlamaServer::start(peer, &path).await),
