@@ -12,7 +12,7 @@ use crate::session::{Author, Payload, Session, State, Tokens};
 /// What a rescoring did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rescored {
-    /// Scores added.
+    /// Scores added; of what is too long for the scorer only that is recorded.
     pub added: usize,
     /// Versions that were scored by this scorer already.
     pub known: usize,
@@ -58,8 +58,9 @@ pub async fn rescore(session: &mut Session, scorer: &dyn Scorer) -> Result<Resco
         match pair.judge(&target, &search, of, &answer) {
             Ok(scored) => {
                 let logprobs = answer.ok().and_then(|reading| reading.recorded());
-                payloads.push(Payload::Score(scoring::event(&scored, scorer.identity(), logprobs)));
-                done.added += 1;
+                let score = scoring::event(&scored, scorer.identity(), logprobs);
+                done.added += usize::from(!score.too_long);
+                payloads.push(Payload::Score(score));
             }
             Err(reason) => done.failed.push((of, reason)),
         }

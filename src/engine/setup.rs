@@ -7,6 +7,10 @@ use crate::reer::search::{Config, Preset};
 use crate::session::{ConfigRecord, State};
 use crate::settings::Settings;
 
+/// Texts that a server writes at a time before more of them only wait: what serving engines batch by default. Fewer leave
+/// it idle whenever examples wait for scores.
+const TEXTS: usize = 256;
+
 /// With what a search is to run.
 ///
 /// A search that has begun keeps its scorer and its knobs: of `search`, only more steps and the two budgets count
@@ -49,6 +53,15 @@ impl Setup {
             self.search.min_delta = coarse(floor);
         }
         self
+    }
+
+    /// Examples to search at the same time: where models run here one a core, where a server scores as many as keep
+    /// [`TEXTS`] texts in work.
+    pub fn at_once(&self) -> usize {
+        match self.scorer.parse() {
+            Ok(Spec::Servers(_)) => (TEXTS / (self.search.candidates.max(1) as usize)).max(1),
+            _ => std::thread::available_parallelism().map_or(1, usize::from),
+        }
     }
 
     /// As a session's record of settings.
@@ -110,6 +123,17 @@ mod tests {
             assert_eq!((going_on.generator.as_str(), going_on.search.candidates), (generator, 7));
         }
         assert_eq!(Setup::going_on(&State::default(), &setup("cues")), setup("cues"));
+    }
+
+    #[test]
+    fn a_server_is_given_enough_to_fill_its_batch() {
+        let mut setup = Setup { scorer: "http://localhost:8000?kind=vllm".to_owned(), ..setup("cues") };
+        let at_once = [1, 2, 4, 1000].map(|candidates| {
+            setup.search.candidates = candidates;
+            setup.at_once()
+        });
+        assert_eq!(at_once, [256, 128, 64, 1]);
+        assert!(Setup { scorer: "bundled".to_owned(), ..setup }.at_once() >= 1);
     }
 
     #[test]

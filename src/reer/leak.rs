@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use crate::text::{Word, words};
+use crate::text::{Word, each_word, words};
 
 /// Lexical leak of a trajectory.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -24,18 +24,36 @@ pub struct Leak {
 /// Weight of an 8-gram in twelfths of a CJK character: 12 CJK characters and 8 words weigh the same.
 const GRAM: u32 = 24;
 
-/// x and y made ready once an example, to measure many z.
+/// x and y made ready once an example, to measure many z. Words are compared by number.
 #[derive(Debug, Clone)]
 pub struct LeakProbe {
-    y: Vec<Word>,
+    /// The words of x and y, folded.
+    vocabulary: HashMap<String, u32>,
+    y: Vec<Unit>,
+    /// Byte range in y of each of its words.
+    spans: Vec<Range<usize>>,
+    /// Where in y each word of the vocabulary stands.
+    positions: Vec<Vec<usize>>,
     /// Start index in y of every gram with its end; grams that x contains are left out.
     grams: Vec<(usize, usize)>,
-    x: HashSet<Vec<String>>,
+    x: HashSet<Vec<Unit>>,
 }
 
-/// 3 a word, 2 a CJK character: 8 words = 12 characters = 24.
-fn weight(word: &Word) -> u32 {
-    if word.cjk { 2 } else { 3 }
+/// A word as it is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Unit {
+    /// In the vocabulary; the words that it does not have share [`STRANGER`].
+    word: u32,
+    cjk: bool,
+}
+
+const STRANGER: u32 = u32::MAX;
+
+impl Unit {
+    /// 3 a word, 2 a CJK character: 8 words = 12 characters = 24.
+    fn weight(self) -> u32 {
+        if self.cjk { 2 } else { 3 }
+    }
 }
 
 /// As whole words, rounded down.
@@ -44,37 +62,64 @@ fn in_words(weight: u32) -> u32 {
 }
 
 /// The shortest runs of at least [`GRAM`] weight, one a start.
-fn grams(words: &[Word]) -> impl Iterator<Item = (usize, usize)> + '_ {
-    (0..words.len()).filter_map(move |start| {
+fn grams(units: &[Unit]) -> impl Iterator<Item = (usize, usize)> + '_ {
+    (0..units.len()).filter_map(move |start| {
         let mut total = 0;
-        let end = words[start..].iter().position(|w| {
-            total += weight(w);
+        let end = units[start..].iter().position(|unit| {
+            total += unit.weight();
             total >= GRAM
         })?;
         Some((start, start + end + 1))
     })
 }
 
-fn folded(words: &[Word]) -> Vec<String> {
-    words.iter().map(|w| w.folded.clone()).collect()
+/// A run that ends at a word of y and at the last word of z that was looked at.
+#[derive(Debug, Clone, Copy, Default)]
+struct Run {
+    weight: u32,
+    words: usize,
+    /// Words of z up to its end; runs that ended earlier are not gone on with.
+    end: usize,
 }
 
 impl LeakProbe {
     /// Makes x and y ready.
     pub fn new(query: &str, reference: &str) -> LeakProbe {
-        let (x_words, y) = (words(query), words(reference));
-        let x: HashSet<Vec<String>> = grams(&x_words).map(|(s, e)| folded(&x_words[s..e])).collect();
-        let grams = grams(&y).filter(|(s, e)| !x.contains(&folded(&y[*s..*e]))).collect();
-        LeakProbe { y, grams, x }
+        let mut vocabulary = HashMap::new();
+        let mut numbered = |words: &[Word]| -> Vec<Unit> {
+            let number = |word: &Word| {
+                let next = vocabulary.len() as u32;
+                let word_number = *vocabulary.entry(word.folded.clone()).or_insert(next);
+                Unit { word: word_number, cjk: word.cjk }
+            };
+            words.iter().map(number).collect()
+        };
+        let (x, y_words) = (numbered(&words(query)), words(reference));
+        let y = numbered(&y_words);
+        let mut positions = vec![Vec::new(); vocabulary.len()];
+        for (at, unit) in y.iter().enumerate() {
+            positions[unit.word as usize].push(at);
+        }
+        let x: HashSet<Vec<Unit>> = grams(&x).map(|(s, e)| x[s..e].to_vec()).collect();
+        let grams = grams(&y).filter(|(s, e)| !x.contains(&y[*s..*e])).collect();
+        let spans = y_words.into_iter().map(|word| word.span).collect();
+        LeakProbe { vocabulary, y, spans, positions, grams, x }
     }
 
     /// Measures z.
     pub fn leak(&self, z: &str) -> Leak {
-        let z = words(z);
-        let in_z: HashSet<Vec<String>> = grams(&z).map(|(s, e)| folded(&z[s..e])).collect();
-        let found = self.grams.iter().filter(|(s, e)| in_z.contains(&folded(&self.y[*s..*e]))).count();
-        let total: u32 = self.y.iter().map(weight).sum();
-        let span = self.longest_run(&z);
+        let mut units = Vec::new();
+        each_word(z, |folded, _, cjk| units.push(self.unit(folded, cjk)));
+        let in_z: HashSet<&[Unit]> =
+            grams(&units).map(|(s, e)| &units[s..e]).filter(|gram| gram.iter().all(|u| u.word != STRANGER)).collect();
+        let found = self.grams.iter().filter(|(s, e)| in_z.contains(&self.y[*s..*e])).count();
+        let total: u32 = self.y.iter().map(|unit| unit.weight()).sum();
+        let mut span = 0;
+        self.shared(&units, |at, run| {
+            if run.weight > span && !self.in_query(at + 1 - run.words, at + 1) {
+                span = run.weight;
+            }
+        });
         Leak {
             ngram: found as f64 / self.grams.len().max(1) as f64,
             span_words: in_words(span),
@@ -85,63 +130,52 @@ impl LeakProbe {
     /// The stretches that z shares with y, as byte ranges of y and of z: every run that no longer one contains and that
     /// weighs as much as 8 words, and the longest run of all. What stands in x is left out.
     pub fn runs(&self, z: &str) -> Vec<(Range<usize>, Range<usize>)> {
-        let z = words(z);
-        let mut positions: HashMap<&str, Vec<usize>> = HashMap::new();
-        for (at, word) in self.y.iter().enumerate() {
-            positions.entry(&word.folded).or_default().push(at);
-        }
-        // As in `longest_run`: weight and length of the runs that end at a position of y and at the last word of z.
-        let mut previous: HashMap<usize, (u32, usize)> = HashMap::new();
+        let (mut units, mut spans) = (Vec::new(), Vec::new());
+        each_word(z, |folded, span, cjk| {
+            units.push(self.unit(folded, cjk));
+            spans.push(span);
+        });
         let mut found: Vec<(u32, Range<usize>, usize)> = Vec::new();
-        for end in 0..=z.len() {
-            let mut current = HashMap::new();
-            let word = z.get(end);
-            for &at in word.and_then(|word| positions.get(word.folded.as_str())).into_iter().flatten() {
-                let before = at.checked_sub(1).and_then(|p| previous.get(&p)).copied().unwrap_or((0, 0));
-                current.insert(at, (before.0 + weight(&self.y[at]), before.1 + 1));
+        self.shared(&units, |at, run| {
+            let goes_on = self.y.get(at + 1).zip(units.get(run.end)).is_some_and(|(in_y, in_z)| in_y == in_z);
+            if !goes_on {
+                found.push((run.weight, at + 1 - run.words..at + 1, run.end - run.words));
             }
-            let ended = previous.iter().filter(|(at, _)| !current.contains_key(&(*at + 1)));
-            found.extend(ended.map(|(at, (weight, len))| (*weight, at + 1 - len..at + 1, end - len)));
-            previous = current;
-        }
+        });
         found.retain(|(_, run, _)| !self.in_query(run.start, run.end));
         let longest = found.iter().map(|(weight, ..)| *weight).max().unwrap_or(0);
         found.retain(|(weight, ..)| *weight >= GRAM || *weight == longest);
         found.sort_by_key(|(_, run, in_z)| (run.start, *in_z));
-        let span = |words: &[Word]| words.first().zip(words.last()).map_or(0..0, |(a, b)| a.span.start..b.span.end);
-        found.into_iter().map(|(_, run, in_z)| (span(&self.y[run.clone()]), span(&z[in_z..in_z + run.len()]))).collect()
+        let bytes = |spans: &[Range<usize>]| spans.first().zip(spans.last()).map_or(0..0, |(a, b)| a.start..b.end);
+        let both =
+            |run: Range<usize>, in_z: usize| (bytes(&self.spans[run.clone()]), bytes(&spans[in_z..in_z + run.len()]));
+        found.into_iter().map(|(_, run, in_z)| both(run, in_z)).collect()
     }
 
-    /// Weight of the longest common run of y and z that does not stand in x; a run as long as a gram that x
-    /// contains whole is not counted.
-    fn longest_run(&self, z: &[Word]) -> u32 {
-        let mut positions: HashMap<&str, Vec<usize>> = HashMap::new();
-        for (at, word) in self.y.iter().enumerate() {
-            positions.entry(&word.folded).or_default().push(at);
-        }
-        let mut best = 0;
-        // Run weights ending at (previous z word, y position), as in the classic longest-common-substring table.
-        let mut previous: HashMap<usize, (u32, usize)> = HashMap::new();
-        for word in z {
-            let mut current = HashMap::new();
-            for &at in positions.get(word.folded.as_str()).into_iter().flatten() {
-                let before = at.checked_sub(1).and_then(|p| previous.get(&p)).copied().unwrap_or((0, 0));
-                let run = (before.0 + weight(word), before.1 + 1);
-                if run.0 > best && !self.in_query(at + 1 - run.1, at + 1) {
-                    best = run.0;
-                }
-                current.insert(at, run);
+    fn unit(&self, folded: &str, cjk: bool) -> Unit {
+        Unit { word: self.vocabulary.get(folded).copied().unwrap_or(STRANGER), cjk }
+    }
+
+    /// Every run that y and z share, told with its last word in y as it grows word by word, as in the classic table of the
+    /// longest common substring.
+    fn shared(&self, z: &[Unit], mut tell: impl FnMut(usize, Run)) {
+        // By the last word in y; one row of the table serves for all, read before it is written.
+        let mut runs = vec![Run::default(); self.y.len()];
+        for (before, unit) in z.iter().enumerate() {
+            for &at in self.positions.get(unit.word as usize).into_iter().flatten().rev() {
+                let last = at.checked_sub(1).map(|at| runs[at]).filter(|run| run.end == before).unwrap_or_default();
+                let run = Run { weight: last.weight + unit.weight(), words: last.words + 1, end: before + 1 };
+                runs[at] = run;
+                tell(at, run);
             }
-            previous = current;
         }
-        best
     }
 
     /// Whether every gram of y's run `start..end` stands in x.
     fn in_query(&self, start: usize, end: usize) -> bool {
         let run = &self.y[start..end];
         let mut runs = grams(run).peekable();
-        runs.peek().is_some() && runs.all(|(s, e)| self.x.contains(&folded(&run[s..e])))
+        runs.peek().is_some() && runs.all(|(s, e)| self.x.contains(&run[s..e]))
     }
 }
 

@@ -30,6 +30,18 @@ impl Author {
     }
 }
 
+impl Author {
+    /// As people are told: a person by their name alone.
+    pub fn name(&self) -> &str {
+        match self {
+            Author::Search => "search",
+            Author::User(name) => name,
+            Author::Import => "import",
+            Author::System => "system",
+        }
+    }
+}
+
 impl fmt::Display for Author {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

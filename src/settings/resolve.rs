@@ -21,8 +21,8 @@ pub struct Settings {
     pub scorer: String,
     /// Every knob of the search, in range.
     pub search: Config,
-    /// Examples searched at the same time.
-    pub concurrency: usize,
+    /// Examples searched at the same time, where somebody says how many.
+    pub concurrency: Option<usize>,
     /// Folder of the user's own prompts.
     pub prompts: Option<PathBuf>,
     /// Folder of sessions; none for a user without a home folder.
@@ -85,7 +85,7 @@ impl Settings {
             generator: text(&merged, key::GENERATOR),
             scorer: text(&merged, key::SCORER),
             search: config(preset, &merged),
-            concurrency: whole(&merged, key::CONCURRENCY).unwrap_or(1) as usize,
+            concurrency: whole(&merged, key::CONCURRENCY).map(|examples| examples as usize),
             prompts: folder(key::PROMPTS),
             library: folder(key::LIBRARY),
             keys: file.map_or(Ok(HostKeys::default()), SettingsFile::keys)?,
@@ -119,8 +119,6 @@ fn from_its_file(path: &Path, origin: &Origin, file: Option<&SettingsFile>) -> P
 /// The default file's values, and those that depend on the machine.
 fn defaults() -> Result<Layer, SettingsError> {
     let mut layer = layer::file(Path::new("default settings"), DEFAULT_FILE)?;
-    let cores = std::thread::available_parallelism().map_or(1, |n| n.get().min(u16::MAX.into()) as i64);
-    layer.insert(key::CONCURRENCY.name, (cores.into(), Origin::Default));
     if let Some(folders) = file::folders() {
         let library = folders.data_dir().join("library").display().to_string();
         layer.insert(key::LIBRARY.name, (library.into(), Origin::Default));

@@ -17,5 +17,5 @@ pub use find::{Matches, find};
 pub use safe::Safe;
 pub use visible::visible;
 pub use width::{Align, fit_end, fit_middle, fit_start, graphemes, pad, width};
-pub use words::{Word, is_cjk, words};
+pub use words::{Word, each_word, is_cjk, words};
 pub use wrap::{Row, Wrapped};

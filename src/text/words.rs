@@ -23,20 +23,38 @@ pub struct Word {
 /// The units of `text` in order.
 pub fn words(text: &str) -> Vec<Word> {
     let mut out = Vec::new();
-    let mut open: Option<Word> = None;
+    each_word(text, |folded, span, cjk| out.push(Word { folded: folded.to_owned(), span, cjk }));
+    out
+}
+
+/// Tells the units of `text` in order, as [`Word`] has them: folded, byte range, whether it is a CJK character.
+pub fn each_word(text: &str, mut tell: impl FnMut(&str, Range<usize>, bool)) {
+    let mut folded = String::new();
+    let mut open: Option<Range<usize>> = None;
     for (at, c) in text.char_indices() {
         let end = at + c.len_utf8();
+        let inside = !is_cjk(c) && c.is_alphanumeric();
+        if inside {
+            open.get_or_insert(at..end).end = end;
+            match c.is_ascii() {
+                true => folded.push(c.to_ascii_lowercase()),
+                false => folded.extend(c.to_lowercase()),
+            }
+            continue;
+        }
+        // An apostrophe ends no word.
+        if matches!(c, '\'' | '\u{2019}') && open.is_some() {
+            continue;
+        }
+        if let Some(span) = open.take() {
+            tell(&folded, span, false);
+            folded.clear();
+        }
         if is_cjk(c) {
-            out.extend(open.take());
-            out.push(Word { folded: c.to_string(), span: at..end, cjk: true });
-        } else if c.is_alphanumeric() {
-            let word = open.get_or_insert_with(|| Word { folded: String::new(), span: at..end, cjk: false });
-            word.folded.extend(c.to_lowercase());
-            word.span.end = end;
-        } else if !(matches!(c, '\'' | '\u{2019}') && open.is_some()) {
-            out.extend(open.take());
+            tell(&text[at..end], at..end, true);
         }
     }
-    out.extend(open);
-    out
+    if let Some(span) = open {
+        tell(&folded, span, false);
+    }
 }

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Batches {
     back_ends: Arc<BackEnds>,
     /// Examples in work at a time.
-    concurrency: usize,
+    concurrency: Option<usize>,
     running: Option<(CancellationToken, JoinHandle<()>)>,
 }
 
@@ -30,7 +30,7 @@ pub struct Begin {
 }
 
 impl Batches {
-    pub fn new(back_ends: Arc<BackEnds>, concurrency: usize) -> Batches {
+    pub fn new(back_ends: Arc<BackEnds>, concurrency: Option<usize>) -> Batches {
         Batches { back_ends, concurrency, running: None }
     }
 
@@ -60,7 +60,7 @@ impl Batches {
 
 async fn run(
     back_ends: Arc<BackEnds>,
-    concurrency: usize,
+    concurrency: Option<usize>,
     begin: impl FnOnce() -> Begin + Send + 'static,
     cancel: CancellationToken,
 ) -> Result<String, String> {
@@ -71,6 +71,7 @@ async fn run(
     };
     let opened = tokio::task::spawn_blocking(open).await.map_err(|error| error.to_string())?;
     let (Begin { input, library, setup }, equipment) = opened?;
+    let concurrency = concurrency.unwrap_or_else(|| setup.at_once());
     let plan = Plan {
         input,
         library,

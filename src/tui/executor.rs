@@ -51,7 +51,7 @@ pub struct Means {
     pub back_ends: Arc<BackEnds>,
     pub author: Author,
     /// Examples that a batch has in work at a time.
-    pub concurrency: usize,
+    pub concurrency: Option<usize>,
     /// What is listed.
     pub place: Place,
     /// Folder of the user's own sessions.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::app::library::{Listing, Place, Row, Source};
 use crate::session::pairs::{self, Fields};
+use crate::session::runs::{self, Standing};
 use crate::session::samples::SAMPLES;
 use crate::session::{ExampleRecord, Library, SessionError, State, Summary};
 
@@ -107,6 +108,7 @@ impl Reader {
             Place::Session(path) => self.session(&path).map_err(|error| error.to_string())?,
             Place::Pairs(path) => self.pairs(&path)?,
         };
+        let listing = in_work(&self.library(), listing);
         if self.last.as_ref() == Some(&listing) {
             return Ok(None);
         }
@@ -151,7 +153,7 @@ impl Reader {
     fn session(&self, path: &Path) -> Result<Listing, SessionError> {
         let summary = crate::session::read(path)?.state.summary();
         let source = Source::File(path.to_owned());
-        let rows = vec![Row { key: source.key(), source, summary, mtime: 0 }];
+        let rows = vec![Row { key: source.key(), source, summary, mtime: 0, in_work: false }];
         Ok(Listing { place: self.place.clone(), rows, strangers: Vec::new() })
     }
 
@@ -175,6 +177,17 @@ impl Reader {
     }
 }
 
+/// Marks what the runs of a library work at.
+fn in_work(library: &Path, mut listing: Listing) -> Listing {
+    let runs = runs::list(library).unwrap_or_default().into_iter().filter(|seen| seen.standing == Standing::Live);
+    let files: HashSet<PathBuf> =
+        runs.flat_map(|seen| seen.record.running).map(|work| library.join(work.file)).collect();
+    for row in &mut listing.rows {
+        row.in_work = matches!(&row.source, Source::File(path) if files.contains(path));
+    }
+    listing
+}
+
 fn read_pairs(path: &Path) -> Result<Pairs, String> {
     let mut examples = Vec::new();
     let mut strangers = Vec::new();
@@ -189,18 +202,18 @@ fn read_pairs(path: &Path) -> Result<Pairs, String> {
 
 fn of_file(entry: crate::session::Entry) -> Row {
     let source = Source::File(entry.path);
-    Row { key: source.key(), source, summary: entry.summary, mtime: entry.mtime }
+    Row { key: source.key(), source, summary: entry.summary, mtime: entry.mtime, in_work: false }
 }
 
 fn of_pair(example: &ExampleRecord) -> Row {
     let source = Source::Pair(Box::new(example.clone()));
-    Row { key: source.key(), source, summary: State::fresh(example.clone()).summary(), mtime: 0 }
+    Row { key: source.key(), source, summary: State::fresh(example.clone()).summary(), mtime: 0, in_work: false }
 }
 
 fn samples() -> Vec<Row> {
     let row = |summary: Summary, name: &str, bytes| {
         let source = Source::Sample { name: name.to_owned(), bytes };
-        Row { key: source.key(), source, summary, mtime: 0 }
+        Row { key: source.key(), source, summary, mtime: 0, in_work: false }
     };
     // A test reads every sample.
     SAMPLES.iter().filter_map(|sample| Some(row(sample.summary().ok()?, sample.name, sample.bytes))).collect()

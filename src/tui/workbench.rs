@@ -38,7 +38,7 @@ pub struct Opening {
     pub defaults: Setup,
     pub author: Author,
     /// Examples that a batch has in work at a time.
-    pub concurrency: usize,
+    pub concurrency: Option<usize>,
     /// Folder of the settings: keys and themes of the user's own are there.
     pub settings: Option<PathBuf>,
     /// Folder for what is remembered.

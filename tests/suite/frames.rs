@@ -50,7 +50,7 @@ impl Bench {
         let means = Means {
             back_ends: Arc::new(BackEnds::new(Prompts::load(None).unwrap(), setup)),
             author: Author::User("ada".to_owned()),
-            concurrency: 1,
+            concurrency: Some(1),
             place: Place::Folder(folder.to_owned()),
             home: folder.to_owned(),
             own: Some(folder.to_owned()),

@@ -13,6 +13,7 @@ mod gguf;
 mod killed;
 mod load;
 mod model;
+mod nearness;
 mod proposers;
 mod pty;
 mod real_servers;

@@ -30,8 +30,9 @@ pub struct Batch {
     chosen: Option<String>,
     /// Key of the selected row and its place when it was last seen: rows come and go.
     selected: (String, usize),
-    /// What was last asked for, before the run's record has it.
+    /// What was last asked for, before the run's record has it: so many at once, a pause or its end.
     asked_at_once: Option<usize>,
+    asked_to_pause: Option<bool>,
 }
 
 impl Batch {
@@ -47,6 +48,7 @@ impl Batch {
         let (same, known) = before?;
         let last = now.last().filter(|last| same == run && known.last() != Some(last))?.clone();
         self.asked_at_once = None;
+        self.asked_to_pause = None;
         Some(last)
     }
 
@@ -75,6 +77,7 @@ impl Batch {
         let to = at.saturating_add_signed(by).min(count.saturating_sub(1));
         self.chosen = self.seen().get(to).map(|seen| seen.record.run.clone());
         self.asked_at_once = None;
+        self.asked_to_pause = None;
         self.select_index(0);
         to != at
     }
@@ -122,12 +125,17 @@ impl Batch {
         (self.tab == Tab::Failed).then_some(failed.id.as_str())
     }
 
-    /// What pausing means now: to pause, or to let a paused run go on.
-    pub fn pause(&self) -> Wish {
-        match self.record().map(|record| record.stage) {
-            Some(Stage::Pausing | Stage::Paused) => Wish::Resume,
-            _ => Wish::Pause,
-        }
+    /// Whether the run is paused, or will be.
+    pub fn is_paused(&self) -> bool {
+        let stage = self.record().map(|record| record.stage);
+        self.asked_to_pause.unwrap_or(matches!(stage, Some(Stage::Pausing | Stage::Paused)))
+    }
+
+    /// To pause, or to let a paused run go on; the other of what was asked for last.
+    pub fn pause(&mut self) -> Wish {
+        let paused = self.is_paused();
+        self.asked_to_pause = Some(!paused);
+        if paused { Wish::Resume } else { Wish::Pause }
     }
 
     /// Twice as many examples at once, or half as many; from the number that was asked for last.
@@ -208,6 +216,15 @@ mod tests {
         for examples in [6, 3, 1, 1] {
             assert_eq!(batch.at_once(false), Some(Wish::Concurrency { examples }));
         }
+    }
+
+    #[test]
+    fn a_pause_that_was_asked_for_is_taken_back_before_the_run_has_heard_of_it() {
+        let mut batch = batch(vec![seen("r", &["a"])]);
+        assert_eq!([batch.pause(), batch.pause(), batch.pause()], [Wish::Pause, Wish::Resume, Wish::Pause]);
+        assert!(batch.is_paused());
+        batch.step_run(1);
+        assert!(!batch.is_paused(), "the record says how it is");
     }
 
     #[test]

@@ -42,6 +42,8 @@ pub struct Row {
     pub summary: Summary,
     /// Nanoseconds since 1970 of the file's last change; 0 where there is no file.
     pub mtime: u64,
+    /// A run over many pairs, of whatever process, works at it now.
+    pub in_work: bool,
 }
 
 impl Row {
@@ -55,6 +57,7 @@ impl Row {
             Verdict::None => "undecided",
         };
         let status = match summary.status {
+            Status::Fresh | Status::Unfinished if self.in_work => "in work",
             Status::Fresh => "fresh",
             Status::Unfinished => "paused",
             Status::Failed => "failed",

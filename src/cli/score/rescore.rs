@@ -7,7 +7,7 @@ use futures::{StreamExt, stream};
 use serde::Serialize;
 
 use super::runtime;
-use crate::cli::numbers::{ScoreReport, ppl, spelled};
+use crate::cli::numbers::{ScoreReport, counted, ppl, spelled};
 use crate::cli::{Fault, Outcome, Output, note};
 use crate::engine::{self, BackEnds, Trust};
 use crate::lm::Scorer;
@@ -32,11 +32,18 @@ struct Rescored {
     file: PathBuf,
     /// Scores that were added.
     added: usize,
+    /// Versions that do not fit into the scorer's context.
+    #[serde(skip_serializing_if = "is_zero")]
+    too_long: usize,
     /// The best of the session by its own search, under this scorer.
     #[serde(skip_serializing_if = "Option::is_none")]
     score: Option<ScoreReport>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     failed: Vec<Failure>,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 #[derive(Serialize)]
@@ -86,6 +93,7 @@ async fn rescore(file: &Path, scorer: &dyn Scorer) -> Rescored {
         id: file.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
         file: file.to_owned(),
         added: 0,
+        too_long: 0,
         score: None,
         failed: Vec::new(),
     };
@@ -101,16 +109,25 @@ async fn fill(rescored: &mut Rescored, file: &Path, scorer: &dyn Scorer) -> Resu
     let missing =
         engine::unscored(&state, scorer.identity()).ok_or("no search was made, so there is nothing to score")?;
     if missing.is_empty() {
-        rescored.score = score(&state, scorer.identity());
+        rescored.take(&state, scorer.identity());
         return Ok(());
     }
     let mut session = Session::annotate(file).map_err(|error| error.to_string())?;
     let done = engine::rescore(&mut session, scorer).await.map_err(|error| error.to_string())?;
     let state = session.close().map_err(|error| error.to_string())?;
-    rescored.added = done.added;
     rescored.failed = done.failed.into_iter().map(|(of, reason)| Failure { of: Some(of), reason }).collect();
-    rescored.score = score(&state, scorer.identity());
+    rescored.added = done.added;
+    rescored.take(&state, scorer.identity());
     Ok(())
+}
+
+impl Rescored {
+    /// What a session says by this scorer.
+    fn take(&mut self, state: &State, scorer: &Identity) {
+        self.score = score(state, scorer);
+        let others = state.others.get(scorer).into_iter().flat_map(|scores| scores.values());
+        self.too_long = others.filter(|score| score.measures.is_none() && score.error.is_none()).count();
+    }
 }
 
 /// The score of what the search arrived at, by `scorer`: the session's own or another.
@@ -141,6 +158,10 @@ fn tell(rescored: &Rescored, output: &mut Output) {
         format!("{baseline}ppl {} over {} tokens, ", ppl(score.ppl), score.tokens)
     });
     let (id, score) = (&rescored.id, score.unwrap_or_default());
-    output.line(format_args!("{id}: {score}{} scores added", rescored.added));
+    let long = match rescored.too_long {
+        0 => String::new(),
+        count => format!("; {} too long for this model", counted(count, "version")),
+    };
+    output.line(format_args!("{id}: {score}{} added{long}", counted(rescored.added, "score")));
     output.flush();
 }

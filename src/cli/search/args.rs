@@ -69,7 +69,7 @@ pub struct SearchArgs {
     #[arg(long, value_name = "N", help_heading = "Rows")]
     pub limit: Option<usize>,
 
-    /// Examples searched at the same time [default: one a core]
+    /// Examples searched at the same time [default: one a core; at a server enough to fill its batch]
     #[arg(long, value_name = "N", help_heading = "Run")]
     pub concurrency: Option<String>,
 

@@ -135,8 +135,10 @@ impl<'a> Report<'a> {
             output.line(format_args!("`retrace stats {library}` tells what they came to"));
         }
         if self.unfinished + self.left > 0 {
-            let open = self.unfinished + self.left;
-            output.line(format_args!("{open} unfinished: the same command goes on, after a budget with a larger one"));
+            let (begun, left) = (self.unfinished, self.left);
+            output.line(format_args!(
+                "{begun} stopped on the way, {left} not begun: the same command goes on, after a budget with a larger one"
+            ));
         }
         if self.failed > 0 {
             output.line("--retry-failed tries the failed ones again");

@@ -10,7 +10,6 @@ use super::{Progress, Report, SearchArgs};
 use crate::cli::{Fault, Outcome, Output, STDIN, note};
 use crate::engine::fleet::Alarm;
 use crate::engine::{self, BackEnds, Company, Equipment, Plan, Setup, Trust};
-use crate::lm::spec::Spec;
 use crate::session::Models;
 use crate::session::pairs::Fields;
 use crate::settings::{Origin, Settings, key};
@@ -21,7 +20,8 @@ use crate::settings::{Origin, Settings, key};
 /// What keeps the whole run from beginning or going on, in one line.
 pub fn run(args: &SearchArgs, output: &mut Output) -> Result<Outcome, Fault> {
     let settings = Settings::load(&args.flags())?;
-    let runtime = tokio::runtime::Runtime::new().map_err(|e| Fault(format!("cannot start: {e}")))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(WRITERS).build();
+    let runtime = runtime.map_err(|e| Fault(format!("cannot start: {e}")))?;
     let within = runtime.enter();
     let cancel = CancellationToken::new();
     let back_ends = BackEnds::of(&settings)?
@@ -83,15 +83,13 @@ fn plan(
     if !is_set(key::MIN_DELTA) {
         setup = setup.above_noise(noise_floor);
     }
-    let at_a_server = matches!(setup.scorer.parse(), Ok(Spec::Servers(_)));
-    let concurrency = if at_a_server && !is_set(key::CONCURRENCY) { AT_A_SERVER } else { settings.concurrency };
     Ok(Plan {
         input,
         library: settings.library.clone().ok_or_else(missing)?,
         fields: Fields { query: args.query_field.clone(), reference: args.reference_field.clone() },
         config: setup.record(),
         models,
-        concurrency,
+        concurrency: settings.concurrency.unwrap_or_else(|| setup.at_once()),
         shard: args.shard,
         limit: args.limit,
         retry_failed: args.retry_failed,
@@ -99,9 +97,9 @@ fn plan(
     })
 }
 
-/// Examples at once where nothing else is said and a server scores: enough to fill its batches; the calls in flight have
-/// limits of their own.
-const AT_A_SERVER: usize = 64;
+/// Threads that wait for the disk, and for models in this process. One an example in work would only hold memory: what a
+/// thread has freed stays with it.
+const WRITERS: usize = 16;
 
 fn tell(forecast: &engine::Forecast, json: bool, output: &mut Output) -> Result<Outcome, Fault> {
     if json {

@@ -13,10 +13,11 @@ pub fn beside_the_bar(record: &RunRecord) -> String {
 
 /// As [`beside_the_bar`], with the counts that the bar shows.
 pub fn line(record: &RunRecord) -> String {
-    let Counts { expected, done, failed, unfinished, .. } = record.counts;
+    let Counts { expected, done, failed, unfinished, stopped, .. } = record.counts;
     let mut parts = vec![format!("{} of {expected} through", record.counts.settled()), format!("{done} done")];
     parts.extend((failed > 0).then(|| format!("{failed} failed")));
-    parts.extend((unfinished > 0).then(|| format!("{unfinished} to go on with")));
+    parts.extend((unfinished > 0).then(|| format!("{unfinished} out of budget")));
+    parts.extend((stopped > 0).then(|| format!("{stopped} stopped on the way")));
     parts.push(format!("{} in work", record.running.len() + record.running_more));
     parts.extend(rest(record));
     parts.join(", ")
@@ -43,7 +44,8 @@ mod tests {
 
     #[test]
     fn a_line_says_how_far_how_fast_and_what_went_wrong() {
-        let counts = Counts { expected: 20_000, done: 412, failed: 3, unfinished: 1, skipped: 7, found: 12 };
+        let counts =
+            Counts { expected: 20_000, done: 412, failed: 3, unfinished: 1, stopped: 0, skipped: 7, found: 12 };
         let pace = Pace {
             examples_a_minute: 88.14,
             tokens_a_second: 5121.7,
@@ -56,7 +58,7 @@ mod tests {
         record.errors.insert("timeout".to_owned(), ErrorClass { count: 4, ..ErrorClass::default() });
         assert_eq!(
             line(&record),
-            "416 of 20000 through, 412 done, 3 failed, 1 to go on with, 64 in work, 88.1 examples/min, \
+            "416 of 20000 through, 412 done, 3 failed, 1 out of budget, 64 in work, 88.1 examples/min, \
              5122 tokens/s (804 written), 4 hours left, 18 calls tried again, faults: timeout 4"
         );
         assert_eq!(beside_the_bar(&RunRecord::default()), "", "nothing is said before anything is known");

@@ -67,6 +67,7 @@ impl Director {
     /// Runs the batch to its end.
     pub async fn direct(mut self, mut requests: UnboundedReceiver<Request>) -> Outcome {
         let cancel = self.bench.cancel.clone();
+        self.enter(Stage::Running);
         loop {
             let full = self.begin();
             if self.tasks.is_empty() && full && !self.waits() {
@@ -83,7 +84,8 @@ impl Director {
                 self.enter(Stage::Paused);
             }
         }
-        let Director { through, left_alone, fault, asked_to_end, .. } = self;
+        let Director { mut through, again, left_alone, fault, asked_to_end, .. } = self;
+        through.extend(again);
         Outcome { through, left_alone, fault, asked_to_end }
     }
 
@@ -174,14 +176,14 @@ impl Director {
         let answer = match (&request.wish, self.stage) {
             (_, Stage::Stopping) => "no: the run is stopping".to_owned(),
             (Wish::Stop, _) => {
-                self.asked_to_end = Some(format!("stopped by {}", request.by));
+                self.asked_to_end = Some(format!("stopped by {}", request.by.name()));
                 self.bench.cancel.cancel();
                 self.enter(Stage::Stopping);
                 "stopping: every search ends in order, and a later run goes on with it".to_owned()
             }
             (_, Stage::Draining) => "no: the run ends when what runs is finished".to_owned(),
             (Wish::Drain, _) => {
-                self.asked_to_end = Some(format!("drained by {}", request.by));
+                self.asked_to_end = Some(format!("drained by {}", request.by.name()));
                 self.bench.brake.put(false);
                 self.enter(Stage::Draining);
                 format!("draining: {} in work are finished, then the run ends", self.tasks.len())

@@ -68,7 +68,12 @@ impl Herald {
 
 /// Whether nothing happened between two records but time.
 fn is_still(last: &RunRecord, record: &RunRecord) -> bool {
-    let timeless =
-        |of: &RunRecord| RunRecord { updated: String::new(), seconds: 0, pace: runs::Pace::default(), ..of.clone() };
+    let timeless = |of: &RunRecord| RunRecord {
+        updated: String::new(),
+        seconds: 0,
+        in_stage: 0,
+        pace: runs::Pace::default(),
+        ..of.clone()
+    };
     record.stage == Stage::Paused && timeless(last) == timeless(record)
 }

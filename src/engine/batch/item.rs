@@ -93,10 +93,9 @@ impl Bench {
         let state = beside(move || session.close()).await??;
         let summary = state.summary();
         self.shelf().note(place, &summary);
-        let put_off = ended == StopReason::Person && stop.is_cancelled() && !self.cancel.is_cancelled();
-        if put_off {
+        if ended == StopReason::Person && stop.is_cancelled() {
             self.meter.put_off(&summary.id, &file);
-            return Ok(Came::PutOff(place));
+            return Ok(if self.cancel.is_cancelled() { Came::Through(place) } else { Came::PutOff(place) });
         }
         let reason = state.errors.last().map(|failure| failure.message.as_str());
         self.meter.ended(&summary, &file, reason.filter(|_| summary.status == Status::Failed));

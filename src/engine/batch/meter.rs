@@ -1,7 +1,7 @@
 //! What a run has done so far, counted as it happens; a record of it whenever one is wanted. Every count is one short
 //! lock; what it holds does not grow with the input.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -36,10 +36,14 @@ struct Sums {
     /// Time in pauses that are over, and when one began that is not.
     paused: Duration,
     paused_since: Option<Instant>,
+    /// When it entered its stage.
+    since: Instant,
     pace: Pace,
     totals: Totals,
     /// By path.
     running: HashMap<PathBuf, Work>,
+    /// Stopped on the way.
+    stopped: HashSet<PathBuf>,
     failures: VecDeque<FailedItem>,
     failures_more: usize,
     record: RunRecord,
@@ -60,9 +64,11 @@ impl Meter {
             began: Instant::now(),
             paused: Duration::ZERO,
             paused_since: None,
+            since: Instant::now(),
             pace: Pace::default(),
             totals: Totals::default(),
             running: HashMap::new(),
+            stopped: HashSet::new(),
             failures: VecDeque::new(),
             failures_more: 0,
             record,
@@ -87,7 +93,10 @@ impl Meter {
 
     pub fn began(&self, line: u64, session: &Session, resumed: bool) {
         let work = Work::new(line, session.state(), self.under(session.path()));
-        self.sums().running.insert(session.path().to_owned(), work);
+        let mut sums = self.sums();
+        sums.stopped.remove(session.path());
+        sums.running.insert(session.path().to_owned(), work);
+        drop(sums);
         self.outer.see(Progress::Started { session, resumed });
     }
 
@@ -133,9 +142,12 @@ impl Meter {
         });
     }
 
-    /// A search was stopped by a pause.
+    /// A search was stopped by a pause, or with the run.
     pub fn put_off(&self, id: &str, file: &Path) {
-        self.sums().running.remove(file);
+        let mut sums = self.sums();
+        sums.running.remove(file);
+        sums.stopped.insert(file.to_owned());
+        drop(sums);
         self.outer.see(Progress::PutOff { id });
     }
 
@@ -171,6 +183,9 @@ impl Meter {
 
     pub fn stage(&self, stage: Stage) {
         let mut sums = self.sums();
+        if sums.record.stage != stage {
+            sums.since = Instant::now();
+        }
         sums.record.stage = stage;
         match (stage, sums.paused_since) {
             (Stage::Paused, None) => sums.paused_since = Some(Instant::now()),
@@ -215,6 +230,8 @@ impl Meter {
         RunRecord {
             updated: runs::now(),
             seconds: sums.began.elapsed().as_secs(),
+            in_stage: sums.since.elapsed().as_secs(),
+            counts: Counts { stopped: sums.stopped.len(), ..sums.record.counts },
             pace,
             running,
             running_more: work.len().saturating_sub(RUNNING),

@@ -181,13 +181,14 @@ fn conclude(
 impl Concluded {
     fn sentence(&self, cancelled: bool) -> String {
         let Report { done, failed, unfinished, left, .. } = &self.report;
-        let open = unfinished + left;
         let how = match &self.asked_to_end {
             Some(asked) => asked.clone(),
             None if cancelled => "interrupted".to_owned(),
             None => "at its end".to_owned(),
         };
-        format!("{how}: {done} done, {failed} failed, {open} to go on with")
+        let open = [(unfinished, "stopped on the way"), (left, "not begun")];
+        let open = open.into_iter().filter(|(count, _)| **count > 0).map(|(count, what)| format!(", {count} {what}"));
+        format!("{how}: {done} done, {failed} failed{}", open.collect::<String>())
     }
 }
 

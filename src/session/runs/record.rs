@@ -26,6 +26,9 @@ pub struct RunRecord {
     /// Seconds since it started.
     pub seconds: u64,
     pub stage: Stage,
+    /// Seconds since it entered its stage.
+    #[serde(default)]
+    pub in_stage: u64,
     /// Why it ended, in a sentence.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub ended: Option<String>,
@@ -114,8 +117,11 @@ pub struct Counts {
     pub expected: usize,
     pub done: usize,
     pub failed: usize,
-    /// Stopped by a budget or a person, or left to a later run.
+    /// Ended by a budget, or left to a later run.
     pub unfinished: usize,
+    /// Stopped on the way, by a pause or with the run: they are gone on with.
+    #[serde(default)]
+    pub stopped: usize,
     /// Rows that were not searched: unusable, repeated, or in the hands of another process.
     pub skipped: usize,
     /// Of those above, how many an earlier run had settled already.
@@ -253,6 +259,7 @@ impl Default for RunRecord {
             updated: String::new(),
             seconds: 0,
             stage: Stage::Starting,
+            in_stage: 0,
             ended: None,
             plan: PlanWords::default(),
             counts: Counts::default(),
@@ -276,6 +283,11 @@ impl Counts {
     /// Examples that this run is through with.
     pub fn settled(&self) -> usize {
         self.done + self.failed + self.unfinished
+    }
+
+    /// Examples that this run has not come to yet, where so many are in work.
+    pub fn waiting(&self, in_work: usize) -> usize {
+        self.expected.saturating_sub(self.settled() + self.stopped + in_work)
     }
 }
 

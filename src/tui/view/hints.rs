@@ -15,7 +15,7 @@ use crate::app::notice::Tone;
 use crate::app::overlay::{Knob, Overlay, Picking, Text};
 use crate::app::tour::{STEPS, Word};
 use crate::session::Status;
-use crate::session::runs::{Seen, Wish};
+use crate::session::runs::Seen;
 use crate::text::width;
 
 /// What can be done, most needed first, with short words.
@@ -135,7 +135,7 @@ fn of_batch(batch: &Batch) -> Vec<(Command, &'static str)> {
         (Command::Close, "library"),
     ];
     let asking = [
-        (Command::PauseRun, if batch.pause() == Wish::Pause { "pause" } else { "go on" }),
+        (Command::PauseRun, if batch.is_paused() { "go on" } else { "pause" }),
         (Command::Drain, "drain"),
         (Command::StopRun, "stop"),
         (Command::Requeue, "retry"),

@@ -174,6 +174,7 @@ fn cells(row: &Row, runs: bool) -> Vec<table::Cell> {
 /// Where a session stands, in a word.
 fn standing(row: &Row) -> String {
     match (row.summary.status, row.summary.stop) {
+        (Status::Fresh | Status::Unfinished, _) if row.in_work => "in work".to_owned(),
         (Status::Fresh, _) => "fresh".to_owned(),
         (Status::Unfinished, _) => "paused".to_owned(),
         (Status::Failed, _) => "failed".to_owned(),

@@ -7,14 +7,14 @@ use retrace::reer::Objective;
 use retrace::session::Author;
 use retrace::session::runs::{
     self, Answer, Cost, Counts, Endpoint, ErrorClass, FailedItem, Pace, PlanWords, Process, RunRecord, Running, Slow,
-    Stage, Wish,
+    Stage,
 };
 
 use super::script::{Opening, Script};
 
 /// A run on another machine that has been at it for a while.
 fn far_away() -> RunRecord {
-    let counts = Counts { expected: 20_000, done: 8_212, failed: 2, unfinished: 1, skipped: 7, found: 512 };
+    let counts = Counts { expected: 20_000, done: 8_212, failed: 2, unfinished: 1, stopped: 0, skipped: 7, found: 512 };
     let plan = PlanWords {
         input: "/pairs/train.parquet".to_owned(),
         shard: Some("3/8".to_owned()),
@@ -174,6 +174,20 @@ async fn an_example_in_work_is_opened_and_left_again() {
     insta::assert_snapshot!(script.hints(), @"q goes back to the library");
 }
 
+/// Not that they are paused, as their files alone say.
+#[tokio::test]
+async fn the_library_says_what_a_run_works_at() {
+    let mut script = watching((150, 36), &[far_away()]).await;
+    script.keys("q ctrl-r");
+    let in_work =
+        |app: &retrace::app::App| app.library.listing.iter().flat_map(|listing| &listing.rows).any(|row| row.in_work);
+    script.until(in_work).await;
+    insta::assert_snapshot!(
+        script.lines(&["in work"]),
+        @"│         kettle                               in work         Explain how to boil water for tea, as somebody who has done it every morning.         │"
+    );
+}
+
 #[tokio::test]
 async fn requests_are_left_for_the_run_and_its_answers_are_told() {
     let mut script = watching((150, 36), &[far_away()]).await;
@@ -209,11 +223,12 @@ async fn requests_are_left_for_the_run_and_its_answers_are_told() {
         at: runs::now(),
         answer: "pausing: 64 in work stop before their next call".to_owned(),
     };
-    let paused = RunRecord { stage: Stage::Paused, answers: vec![answer], ..far_away() };
+    let paused = RunRecord { stage: Stage::Paused, in_stage: 12, answers: vec![answer], ..far_away() };
     runs::write(&root, &paused).unwrap();
-    look(&mut script, |app| app.batch().is_some_and(|batch| batch.pause() == Wish::Resume)).await;
+    let paused = |app: &retrace::app::App| app.batch().and_then(|batch| batch.record()).map(|record| record.stage);
+    look(&mut script, |app| paused(app) == Some(Stage::Paused)).await;
     insta::assert_snapshot!(script.lines(&["state", "stop before"]), @r#"
-    │ state    ‖ paused for 1:33:32                                                                                                                      │
+    │ state    ‖ paused for 0:12                                                                                                                         │
      pause: pausing: 64 in work stop before their next call
     "#);
 }
@@ -260,7 +275,7 @@ async fn a_batch_ends_in_order_with_the_program() {
     let home = script.path("home");
     let _folder = script.close().await;
     let ended = runs::list(&home).unwrap()[0].record.ended.clone();
-    assert_eq!(ended.as_deref(), Some("interrupted: 0 done, 0 failed, 4 to go on with"));
+    assert_eq!(ended.as_deref(), Some("interrupted: 0 done, 0 failed, 2 stopped on the way, 2 not begun"));
 }
 
 #[tokio::test]
@@ -269,7 +284,7 @@ async fn runs_that_are_over_are_told_from_those_that_died() {
         run: "early".to_owned(),
         started: "2026-01-30T10:00:00.000Z".to_owned(),
         stage: Stage::Ended,
-        ended: Some("at its end: 9 done, 1 failed, 0 to go on with".to_owned()),
+        ended: Some("at its end: 9 done, 1 failed".to_owned()),
         ..far_away()
     };
     // Ids are reused upwards from small ones; this one is above every limit in use.
@@ -295,7 +310,7 @@ async fn runs_that_are_over_are_told_from_those_that_died() {
     it has been silent for a while, and is asked all the same
     │ state    ✗ its process is gone and said nothing: the same command again goes on where it stopped                                                   │
     this run's process is gone; the same command again goes on where it stopped
-    │ state    ■ at its end: 9 done, 1 failed, 0 to go on with                                                                                           │
+    │ state    ■ at its end: 9 done, 1 failed                                                                                                            │
     this run has ended; the same command again goes on, with --retry-failed with what failed
     "#);
     insta::assert_snapshot!(script.hints(), @"this is the oldest run that is known");

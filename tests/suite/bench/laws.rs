@@ -229,7 +229,7 @@ impl World {
     fn listing(&self) -> Listing {
         let row = |(path, events): (&PathBuf, &Vec<Event>)| {
             let source = Source::File(path.clone());
-            Row { key: source.key(), source, summary: state_of(events).summary(), mtime: 0 }
+            Row { key: source.key(), source, summary: state_of(events).summary(), mtime: 0, in_work: false }
         };
         let rows = self.files.iter().map(row).collect();
         Listing { place: Place::Folder("library".into()), rows, strangers: Vec::new() }

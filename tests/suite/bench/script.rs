@@ -108,7 +108,7 @@ impl Script {
         let state = Some(root.join("state"));
         let back_ends = opening.back_ends.unwrap_or_else(|| scripted.back_ends());
         let own = opening.own.then(|| root.join(opening.at));
-        let means = Means { back_ends, author, concurrency: 2, place, home, own, state };
+        let means = Means { back_ends, author, concurrency: Some(2), place, home, own, state };
         let (stage, messages, wanted) = Stage::new(start, View::new(None), means, (opening.depth, None)).unwrap();
         let mut script = Script { folder, stage, messages, size: opening.size, scripted, wanted };
         script.until(|app| app.library.listing.is_some() || app.library.error.is_some()).await;

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::House;
 use crate::session::scripted::{begin, drive, example, scorer, ticks};
-use retrace::session::{self, Session};
+use retrace::session::{self, ExampleRecord, Session};
 
 const QUERY: &str = "Describe the harbour at dawn.\n";
 const REFERENCE: &str = "\nThe harbour wakes slowly. Gulls argue over the empty crates.\n\nThen the first boat comes in, \
@@ -132,4 +132,21 @@ fn rescoring_adds_another_scorer_s_numbers_once() {
     assert_eq!((second["sessions"][0]["added"].as_u64(), second["failed"].as_u64()), (Some(0), Some(0)));
     assert_eq!(second["sessions"][0]["score"], first["sessions"][0]["score"]);
     assert_eq!(std::fs::read(&path).unwrap(), after, "a second call appends nothing");
+}
+
+#[test]
+fn versions_that_another_scorer_cannot_hold_are_counted_apart() {
+    let house = House::new();
+    std::fs::create_dir_all(house.path("out")).unwrap();
+    let long = ExampleRecord { id: "long".to_owned(), ..ExampleRecord::written(&"lamp ".repeat(474), "A short one.") };
+    let mut live = Session::create_at(&house.path("out/long.jsonl"), "long", long, ticks()).unwrap();
+    begin(&mut live, 2);
+    drive(&mut live, 1000);
+    live.close().unwrap();
+    let model = concat!("gguf:", env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/gguf/qwen2-f16.gguf");
+    // The baseline alone fits; a second call has nothing to add, and says the same of what is there.
+    for begin in ["long: 1 score added; ", "long: 0 scores added; "] {
+        let said = house.run(&["score", "out", "--scorer", model]).fine().out;
+        assert!(said.starts_with(begin) && said.ends_with(" too long for this model\n"), "{said}");
+    }
 }

@@ -152,7 +152,7 @@ async fn a_run_that_ended_left_its_record() {
     let [seen] = &seen[..] else { panic!("{seen:?}") };
     assert_eq!((seen.standing, &seen.record.run), (Standing::Ended, &report.run));
     let record = &seen.record;
-    assert_eq!(record.ended.as_deref(), Some("at its end: 3 done, 1 failed, 0 to go on with"));
+    assert_eq!(record.ended.as_deref(), Some("at its end: 3 done, 1 failed"));
     let counts = record.counts;
     assert_eq!((counts.expected, counts.done, counts.failed, counts.unfinished), (4, 3, 1, 0));
     let [failed] = &record.failures[..] else { panic!("{:?}", record.failures) };
@@ -173,15 +173,19 @@ async fn a_run_that_ended_left_its_record() {
 async fn a_paused_run_begins_nothing_and_goes_on_as_if_nothing_had_been() {
     let gated = Gated::new(World::new("scripted"), 1);
     let mut live = Live::start(&gated);
-    live.until(|record| record.counts.done == 3 && record.running.len() == 1).await;
+    let record = live.until(|record| record.counts.done == 3 && record.running.len() == 1).await;
+    assert_eq!(record.stage, Stage::Running);
     assert!(live.ask(Wish::Pause).await.starts_with("pausing: 1 in work"));
     gated.open();
     let record = live.until(|record| record.stage == Stage::Paused).await;
     assert!(record.running.is_empty() && record.counts.done == 3);
+    assert_eq!((record.counts.settled(), record.counts.stopped, record.counts.waiting(0)), (3, 1, 0));
     assert_eq!(live.ask(Wish::Pause).await, "it is paused already");
     assert_eq!(live.ask(Wish::Resume).await, "goes on");
-    let (report, _folder) = live.end().await;
+    let (report, folder) = live.end().await;
     assert_eq!((report.done, report.interrupted), (4, false));
+    let counts = runs::list(&folder.path().join("out")).unwrap()[0].record.counts;
+    assert_eq!((counts.done, counts.stopped), (4, 0));
     assert_eq!(essence(&report), undisturbed().await);
 }
 
@@ -194,9 +198,35 @@ async fn a_stopped_run_is_gone_on_with_by_the_next() {
     let (report, folder) = live.end().await;
     assert_eq!((report.done, report.unfinished, report.interrupted), (3, 1, true));
     let ended = runs::list(&folder.path().join("out")).unwrap()[0].record.ended.clone();
-    assert_eq!(ended.as_deref(), Some("stopped by user:ada: 3 done, 0 failed, 1 to go on with"));
+    assert_eq!(ended.as_deref(), Some("stopped by ada: 3 done, 0 failed, 1 stopped on the way"));
     let (next, _) = run(plan(folder.path()), World::new("scripted")).await;
     assert_eq!(essence(&next.unwrap()), undisturbed().await);
+}
+
+/// What was begun is told, whether a pause or the end stopped it.
+#[tokio::test]
+async fn the_numbers_of_a_run_that_is_stopped_in_a_pause_add_up() {
+    let folder = folder(9);
+    let gated = Gated::new(World::new("scripted"), 0);
+    let mut live = Live::start_in(folder, &gated);
+    let record = live.until(|record| record.running.iter().any(|work| work.id == "p3")).await;
+    let begun = record.counts.settled() + record.running.len();
+    assert_eq!(record.counts.waiting(record.running.len()), 9 - begun);
+    live.ask(Wish::Pause).await;
+    gated.open();
+    let paused = live.until(|record| record.stage == Stage::Paused).await.counts;
+    assert!(paused.stopped > 0 && paused.settled() + paused.stopped + paused.waiting(0) == 9, "{paused:?}");
+    live.ask(Wish::Stop).await;
+    let (report, folder) = live.end().await;
+    assert_eq!((report.done, report.unfinished), (paused.settled(), paused.stopped));
+    assert_eq!((report.sessions_len() + report.left, report.left), (9, paused.waiting(0)));
+    let record = &runs::list(&folder.path().join("out")).unwrap()[0].record;
+    assert_eq!(record.counts, paused);
+    let said = format!(
+        "stopped by ada: {} done, 0 failed, {} stopped on the way, {} not begun",
+        report.done, report.unfinished, report.left
+    );
+    assert_eq!(record.ended.as_deref(), Some(said.as_str()));
 }
 
 #[tokio::test]

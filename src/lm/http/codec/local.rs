@@ -111,24 +111,38 @@ impl Local {
 }
 
 impl Local {
-    /// Appends the ids of [`Local::encode`], in parts where they are the same, each encoded once in a while.
+    /// Appends the ids of [`Local::encode`], in parts and in words where they are the same, each encoded once in a while.
     fn push_ids(&self, text: &str, place: Place, ids: &mut Vec<u32>) -> Result<(), LmError> {
         // Only a space in front depends on the place.
         let place = if self.leading.is_some() { place } else { Place::Inside };
+        let whole = |text: &str| Ok(self.encode(text, place)?.tokens);
         if !self.cuts {
-            return self.push_part(text, place, ids);
+            return self.push_known(text, place, ids, whole);
         }
-        cuts::parts(text).try_for_each(|part| self.push_part(part, place, ids))
+        cuts::parts(text).try_for_each(|part| {
+            self.push_known(part, place, ids, |part| {
+                let mut of_part = Vec::new();
+                cuts::words(part).try_for_each(|word| self.push_known(word, place, &mut of_part, whole))?;
+                Ok(of_part)
+            })
+        })
     }
 
-    fn push_part(&self, part: &str, place: Place, ids: &mut Vec<u32>) -> Result<(), LmError> {
-        if let Some(known) = self.recent.get(part, place) {
+    /// Appends the ids of a text that was encoded lately, else those that `encode` gives it.
+    fn push_known(
+        &self,
+        text: &str,
+        place: Place,
+        ids: &mut Vec<u32>,
+        encode: impl FnOnce(&str) -> Result<Vec<u32>, LmError>,
+    ) -> Result<(), LmError> {
+        if let Some(known) = self.recent.get(text, place) {
             ids.extend(known.iter());
             return Ok(());
         }
-        let new = self.encode(part, place)?.tokens;
+        let new = encode(text)?;
         ids.extend(&new);
-        self.recent.keep(part, place, Arc::from(new));
+        self.recent.keep(text, place, Arc::from(new));
         Ok(())
     }
 }

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::control::Place;
 
-/// Bytes of one of two halves: room for what hundreds of examples in flight ask for.
-const MOST: usize = 16 << 20;
+/// Bytes of one of two halves: room for what a hundred examples in flight ask for, some thirty kilobytes each.
+const MOST: usize = 4 << 20;
 
 /// What an entry takes beside its text and its ids.
 const AROUND: usize = 96;

@@ -29,9 +29,9 @@ const RUNNING: &[Column<'static>] = &[
     right("tokens", 4),
     left("fall", 8),
     right("time", 5),
-    right("line", 4),
+    right("row", 4),
 ];
-const FAILED: &[Column<'static>] = &[left("session", 12), right("line", 4), left("when, UTC", 9), left("reason", 20)];
+const FAILED: &[Column<'static>] = &[left("session", 12), right("row", 4), left("when, UTC", 9), left("reason", 20)];
 const SLOWEST: &[Column<'static>] = &[left("session", 12), right("time", 5), right("steps", 5)];
 const FAULTS: &[Column<'static>] =
     &[left("class", 10), right("times", 5), left("last, UTC", 9), left("what the last one said", 20)];

@@ -89,7 +89,8 @@ fn state(seen: &Seen) -> Line {
         Standing::Ended => (format!("■ {}", record.ended.as_deref().unwrap_or("ended")), Role::Dim),
         Standing::Live => {
             let sign = if record.stage == Stage::Paused { "‖" } else { "●" };
-            (format!("{sign} {} for {}", record.stage.word(), clock(record.seconds)), Role::Running)
+            let seconds = if record.stage == Stage::Running { record.seconds } else { record.in_stage };
+            (format!("{sign} {} for {}", record.stage.word(), clock(seconds)), Role::Running)
         }
     };
     Line { name: "state", text: said, role }
@@ -112,11 +113,21 @@ fn pace(record: &RunRecord) -> String {
 }
 
 fn counts(record: &RunRecord) -> String {
-    let Counts { done, failed, unfinished, skipped, found, .. } = record.counts;
+    let Counts { done, failed, unfinished, stopped, skipped, found, .. } = record.counts;
     let work = record.running.len() + record.running_more;
-    let mut parts = vec![format!("{work} of at most {} in work", record.plan.concurrency), format!("{done} done")];
-    let some =
-        [(failed, "failed"), (unfinished, "to go on with"), (found, "from earlier runs"), (skipped, "rows skipped")];
+    let mut parts = vec![format!("{done} done")];
+    if record.stage != Stage::Ended {
+        parts.insert(0, format!("{work} of at most {} in work", record.plan.concurrency));
+    }
+    let waiting = if record.stage == Stage::Ended { "not begun" } else { "waiting" };
+    let some = [
+        (failed, "failed"),
+        (unfinished, "out of budget"),
+        (stopped, "stopped on the way"),
+        (record.counts.waiting(work), waiting),
+        (found, "of these from earlier runs"),
+        (skipped, "rows skipped"),
+    ];
     parts.extend(some.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
     parts.join(" · ")
 }
