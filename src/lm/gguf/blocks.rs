@@ -9,8 +9,8 @@ use super::matmul::STRIP;
 /// Numbers of the largest block.
 const LARGEST: usize = 256;
 
-/// Neighbouring numbers that share a scale.
-const GROUP: usize = 16;
+/// Fewest neighbouring numbers that share a scale.
+const LEAST: usize = 16;
 
 /// A layout of blocks.
 pub(super) trait Format {
@@ -18,22 +18,24 @@ pub(super) trait Format {
     const NUMBERS: usize;
     /// Bytes of a block.
     const BYTES: usize;
+    /// Neighbouring numbers that share a scale.
+    const GROUP: usize;
 
     /// Takes a block apart.
     fn unpack(block: &[u8], out: &mut Unpacked);
 }
 
-/// A block taken apart: a number is `integer * scale + offset`, with a scale and an offset for each [`GROUP`] of them.
+/// A block taken apart: a number is `integer * scale + offset`, with a scale and an offset for each [`Format::GROUP`] of them.
 pub(super) struct Unpacked {
     integers: [i8; LARGEST],
-    scales: [f32; LARGEST / GROUP],
-    offsets: [f32; LARGEST / GROUP],
+    scales: [f32; LARGEST / LEAST],
+    offsets: [f32; LARGEST / LEAST],
 }
 
 impl Unpacked {
     #[inline(always)]
     fn new() -> Unpacked {
-        Unpacked { integers: [0; LARGEST], scales: [0.0; LARGEST / GROUP], offsets: [0.0; LARGEST / GROUP] }
+        Unpacked { integers: [0; LARGEST], scales: [0.0; LARGEST / LEAST], offsets: [0.0; LARGEST / LEAST] }
     }
 }
 
@@ -43,8 +45,8 @@ pub(super) fn read<F: Format>(bytes: &[u8], out: &mut [f32]) {
     let mut block = Unpacked::new();
     for (bytes, out) in bytes.chunks_exact(F::BYTES).zip(out.chunks_exact_mut(F::NUMBERS)) {
         F::unpack(bytes, &mut block);
-        let groups = block.integers.chunks_exact(GROUP).zip(block.scales.iter().zip(&block.offsets));
-        for (out, (integers, (scale, offset))) in out.chunks_exact_mut(GROUP).zip(groups) {
+        let groups = block.integers.chunks_exact(F::GROUP).zip(block.scales.iter().zip(&block.offsets));
+        for (out, (integers, (scale, offset))) in out.chunks_exact_mut(F::GROUP).zip(groups) {
             for (out, integer) in out.iter_mut().zip(integers) {
                 *out = f32::from(*integer) * scale + offset;
             }
@@ -58,7 +60,7 @@ pub(super) fn read_across<F: Format>(rows: &[&[u8]; STRIP], out: &mut [f32]) {
     let mut blocks: [Unpacked; STRIP] = std::array::from_fn(|_| Unpacked::new());
     // Four integers of a row move together, as one word.
     let mut words = [[0i32; STRIP]; LARGEST / 4];
-    let (mut scales, mut offsets) = ([[0f32; STRIP]; LARGEST / GROUP], [[0f32; STRIP]; LARGEST / GROUP]);
+    let (mut scales, mut offsets) = ([[0f32; STRIP]; LARGEST / LEAST], [[0f32; STRIP]; LARGEST / LEAST]);
     for (at, out) in out.chunks_exact_mut(F::NUMBERS * STRIP).enumerate() {
         for (block, bytes) in blocks.iter_mut().zip(rows) {
             F::unpack(&bytes[at * F::BYTES..][..F::BYTES], block);
@@ -67,13 +69,13 @@ pub(super) fn read_across<F: Format>(rows: &[&[u8]; STRIP], out: &mut [f32]) {
             for (words, four) in words[..F::NUMBERS / 4].iter_mut().zip(block.integers.as_chunks::<4>().0) {
                 words[row] = i32::from_le_bytes(four.map(|integer| integer as u8));
             }
-            for group in 0..F::NUMBERS / GROUP {
+            for group in 0..F::NUMBERS / F::GROUP {
                 scales[group][row] = block.scales[group];
                 offsets[group][row] = block.offsets[group];
             }
         }
         for (four, words) in words[..F::NUMBERS / 4].iter().enumerate() {
-            let (scales, offsets) = (&scales[four * 4 / GROUP], &offsets[four * 4 / GROUP]);
+            let (scales, offsets) = (&scales[four * 4 / F::GROUP], &offsets[four * 4 / F::GROUP]);
             for place in 0..4 {
                 let line = &mut out[(four * 4 + place) * STRIP..][..STRIP];
                 for row in 0..STRIP {
@@ -96,26 +98,26 @@ pub(super) fn dot<S: Simd, F: Format>(s: S, bytes: &[u8], x: &[f32]) -> f32 {
         for (float, integer) in integers[..F::NUMBERS].iter_mut().zip(&block.integers) {
             *float = f32::from(*integer);
         }
-        let (integers, x) = (integers.as_chunks::<GROUP>().0, x.as_chunks::<GROUP>().0);
-        for group in (0..F::NUMBERS / GROUP).step_by(2) {
-            let add = |group: usize, sum| {
+        for at in (0..F::NUMBERS).step_by(2 * LEAST) {
+            let add = |at: usize, sum| {
+                let group = at / F::GROUP;
                 let (scale, offset) = (s.splat_f32s(block.scales[group]), s.splat_f32s(block.offsets[group]));
-                add_products(s, &integers[group], scale, offset, &x[group], sum)
+                add_products(s, &integers[at..][..LEAST], scale, offset, &x[at..][..LEAST], sum)
             };
-            (even, odd) = (add(group, even), add(group + 1, odd));
+            (even, odd) = (add(at, even), add(at + LEAST, odd));
         }
     }
     s.reduce_sum_f32s(s.add_f32s(even, odd))
 }
 
-/// Adds the products of a group's numbers with `x` to a sum.
+/// Adds the products of numbers that share a scale with `x` to a sum.
 #[inline(always)]
 fn add_products<S: Simd>(
     s: S,
-    integers: &[f32; GROUP],
+    integers: &[f32],
     scale: S::f32s,
     offset: S::f32s,
-    x: &[f32; GROUP],
+    x: &[f32],
     mut sum: S::f32s,
 ) -> S::f32s {
     for (integer, x) in S::as_simd_f32s(integers).0.iter().zip(S::as_simd_f32s(x).0) {
@@ -130,6 +132,7 @@ pub(super) struct Q8_0;
 impl Format for Q8_0 {
     const NUMBERS: usize = 32;
     const BYTES: usize = 34;
+    const GROUP: usize = 32;
 
     #[inline(always)]
     fn unpack(block: &[u8], out: &mut Unpacked) {
@@ -137,7 +140,7 @@ impl Format for Q8_0 {
         for (out, byte) in out.integers[..32].iter_mut().zip(&block[2..34]) {
             *out = *byte as i8;
         }
-        out.scales[..2].fill(scale);
+        out.scales[0] = scale;
     }
 }
 
@@ -147,14 +150,13 @@ pub(super) struct Q4K;
 impl Format for Q4K {
     const NUMBERS: usize = 256;
     const BYTES: usize = 144;
+    const GROUP: usize = 32;
 
     #[inline(always)]
     fn unpack(block: &[u8], out: &mut Unpacked) {
         let (scales, offsets) = Q4K::scales(block);
-        for part in 0..8 {
-            out.scales[2 * part..2 * part + 2].fill(scales[part]);
-            out.offsets[2 * part..2 * part + 2].fill(offsets[part]);
-        }
+        out.scales[..8].copy_from_slice(&scales);
+        out.offsets[..8].copy_from_slice(&offsets);
         for (out, bytes) in out.integers.as_chunks_mut::<64>().0.iter_mut().zip(block[16..144].as_chunks::<32>().0) {
             let (mut low, mut high) = ([0; 32], [0; 32]);
             for at in 0..32 {
@@ -194,6 +196,7 @@ pub(super) struct Q6K;
 impl Format for Q6K {
     const NUMBERS: usize = 256;
     const BYTES: usize = 210;
+    const GROUP: usize = 16;
 
     #[inline(always)]
     fn unpack(block: &[u8], out: &mut Unpacked) {
