@@ -2,14 +2,13 @@
 //!
 //! The numbers of a strip of [`STRIP`] outputs are read into a panel that stays in the processor's cache, and all rows are
 //! multiplied with it: reading costs little beside that, nothing is kept beside the file, and the numbers are those of
-//! the file's weights to the rounding of f32. A row's result does not depend on which rows are multiplied beside it,
-//! but for the last bits of a Q8_0 matrix where there are fewer than [`FEW`] of them.
+//! the file's weights to the rounding of f32. Fewer than [`FEW`] rows are multiplied with each output's weights as they
+//! are read. A row's result depends on nothing of the rows beside it but, in its last bits, on whether they are few.
 
 use std::cell::RefCell;
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::blocks;
 use super::matrix::Matrix;
 
 /// Outputs of one strip: two of the largest vectors.
@@ -52,12 +51,11 @@ impl WithSimd for Multiply<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, s: S) {
         let inputs = self.matrix.inputs;
-        let first = self.strip * STRIP;
-        if self.out.len() < FEW * STRIP && self.matrix.q8_0_row(first).is_some() {
-            let rows = (first..self.matrix.outputs).map_while(|row| self.matrix.q8_0_row(row)).take(STRIP);
+        if self.out.len() < FEW * STRIP {
+            let rows = self.strip * STRIP..self.matrix.outputs.min((self.strip + 1) * STRIP);
             for (at, row) in rows.enumerate() {
                 for (x, out) in self.x.chunks_exact(inputs).zip(self.out.chunks_exact_mut(STRIP)) {
-                    out[at] = blocks::dot_q8_0(row, x);
+                    out[at] = self.matrix.dot(s, row, x);
                 }
             }
             return;

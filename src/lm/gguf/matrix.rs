@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use candle_core::Device;
 use candle_core::quantized::{GgmlDType, QStorage, QTensor};
+use pulp::Simd;
 
 use super::blocks::{self, Format, Q4K, Q6K, Q8_0};
 use super::error::{GgufError, first_line};
@@ -103,12 +104,23 @@ impl Matrix {
         }
     }
 
-    /// The bytes of a row of [`Q8_0`], whose sums of products need no panel; none of other formats.
+    /// The sum of products of one row with `x`, `[inputs]`.
     #[inline(always)]
-    pub(super) fn q8_0_row(&self, row: usize) -> Option<&[u8]> {
-        let Numbers::Stored { source, start, layout: layout @ Stored::Q8_0 } = &self.numbers else { return None };
-        let width = layout.bytes(self.inputs);
-        Some(&source[start + row * width..][..width])
+    pub(super) fn dot<S: Simd>(&self, s: S, row: usize, x: &[f32]) -> f32 {
+        match &self.numbers {
+            Numbers::Read(numbers) => dot_singles(&numbers[row * self.inputs..][..self.inputs], x, |number| number),
+            Numbers::Stored { source, start, layout } => {
+                let bytes = &source[start + row * layout.bytes(self.inputs)..][..layout.bytes(self.inputs)];
+                match layout {
+                    Stored::F32 => dot_singles(bytes.as_chunks().0, x, f32::from_le_bytes),
+                    Stored::F16 => dot_singles(bytes.as_chunks().0, x, |[low, high]| blocks::half(low, high)),
+                    Stored::Bf16 => dot_singles(bytes.as_chunks().0, x, brain),
+                    Stored::Q8_0 => blocks::dot::<S, Q8_0>(s, bytes, x),
+                    Stored::Q4K => blocks::dot::<S, Q4K>(s, bytes, x),
+                    Stored::Q6K => blocks::dot::<S, Q6K>(s, bytes, x),
+                }
+            }
+        }
     }
 
     /// The rows of a strip across, from input `from` on: `out` is `[depth][STRIP]`, `from` and the depth whole blocks. Behind
@@ -153,6 +165,19 @@ fn singles_across<const BYTES: usize>(rows: &[&[u8]; STRIP], out: &mut [f32], re
     for (at, line) in out.chunks_exact_mut(STRIP).enumerate() {
         line.iter_mut().zip(&rows).for_each(|(out, row)| *out = read(row[at]));
     }
+}
+
+#[inline(always)]
+fn dot_singles<T: Copy>(row: &[T], x: &[f32], read: impl Fn(T) -> f32) -> f32 {
+    let mut sums = [0f32; 32];
+    let (full, rest) = row.as_chunks::<32>();
+    for (row, x) in full.iter().zip(x.chunks_exact(32)) {
+        for (sum, (number, x)) in sums.iter_mut().zip(row.iter().zip(x)) {
+            *sum += read(*number) * x;
+        }
+    }
+    let rest: f32 = rest.iter().zip(&x[full.len() * 32..]).map(|(number, x)| read(*number) * x).sum();
+    sums.iter().sum::<f32>() + rest
 }
 
 /// The upper half of an f32.
