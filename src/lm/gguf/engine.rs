@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::cache::{Pool, Sequence, common_prefix};
+use super::matmul::Sums;
 use super::network::{Network, Rows};
 use super::simd;
 use crate::lm::LmError;
@@ -171,7 +172,7 @@ impl Engine {
             todo.push(Rows { sequence: at, start, count: tokens.len(), read });
         }
         for rows in chunks(&todo) {
-            let hidden = self.network.forward(sequences, &rows, cancelled)?;
+            let hidden = self.network.forward(sequences, &rows, Sums::Alike, cancelled)?;
             self.read_logprobs(indices, &rows, &hidden, scores);
             rows.iter().for_each(|rows| scores.tell_done(indices[rows.sequence]));
         }
@@ -191,11 +192,9 @@ impl Engine {
         let rows_at_once = (LOGITS / self.network.vocabulary).max(1);
         let mut logprobs = Vec::with_capacity(targets.len());
         for (hidden, targets) in hidden.chunks(rows_at_once * width).zip(targets.chunks(rows_at_once)) {
-            logprobs.extend(
-                self.network.logits(hidden, |row, line| {
-                    (f64::from(line[targets[row] as usize]) - simd::log_sum_exp(line)) as f32
-                }),
-            );
+            logprobs.extend(self.network.logits(hidden, Sums::Alike, |row, line| {
+                (f64::from(line[targets[row] as usize]) - simd::log_sum_exp(line)) as f32
+            }));
         }
         for (logprob, owner) in logprobs.into_iter().zip(owners) {
             scores.scored[owner].logprobs.push(logprob);
@@ -216,7 +215,7 @@ impl Engine {
             let read = usize::from(start + chunk.len() == tokens.len());
             self.pool.extend(sequence, chunk)?;
             let rows = Rows { sequence: 0, start, count: chunk.len(), read };
-            last = self.network.forward(std::slice::from_mut(sequence), &[rows], cancelled)?;
+            last = self.network.forward(std::slice::from_mut(sequence), &[rows], Sums::Alike, cancelled)?;
         }
         Ok(last)
     }

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 use super::answer::Answer;
 use super::cache::Sequence;
 use super::engine::Engine;
+use super::matmul::Sums;
 use super::network::Rows;
 use super::sample::{Random, sample};
 use super::tokenizer::Tokenizer;
@@ -80,7 +81,9 @@ fn start(
     cancelled: &AtomicBool,
 ) -> Result<(), LmError> {
     let hidden = engine.prefill(prompt, &ask.prompt, cancelled)?;
-    let Some(logits) = engine.network.logits(&hidden, |_, line| line.to_vec()).pop() else { return Ok(()) };
+    let Some(logits) = engine.network.logits(&hidden, Sums::Short, |_, line| line.to_vec()).pop() else {
+        return Ok(());
+    };
     let room = ask.sampling.max_tokens > 0;
     running.extend(ask.seeds.iter().enumerate().filter(|_| room).map(|(sample, seed)| Running {
         sample,
@@ -136,10 +139,11 @@ fn advance(
     if rows.is_empty() {
         return Ok(());
     }
-    let result = result.and_then(|()| engine.network.forward(&mut sequences, &rows, cancelled)).map(|hidden| {
-        let lines = engine.network.logits(&hidden, |_, line| line.to_vec());
-        running.iter_mut().zip(lines).for_each(|(sample, line)| sample.logits = line);
-    });
+    let result =
+        result.and_then(|()| engine.network.forward(&mut sequences, &rows, Sums::Short, cancelled)).map(|hidden| {
+            let lines = engine.network.logits(&hidden, Sums::Short, |_, line| line.to_vec());
+            running.iter_mut().zip(lines).for_each(|(sample, line)| sample.logits = line);
+        });
     for (sample, sequence) in running.iter_mut().zip(sequences) {
         sample.sequence = sequence;
     }

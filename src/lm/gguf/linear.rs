@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::error::GgufError;
 use super::file::GgufFile;
-use super::matmul::{STRIP, multiply_strip};
+use super::matmul::{STRIP, Sums, multiply_strip};
 use super::matrix::{Matrix, read_all};
 use super::{parallel, simd};
 
@@ -28,7 +28,7 @@ impl Linear {
     }
 
     /// Maps `x`, `[rows][inputs]`, into the buffer.
-    pub(super) fn forward<'a>(&self, x: &[f32], buffer: &'a mut Vec<f32>) -> Product<'a> {
+    pub(super) fn forward<'a>(&self, x: &[f32], sums: Sums, buffer: &'a mut Vec<f32>) -> Product<'a> {
         let rows = x.len() / self.inputs;
         let strips: Vec<(&Matrix, usize)> =
             self.maps.iter().flat_map(|map| (0..map.strips()).map(move |strip| (map, strip))).collect();
@@ -38,7 +38,7 @@ impl Linear {
         let together = if rows < FEW { STRIPS_A_TASK } else { 1 };
         parallel::chunks(values, together * rows * STRIP, |task, chunk| {
             for ((map, strip), out) in strips[task * together..].iter().zip(chunk.chunks_exact_mut(rows * STRIP)) {
-                multiply_strip(map, *strip, x, out);
+                multiply_strip(map, *strip, x, sums, out);
             }
         });
         Product { values, rows }

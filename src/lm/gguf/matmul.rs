@@ -2,8 +2,8 @@
 //!
 //! The numbers of a strip of [`STRIP`] outputs are read into a panel that stays in the processor's cache, and all rows are
 //! multiplied with it: reading costs little beside that, nothing is kept beside the file, and the numbers are those of
-//! the file's weights to the rounding of f32. Fewer than [`FEW`] rows are multiplied with each output's weights as they
-//! are read. A row's result depends on nothing of the rows beside it but, in its last bits, on whether they are few.
+//! the file's weights to the rounding of f32. A row's result depends on nothing of the rows beside it, unless few rows
+//! are multiplied the short way, with each output's weights as they are read.
 
 use std::cell::RefCell;
 
@@ -17,6 +17,15 @@ pub(super) const STRIP: usize = 32;
 /// Rows below which sums of products are shorter than a panel.
 const FEW: usize = 4;
 
+/// How few rows are multiplied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sums {
+    /// As many rows are, to the last bit: a score is the same whatever was computed before it or beside it.
+    Alike,
+    /// The short way, with other last bits: for text that is being written, a row a sample.
+    Short,
+}
+
 /// Inputs of one panel, a multiple of every format's block: 128 KiB.
 const DEPTH: usize = 1024;
 
@@ -28,12 +37,12 @@ thread_local! {
 }
 
 /// Multiplies `x`, `[rows][inputs]`, with one strip of the matrix; `out` is `[rows][STRIP]`.
-pub(super) fn multiply_strip(matrix: &Matrix, strip: usize, x: &[f32], out: &mut [f32]) {
+pub(super) fn multiply_strip(matrix: &Matrix, strip: usize, x: &[f32], sums: Sums, out: &mut [f32]) {
     SCRATCH.with_borrow_mut(|scratch| {
         scratch.resize(DEPTH * STRIP + LINE, 0.0);
         // A vector that lies across two lines of the cache takes twice as long to load.
         let aligned = scratch.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE);
-        Arch::new().dispatch(Multiply { matrix, strip, x, out, scratch: &mut scratch[aligned..] });
+        Arch::new().dispatch(Multiply { matrix, strip, x, sums, out, scratch: &mut scratch[aligned..] });
     });
 }
 
@@ -41,6 +50,7 @@ struct Multiply<'a> {
     matrix: &'a Matrix,
     strip: usize,
     x: &'a [f32],
+    sums: Sums,
     out: &'a mut [f32],
     scratch: &'a mut [f32],
 }
@@ -51,7 +61,7 @@ impl WithSimd for Multiply<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, s: S) {
         let inputs = self.matrix.inputs;
-        if self.out.len() < FEW * STRIP {
+        if self.sums == Sums::Short && self.out.len() < FEW * STRIP {
             let rows = self.strip * STRIP..self.matrix.outputs.min((self.strip + 1) * STRIP);
             for (at, row) in rows.enumerate() {
                 for (x, out) in self.x.chunks_exact(inputs).zip(self.out.chunks_exact_mut(STRIP)) {
@@ -142,9 +152,9 @@ mod tests {
             let weights: Vec<f32> = (0..outputs * inputs).map(number).collect();
             let x: Vec<f32> = (0..rows * inputs).map(|at| number(at * 3 + 1)).collect();
             let matrix = Matrix::of(inputs, weights.clone());
-            for strip in 0..matrix.strips() {
+            for (strip, sums) in (0..matrix.strips()).flat_map(|strip| [(strip, Sums::Alike), (strip, Sums::Short)]) {
                 let mut out = vec![f32::NAN; rows * STRIP];
-                multiply_strip(&matrix, strip, &x, &mut out);
+                multiply_strip(&matrix, strip, &x, sums, &mut out);
                 for (row, x) in x.chunks_exact(inputs).enumerate() {
                     for output in strip * STRIP..outputs.min((strip + 1) * STRIP) {
                         let weights = &weights[output * inputs..][..inputs];

@@ -12,6 +12,7 @@ use super::config::{Architecture, Config};
 use super::error::GgufError;
 use super::file::GgufFile;
 use super::linear::{Columns, Linear, required_vector, vector};
+use super::matmul::Sums;
 use super::matrix::Matrix;
 use super::rotary::{Rotary, Rotation};
 use super::{parallel, simd};
@@ -115,6 +116,7 @@ impl Network {
         &self,
         sequences: &mut [Sequence],
         rows: &[Rows],
+        sums: Sums,
         cancelled: &AtomicBool,
     ) -> Result<Vec<f32>, LmError> {
         let tokens = rows.iter().flat_map(|r| &sequences[r.sequence].tokens[r.start..r.start + r.count]);
@@ -127,7 +129,7 @@ impl Network {
                 return Err(LmError::Cancelled);
             }
             let Buffers { normed, product, queries, rest } = &mut buffers;
-            let product = layer.query_key_value.forward(self.normed(&x, &layer.attention_norm, normed), product);
+            let product = layer.query_key_value.forward(self.normed(&x, &layer.attention_norm, normed), sums, product);
             let [query, key, value] = [0, 1, 2].map(|map| layer.query_key_value.part(&product, map));
             self.store(index, layer, (&key, &value), sequences, rows, &rotation);
             // Behind the last layer's keys and values, only what is read goes on.
@@ -141,8 +143,8 @@ impl Network {
                 })
                 .collect();
             let queries = self.queries(layer, &query, &going, &rotation, queries);
-            self.attend(index, layer, &mut x, &spans, queries, rest);
-            self.feed_forward(layer, &mut x, rest);
+            self.attend(index, &mut x, &spans, queries, sums, rest);
+            self.feed_forward(layer, &mut x, sums, rest);
         }
         Ok(x)
     }
@@ -165,27 +167,27 @@ impl Network {
     fn attend(
         &self,
         index: usize,
-        layer: &Layer,
         x: &mut [f32],
         spans: &[Span<'_>],
         queries: &[f32],
+        sums: Sums,
         buffers: &mut [Vec<f32>; 3],
     ) {
-        let config = &self.config;
+        let (config, layer) = (&self.config, &self.layers[index]);
         let [mixed, gathered, product] = buffers;
         let count = x.len() / config.width;
         let shape = Shape { layout: self.layout, layer: index, kv_heads: config.kv_heads, group: config.group() };
         let mixed = room(mixed, config.heads * count * self.layout.padded);
         attention::attend(shape, spans, queries, mixed);
-        self.add(&layer.attention_output, self.gather(mixed, count, gathered), x, product);
+        self.add(&layer.attention_output, self.gather(mixed, count, gathered), x, sums, product);
         if let Some(bias) = &layer.output_bias {
             x.chunks_exact_mut(config.width).for_each(|row| simd::add(row, bias));
         }
     }
 
     /// Adds what `map` makes of `input` to the residual stream.
-    fn add(&self, map: &Linear, input: &[f32], x: &mut [f32], product: &mut Vec<f32>) {
-        let product = map.forward(input, product);
+    fn add(&self, map: &Linear, input: &[f32], x: &mut [f32], sums: Sums, product: &mut Vec<f32>) {
+        let product = map.forward(input, sums, product);
         let columns = map.part(&product, 0);
         self.rows(x, self.config.width, |row, x| columns.add(row, x));
     }
@@ -278,10 +280,10 @@ impl Network {
         out
     }
 
-    fn feed_forward(&self, layer: &Layer, x: &mut [f32], buffers: &mut [Vec<f32>; 3]) {
+    fn feed_forward(&self, layer: &Layer, x: &mut [f32], sums: Sums, buffers: &mut [Vec<f32>; 3]) {
         let width = self.config.feed_forward;
         let [normed, gated, product] = buffers;
-        let made = layer.gate_up.forward(self.normed(x, &layer.feed_forward_norm, normed), product);
+        let made = layer.gate_up.forward(self.normed(x, &layer.feed_forward_norm, normed), sums, product);
         let [gate, up] = [0, 1].map(|map| layer.gate_up.part(&made, map));
         let gated = room(gated, x.len() / self.config.width * width);
         parallel::chunks(gated, width * ROWS_A_TASK, |task, chunk| {
@@ -293,7 +295,7 @@ impl Network {
                 simd::silu_mul(out, &scratch);
             }
         });
-        self.add(&layer.down, gated, x, product);
+        self.add(&layer.down, gated, x, sums, product);
     }
 
     fn normed<'a>(&self, x: &[f32], weight: &[f32], buffer: &'a mut Vec<f32>) -> &'a [f32] {
@@ -309,10 +311,11 @@ impl Network {
     pub(super) fn logits<R: Clone + Default + Send>(
         &self,
         hidden: &[f32],
+        sums: Sums,
         read: impl Fn(usize, &[f32]) -> R + Sync,
     ) -> Vec<R> {
         let Buffers { normed, product, .. } = &mut Buffers::default();
-        let product = self.output.forward(self.normed(hidden, &self.norm, normed), product);
+        let product = self.output.forward(self.normed(hidden, &self.norm, normed), sums, product);
         let columns = self.output.part(&product, 0);
         let mut out = vec![R::default(); hidden.len() / self.config.width];
         parallel::chunks(&mut out, LINES_A_TASK, |task, chunk| {
