@@ -13,7 +13,7 @@ fn hand_written_thoughts_are_taken_and_copies_are_refused() {
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/samples");
     let generator = format!("recorded:{}", samples.join("lighthouse-letter.recorded.jsonl").display());
     let input = samples.join("pairs.jsonl");
-    let args = ["--into", "out", "--limit", "1", "--order", "left-to-right", "--steps", "2", "--generator", &generator];
+    let args = ["--into", "out", "--limit", "1", "--order", "left-to-right", "--steps", "3", "--generator", &generator];
     let ran = house.run(&[&["search", input.to_str().unwrap()], &args[..]].concat());
     assert_eq!(ran.code, 0, "{}", ran.err);
     crate::session::schema::every_line_is_valid(&house.path("out/lighthouse-letter.jsonl"));
