@@ -14,6 +14,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from prepare import DONE
+
 HERE = Path(__file__).resolve().parent
 FIXTURES = HERE.parents[1] / "tests" / "fixtures"
 SHIPPED = HERE / "retrace-scorer-q8_0.gguf"
@@ -34,7 +36,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     passages = FIXTURES / "heldout" / "passages.jsonl"
-    if not (args.work / "long.npz").exists():
+    if not (args.work / "long" / DONE).exists():
         run("prepare.py", args.corpus, args.work, "--seed", args.seed)
     length = [] if args.tokens is None else ["--tokens", args.tokens]
     run("train.py", args.work, "--seed", args.seed, *length)

@@ -3,18 +3,20 @@
     python train.py WORK [--tokens N] [--minutes M] [--seed N]
 
 Two stretches, keyed to the number of tokens seen: rows of 2,048 tokens, then rows of 4,096.
-The learning rate rises over the first hundredth, stays, and falls linearly to zero over the
+The learning rate rises over the first four million, stays, and falls linearly to zero over the
 last part. Matrices are trained with Muon, the rest with AdamW. The order of the rows hangs
 on the seed alone; rows that `prepare.py` is still making are waited for. `--minutes` sets
 the length by the clock: the number of tokens follows from the speed seen before the rate
 begins to fall, and is printed, so that `--tokens` repeats the run.
 
-A checkpoint is written every two minutes and the run continues from it when started again.
+A checkpoint is written every two minutes; started again, the run continues from it to the length
+it was begun with.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import time
 from dataclasses import dataclass
@@ -26,9 +28,10 @@ import torch
 from torch import Tensor
 
 from model import Config, Scorer
-from prepare import DONE, WEIGHT_UNIT
+from prepare import DONE, LONG_ROW, ROW, WEIGHT_UNIT
 
 SAVE_SECONDS = 120
+RAMP_TOKENS = 4_000_000
 
 
 @dataclass
@@ -44,7 +47,7 @@ class Plan:
 
     def rate(self, seen: int) -> float:
         """Factor on the learning rates after `seen` tokens."""
-        ramp = (seen + self.batch) / (0.01 * self.tokens)
+        ramp = (seen + self.batch) / RAMP_TOKENS
         left = (self.tokens - seen) / (self.decay_share * self.tokens)
         return max(0.0, min(1.0, ramp, left))
 
@@ -93,32 +96,33 @@ class Muon:
             torch._foreach_add_(group, list(update.unbind()), alpha=-lr * scale)
 
 
+def files(folder: Path) -> Iterator[Path]:
+    """The files of a folder in turn; those that are still being made are waited for."""
+    for number in itertools.count():
+        path = folder / f"{number:04}.npz"
+        # Asked for first: the mark is set behind the last file.
+        while not (whole := (folder / DONE).exists()) and not path.exists():
+            time.sleep(0.2)
+        if whole and not path.exists():
+            return
+        yield path
+
+
 def batches(folder: Path, rows: int, seed: int, skip: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """(ids, weights) of `rows` rows, without end, from the `skip`-th batch on: the files of a folder in turn, each in a seeded order."""
-    passed, turn = 0, 0
-    while True:
-        number = 0
-        while (path := folder / f"{number:04}.npz").exists() or not (folder / DONE).exists():
-            if not path.exists():
-                time.sleep(0.2)
-                continue
-            number += 1
+    """(ids, weights) of `rows` rows, without end, from the `skip`-th batch on: the files in turn, each in a seeded order."""
+    for turn in itertools.count():
+        for number, path in enumerate(files(folder), 1):
             data = np.load(path)
-            count = len(data["ids"]) // rows
-            if passed + count <= skip:
-                passed += count
-                continue
             ids, weights = data["ids"], data["weights"]
             order = np.random.default_rng([seed, turn, number]).permutation(len(ids))
-            for at in range(count):
-                if passed >= skip:
-                    pick = order[at * rows : (at + 1) * rows]
-                    yield (
-                        torch.from_numpy(ids[pick].astype(np.int64)),
-                        torch.from_numpy(weights[pick].astype(np.float32) / WEIGHT_UNIT),
-                    )
-                passed += 1
-        turn += 1
+            count = len(ids) // rows
+            for at in range(skip, count):
+                pick = order[at * rows : (at + 1) * rows]
+                yield (
+                    torch.from_numpy(ids[pick].astype(np.int64)),
+                    torch.from_numpy(weights[pick].astype(np.float32) / WEIGHT_UNIT),
+                )
+            skip = max(0, skip - count)
 
 
 def loss_sums(model: Scorer, ids: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
@@ -166,9 +170,8 @@ def train(work: Path, plan: Plan, seed: int, minutes: float, micro: int, every: 
     held = np.load(work / "valid.npz")
     held_ids = torch.from_numpy(held["ids"].astype(np.int64)).to(device)
     held_weights = torch.from_numpy(held["weights"].astype(np.float32) / WEIGHT_UNIT).to(device)
-    row, long_row = held_ids.shape[1], 2 * held_ids.shape[1]
-    short = batches(work / "train", plan.batch // row, seed, taken)
-    long = batches(work / "long", plan.batch // long_row, seed, long_taken)
+    short = batches(work / "train", plan.batch // ROW, seed, taken)
+    long = batches(work / "long", plan.batch // LONG_ROW, seed, long_taken)
 
     def save() -> None:
         state = {"model": model.state_dict(), "config": model.config.to_dict(), "adam": adam.state_dict()}
