@@ -28,9 +28,7 @@ impl Author {
     pub fn is_person(&self) -> bool {
         matches!(self, Author::User(_))
     }
-}
 
-impl Author {
     /// As people are told: a person by their name alone.
     pub fn name(&self) -> &str {
         match self {
@@ -44,12 +42,8 @@ impl Author {
 
 impl fmt::Display for Author {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Author::Search => f.write_str("search"),
-            Author::User(name) => write!(f, "user:{name}"),
-            Author::Import => f.write_str("import"),
-            Author::System => f.write_str("system"),
-        }
+        let kind = if self.is_person() { "user:" } else { "" };
+        write!(f, "{kind}{}", self.name())
     }
 }
 

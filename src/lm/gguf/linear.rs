@@ -8,10 +8,10 @@ use super::matmul::{STRIP, Sums, multiply_strip};
 use super::matrix::{Matrix, read_all};
 use super::{parallel, simd};
 
-/// Rows that are few: their strips are handed out several at a time, so that each task is worth it.
-const FEW: usize = 8;
+/// Rows from which a strip is a task of its own: those of fewer are handed out several at a time.
+const ENOUGH_ROWS: usize = 8;
 
-/// Strips of few rows that one task takes.
+/// Strips that one task takes then.
 const STRIPS_A_TASK: usize = 4;
 
 /// Maps of the same input.
@@ -35,7 +35,7 @@ impl Linear {
         let length = strips.len() * rows * STRIP;
         buffer.resize(length.max(buffer.len()), 0.0);
         let values = &mut buffer[..length];
-        let together = if rows < FEW { STRIPS_A_TASK } else { 1 };
+        let together = if rows < ENOUGH_ROWS { STRIPS_A_TASK } else { 1 };
         parallel::chunks(values, together * rows * STRIP, |task, chunk| {
             for ((map, strip), out) in strips[task * together..].iter().zip(chunk.chunks_exact_mut(rows * STRIP)) {
                 multiply_strip(map, *strip, x, sums, out);

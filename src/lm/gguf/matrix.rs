@@ -61,6 +61,12 @@ impl Stored {
             Stored::Q6K => numbers / Q6K::NUMBERS * Q6K::BYTES,
         }
     }
+
+    /// One row of a matrix of so many inputs.
+    #[inline(always)]
+    fn row(self, matrix: &[u8], row: usize, inputs: usize) -> &[u8] {
+        &matrix[row * self.bytes(inputs)..][..self.bytes(inputs)]
+    }
 }
 
 impl Matrix {
@@ -91,7 +97,7 @@ impl Matrix {
         match &self.numbers {
             Numbers::Read(numbers) => out.copy_from_slice(&numbers[row * self.inputs..][..self.inputs]),
             Numbers::Stored { source, start, layout } => {
-                let bytes = &source[start + row * layout.bytes(self.inputs)..][..layout.bytes(self.inputs)];
+                let bytes = layout.row(&source[*start..], row, self.inputs);
                 match layout {
                     Stored::F32 => singles::<4>(bytes, out, f32::from_le_bytes),
                     Stored::F16 => singles::<2>(bytes, out, |[low, high]| blocks::half(low, high)),
@@ -110,7 +116,7 @@ impl Matrix {
         match &self.numbers {
             Numbers::Read(numbers) => dot_singles(&numbers[row * self.inputs..][..self.inputs], x, |number| number),
             Numbers::Stored { source, start, layout } => {
-                let bytes = &source[start + row * layout.bytes(self.inputs)..][..layout.bytes(self.inputs)];
+                let bytes = layout.row(&source[*start..], row, self.inputs);
                 match layout {
                     Stored::F32 => dot_singles(bytes.as_chunks().0, x, f32::from_le_bytes),
                     Stored::F16 => dot_singles(bytes.as_chunks().0, x, |[low, high]| blocks::half(low, high)),

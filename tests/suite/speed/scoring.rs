@@ -1,7 +1,6 @@
 //! Plain scoring: 1,000 tokens of y behind 1,000 of context.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Instant;
 
 use retrace::lm::gguf::{Backend, Model};
@@ -9,6 +8,7 @@ use retrace::lm::{Passage, Verbatim};
 
 use super::peer::LlamaBench;
 use super::weights;
+use crate::nearness::backend;
 
 const CONTEXT: usize = 1000;
 const TARGET: usize = 1000;
@@ -44,8 +44,7 @@ async fn scores_a_thousand_tokens_behind_a_thousand() {
 }
 
 pub fn open(path: &Path) -> Backend {
-    let model = Model::open(path).unwrap();
-    Backend::new(model, Arc::new(|_, _| unreachable!()), Arc::new(|_| unreachable!()))
+    backend(Model::open(path).unwrap())
 }
 
 /// NaN for none.
