@@ -2,6 +2,8 @@
 //!
 //! The rooms, from the ground up; a room uses only rooms below it:
 //! [`text`] → [`reer`] → [`settings`] → [`session`] → [`lm`] → [`engine`] → [`app`] → [`tui`] → [`cli`].
+//!
+//! What the in-process engine of [`lm`] computes is a package of its own beside them, `transformer`.
 
 #![deny(unsafe_code)]
 

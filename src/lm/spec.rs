@@ -4,7 +4,7 @@
 //! spaces between them.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::http::{Address, AddressError};
@@ -86,6 +86,7 @@ impl FromStr for Spec {
             "bundled" => Ok(Spec::Bundled),
             "cues" => Ok(Spec::Cues),
             _ if text.split_whitespace().any(is_address) => servers(text).map(Spec::Servers),
+            _ if Path::new(text).extension().is_some_and(|kind| kind == "gguf") => path("gguf:", text).map(Spec::Gguf),
             _ => Err(SpecError::Unknown(text.to_owned())),
         }
     }
@@ -143,6 +144,7 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Spec>().unwrap().to_string(), text);
         }
+        assert_eq!("a/model.gguf".parse::<Spec>().unwrap().to_string(), "gguf:a/model.gguf");
         assert_eq!(" HTTP://h ".parse::<Spec>().unwrap().to_string(), "HTTP://h");
     }
 
@@ -166,7 +168,7 @@ mod tests {
         let message = |text: &str| text.parse::<Spec>().and_then(Spec::scorer).unwrap_err().to_string();
         assert_eq!(message("gguf:"), "gguf: needs a path: write gguf:PATH");
         assert_eq!(message("cues"), "cues cannot score; name a scorer: bundled, gguf:PATH or http://HOST:PORT");
-        assert!(message("model.gguf").starts_with("\"model.gguf\" names no back end; write bundled,"));
+        assert!(message("model.bin").starts_with("\"model.bin\" names no back end; write bundled,"));
         assert!(message("http://a cues").starts_with("cues cannot share the work"));
         assert!(message("http://a http://b?kind=x").contains("there is no kind x"));
         assert_eq!(message("http://a http://a/?kind=vllm"), "http://a/?kind=vllm: this address is named twice");

@@ -20,6 +20,9 @@ const NEVER: [(&str, &[&str]); 7] = [
     ("engine", &["ratatui", "crossterm", "indicatif"]),
 ];
 
+/// The package that computes, whose sources stand beside the rooms', and the one room that uses it.
+const ARITHMETIC: (&str, &str) = ("transformer", "lm");
+
 /// Where keys may be named; everything else goes by commands.
 const KEYS: [&str; 3] = ["app/keymap", "app/keys.rs", "tui/terminal"];
 
@@ -64,6 +67,12 @@ fn inspect(file: &str, source: &str) -> Vec<Breach> {
         let forbidden = NEVER.iter().filter(|(who, _)| *who == room).flat_map(|(_, what)| *what);
         for what in forbidden.filter(|what| has_word(line, what)) {
             breach(at, format!("{room} must not know {what}"));
+        }
+        if has_word(line, &format!("{}::", ARITHMETIC.0)) && room != ARITHMETIC.1 {
+            breach(at, format!("{} outside {}", ARITHMETIC.0, ARITHMETIC.1));
+        }
+        if room == ARITHMETIC.0 && has_word(line, "retrace") {
+            breach(at, format!("{room} knows who uses it"));
         }
         if room != "tui" && ["Color::", "Style::"].iter().any(|style| has_word(line, style)) {
             breach(at, "a colour outside tui".to_owned());
@@ -204,6 +213,8 @@ fn a_planted_breach_of_every_rule_is_found() {
         ("engine/a.rs", "dbg!(x);", "a print outside cli"),
         ("engine/a.rs", "x.unwrap();", "unwrap outside tests"),
         ("engine/a.rs", "todo!()", "a stub"),
+        ("engine/a.rs", "use transformer::Network;", "transformer outside lm"),
+        ("transformer/a.rs", "use retrace::lm::LmError;", "transformer knows who uses it"),
         ("cli/a.rs", "Color::Red", "a colour outside tui"),
         ("tui/pane.rs", "Color::Red", "a colour outside tui/theme"),
         ("cli/a.rs", &escape, "an escape byte outside tui"),
@@ -222,6 +233,7 @@ fn a_planted_breach_of_every_rule_is_found() {
 fn what_is_allowed_is_not_a_breach() {
     let allowed = [
         ("engine/a.rs", "use crate::reer::search::Search;"),
+        ("lm/gguf/engine.rs", "use transformer::Network;"),
         ("cli/output.rs", "println!(\"x\");"),
         ("reer/a.rs", "/// Unlike tokio and crate::session this knows no println!()."),
         ("reer/a.rs", "fn f() {}\n#[cfg(test)]\nmod tests { fn g() { x.unwrap(); } }"),

@@ -9,12 +9,13 @@ use retrace::session::runs::{self, Standing};
 use retrace::session::{self, Payload};
 
 use crate::cli::{House, Ran};
-use crate::killed::{essence, files, lines};
+use crate::killed::{LOOK, essence, files, lines};
+use crate::pupil::PUPIL;
 
 const PAIRS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/pairs/pairs.jsonl");
 
 /// A search small enough for a test.
-const SMALL: [&str; 2] = ["--steps", "2"];
+const SMALL: [&str; 4] = ["--steps", "2", "--scorer", PUPIL];
 
 fn asset(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/cluster").join(name)
@@ -83,13 +84,14 @@ fn two_shards_of_every_cluster_file_are_the_whole_run() {
     let slurm = asset("slurm-array.sh");
     let script = container_script();
     for shard in ["0", "1"] {
-        let args = [slurm.to_str().unwrap(), "2", PAIRS, "slurm", SMALL[0], SMALL[1]];
+        let args = [&[slurm.to_str().unwrap(), "2", PAIRS, "slurm"], &SMALL[..]].concat();
         sh(&house, &path, &args, &[("SLURM_ARRAY_TASK_ID", shard)]);
-        let args = ["-c", &script, "retrace", SMALL[0], SMALL[1]];
+        let args = [&["-c", &script, "retrace"], &SMALL[..]].concat();
         let variables = [("JOB_COMPLETION_INDEX", shard), ("SHARDS", "2"), ("PAIRS", PAIRS), ("INTO", "pods")];
         sh(&house, &path, &args, &variables);
     }
-    sh(&house, &path, &[asset("parallel.sh").to_str().unwrap(), "2", PAIRS, "parallel", SMALL[0], SMALL[1]], &[]);
+    let parallel = asset("parallel.sh");
+    sh(&house, &path, &[&[parallel.to_str().unwrap(), "2", PAIRS, "parallel"], &SMALL[..]].concat(), &[]);
 
     for folder in ["slurm", "pods", "parallel"] {
         assert_eq!(essence(&house.path(folder)), whole, "{folder}");
@@ -144,7 +146,7 @@ fn shards_killed_side_by_side_lose_nothing_and_ask_nothing_twice() {
         let mut over = false;
         while !over && lines(&folder) < enough {
             over = children.iter_mut().all(|child| child.try_wait().unwrap().is_some());
-            std::thread::yield_now();
+            std::thread::sleep(LOOK);
         }
         if over {
             break;

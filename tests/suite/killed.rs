@@ -8,14 +8,18 @@ use std::time::Duration;
 use retrace::session::{self, Library, Payload, State};
 
 use crate::cli::House;
+use crate::pupil::PUPIL;
 use crate::server::random::Random;
 use crate::server::{Pseudo, Server};
+
+/// Between two looks at a library that grows: looking takes time from the search.
+pub const LOOK: Duration = Duration::from_millis(1);
 
 fn search(library: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_retrace"));
     command
         .args(["search", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/pairs/pairs.jsonl")])
-        .args(["--into", &library.to_string_lossy(), "--steps", "3", "--limit", "3"])
+        .args(["--into", &library.to_string_lossy(), "--steps", "3", "--limit", "3", "--scorer", PUPIL])
         .env_remove("RETRACE_CONFIG")
         .env("HOME", library)
         .env("XDG_CONFIG_HOME", library.join("none"))
@@ -42,7 +46,7 @@ fn kill_at(mut child: Child, library: &Path, enough: usize) -> bool {
             child.wait().unwrap();
             return true;
         }
-        std::thread::yield_now();
+        std::thread::sleep(LOOK);
     }
     false
 }

@@ -16,6 +16,7 @@ mod model;
 mod nearness;
 mod proposers;
 mod pty;
+mod pupil;
 mod real_servers;
 mod recorded;
 mod samples;

@@ -57,14 +57,27 @@ async fn nll(scorer: &Backend, passage: Passage, wrong_plan: &[String]) -> Nll {
     Nll { language: passage.language, empty: nll[0], plan: nll[1], wrong_plan: nll[2], same_book: nll[3] }
 }
 
+/// On every fifth passage, which is what there is time for at every change.
 #[tokio::test]
 async fn thinking_about_the_passage_helps_and_thinking_about_another_does_not() {
+    rates(5).await;
+}
+
+/// The card's rates: cargo test --release --test suite card -- --ignored --nocapture
+#[tokio::test]
+#[ignore = "takes minutes; the card's numbers"]
+async fn the_rates_of_the_card_hold_on_all_passages() {
+    rates(1).await;
+}
+
+/// Scores every `stride`-th passage behind its own thinking, others' and none, and holds the rates to the card's.
+async fn rates(stride: usize) {
     let scorer = backend();
     let file = include_str!("../fixtures/heldout/passages.jsonl");
     let excerpts: Vec<Passage> = file.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let plans: HashMap<&str, &[String]> = excerpts.iter().map(|p| (p.id.as_str(), p.plan.as_slice())).collect();
     let mut passages = Vec::new();
-    for excerpt in &excerpts {
+    for excerpt in excerpts.iter().step_by(stride) {
         passages.push(nll(&scorer, excerpt.clone(), plans[excerpt.wrong_plan_of.as_str()]).await);
     }
     for language in [Language::En, Language::Zh] {
@@ -81,18 +94,22 @@ async fn thinking_about_the_passage_helps_and_thinking_about_another_does_not() 
             mean(|p| p.empty - p.plan),
         );
         if language == Language::En {
-            assert_eq!(of.len(), 100);
-            assert!(against_wrong >= WRONG_PLAN_RATE, "{against_wrong} of 100 against another book's plan");
-            assert!(against_same_book >= SAME_BOOK_RATE, "{against_same_book} of 100 against a plan of the same book");
-            assert!(against_empty >= EMPTY_RATE, "{against_empty} of 100 against an empty think block");
+            assert_eq!(of.len(), 100 / stride);
+            let missed = |count: usize| of.len() - count;
+            assert!(missed(against_wrong) <= MISSED_WRONG, "{against_wrong} against another book's plan");
+            assert!(
+                missed(against_same_book) <= MISSED_SAME_BOOK,
+                "{against_same_book} against a plan of the same book"
+            );
+            assert!(missed(against_empty) <= MISSED_EMPTY, "{against_empty} against an empty think block");
         }
     }
 }
 
-/// Of 100: one under what this model reaches by its card, for sums in another order on another processor.
-const WRONG_PLAN_RATE: usize = 99;
-const SAME_BOOK_RATE: usize = 98;
-const EMPTY_RATE: usize = 99;
+/// Of 100: one more than this model misses by its card, for sums in another order on another processor.
+const MISSED_WRONG: usize = 1;
+const MISSED_SAME_BOOK: usize = 2;
+const MISSED_EMPTY: usize = 1;
 
 #[test]
 fn it_loads_at_once() {

@@ -76,7 +76,7 @@ impl Backend {
         let work = self.run(move |engine, cancelled| {
             // A receiver that is gone means that nobody watches, which is no reason to stop.
             let show = |sample, piece: &str| drop(sender.send((sample, piece.to_owned())));
-            generate(engine, model.tokenizer(), &ask, &show, cancelled)
+            generate(engine, model.tokenizer(), &ask, &show, cancelled).map_err(LmError::from)
         });
         let watch = async {
             while let Some((sample, piece)) = receiver.recv().await {
@@ -150,7 +150,7 @@ impl Backend {
         let (sender, mut receiver) = unbounded_channel();
         let work = self.run(move |engine, cancelled| {
             // A receiver that is gone means that the call was dropped, which `cancelled` says too.
-            engine.score(&jobs, &|place, scored| drop(sender.send((place, scored))), cancelled)
+            engine.score(&jobs, &|place, scored| drop(sender.send((place, scored))), cancelled).map_err(LmError::from)
         });
         let hear = async {
             while let Some((place, scored)) = receiver.recv().await {

@@ -5,11 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::cache::{Pool, Sequence, common_prefix};
-use super::matmul::Sums;
-use super::network::{Network, Rows};
-use super::simd;
-use crate::lm::LmError;
+use transformer::{Halt, Network, Pool, Rows, Sequence, Sums, common_prefix, log_sum_exp};
 
 /// Rows of one forward pass: enough to keep the cores busy, few enough to cancel soon and to stay in the caches.
 pub(super) const CHUNK: usize = 512;
@@ -79,7 +75,7 @@ struct Pending {
 
 impl Engine {
     pub(super) fn new(network: Arc<Network>) -> Engine {
-        Engine { pool: Pool::new(network.layout), network, retained: VecDeque::new() }
+        Engine { pool: Pool::new(&network), network, retained: VecDeque::new() }
     }
 
     /// Scores all jobs; what they share with each other or with earlier calls is evaluated once.
@@ -88,13 +84,13 @@ impl Engine {
     /// whose last rows fit one pass are told together. In the order of evaluation, which puts like jobs side by side.
     ///
     /// # Errors
-    /// [`LmError::Cancelled`], or no memory; what was told until then stands.
+    /// [`Halt::Cancelled`], or no memory; what was told until then stands.
     pub(super) fn score(
         &mut self,
         jobs: &[Job],
         tell: &dyn Fn(usize, Scored),
         cancelled: &AtomicBool,
-    ) -> Result<(), LmError> {
+    ) -> Result<(), Halt> {
         let mut scores = Scores { jobs, scored: vec![Scored::default(); jobs.len()], tell };
         let mut order: Vec<usize> = (0..jobs.len()).collect();
         // Sorted, a job shares its longest prefixes with its neighbours.
@@ -114,23 +110,23 @@ impl Engine {
         batch: &mut Batch,
         scores: &mut Scores<'_>,
         cancelled: &AtomicBool,
-    ) -> Result<(), LmError> {
+    ) -> Result<(), Halt> {
         let jobs = scores.jobs;
         for (at, &index) in order.iter().enumerate() {
             let job = &jobs[index];
             // The hidden state before the first scored token is computed here, so its token cannot be taken from a cache.
             let reusable = job.from - 1;
             let mut sequence = self.longest(&batch.shared, &job.tokens[..reusable]);
-            scores.scored[index].cached = sequence.tokens.len();
+            scores.scored[index].cached = sequence.tokens().len();
             let shared = order.get(at + 1).map_or(0, |next| {
                 let next = &jobs[*next];
                 common_prefix(&job.tokens[..reusable], &next.tokens[..next.from - 1])
             });
-            if shared >= sequence.tokens.len() + WORTH_SHARING {
+            if shared >= sequence.tokens().len() + WORTH_SHARING {
                 self.prefill(&mut sequence, &job.tokens[..shared], cancelled)?;
                 batch.shared.push(sequence.fork(shared));
             }
-            batch.rows += job.tokens.len() - 1 - sequence.tokens.len();
+            batch.rows += job.tokens.len() - 1 - sequence.tokens().len();
             batch.pending.push(Pending { job: index, sequence });
             if batch.rows >= BATCH {
                 self.flush(batch, scores, cancelled)?;
@@ -140,7 +136,7 @@ impl Engine {
     }
 
     /// Evaluates the pending jobs together and keeps their contexts.
-    fn flush(&mut self, batch: &mut Batch, scores: &mut Scores<'_>, cancelled: &AtomicBool) -> Result<(), LmError> {
+    fn flush(&mut self, batch: &mut Batch, scores: &mut Scores<'_>, cancelled: &AtomicBool) -> Result<(), Halt> {
         batch.rows = 0;
         let pending = std::mem::take(&mut batch.pending);
         let indices: Vec<usize> = pending.iter().map(|p| p.job).collect();
@@ -161,10 +157,10 @@ impl Engine {
         sequences: &mut [Sequence],
         scores: &mut Scores<'_>,
         cancelled: &AtomicBool,
-    ) -> Result<(), LmError> {
+    ) -> Result<(), Halt> {
         let (jobs, mut todo) = (scores.jobs, Vec::new());
         for (at, (sequence, job)) in sequences.iter_mut().zip(indices).enumerate() {
-            let start = sequence.tokens.len();
+            let start = sequence.tokens().len();
             // The last token's own hidden state predicts what nobody asked for.
             let tokens = &jobs[*job].tokens[start..jobs[*job].tokens.len() - 1];
             self.pool.extend(sequence, tokens)?;
@@ -193,7 +189,7 @@ impl Engine {
         let mut logprobs = Vec::with_capacity(targets.len());
         for (hidden, targets) in hidden.chunks(rows_at_once * width).zip(targets.chunks(rows_at_once)) {
             logprobs.extend(self.network.logits(hidden, Sums::Alike, |row, line| {
-                (f64::from(line[targets[row] as usize]) - simd::log_sum_exp(line)) as f32
+                (f64::from(line[targets[row] as usize]) - log_sum_exp(line)) as f32
             }));
         }
         for (logprob, owner) in logprobs.into_iter().zip(owners) {
@@ -208,10 +204,10 @@ impl Engine {
         sequence: &mut Sequence,
         tokens: &[u32],
         cancelled: &AtomicBool,
-    ) -> Result<Vec<f32>, LmError> {
+    ) -> Result<Vec<f32>, Halt> {
         let mut last = Vec::new();
-        for chunk in tokens[sequence.tokens.len()..].chunks(CHUNK) {
-            let start = sequence.tokens.len();
+        for chunk in tokens[sequence.tokens().len()..].chunks(CHUNK) {
+            let start = sequence.tokens().len();
             let read = usize::from(start + chunk.len() == tokens.len());
             self.pool.extend(sequence, chunk)?;
             let rows = Rows { sequence: 0, start, count: chunk.len(), read };
@@ -241,13 +237,13 @@ impl Engine {
 
     /// Keeps a sequence for later calls, in place of those that it contains.
     pub(super) fn retain(&mut self, sequence: Sequence) {
-        if self.retained.iter().any(|kept| kept.shared(&sequence.tokens) == sequence.tokens.len()) {
+        if self.retained.iter().any(|kept| kept.shared(sequence.tokens()) == sequence.tokens().len()) {
             self.pool.release(sequence);
             return;
         }
         let kept = std::mem::take(&mut self.retained);
         for old in kept {
-            if old.shared(&sequence.tokens) == old.tokens.len() {
+            if old.shared(sequence.tokens()) == old.tokens().len() {
                 self.pool.release(old);
             } else {
                 self.retained.push_back(old);

@@ -2,14 +2,13 @@
 
 use std::sync::atomic::AtomicBool;
 
+use transformer::{Halt, Rows, Sequence, Sums};
+
 use super::answer::Answer;
-use super::cache::Sequence;
 use super::engine::Engine;
-use super::matmul::Sums;
-use super::network::Rows;
 use super::sample::{Random, sample};
 use super::tokenizer::Tokenizer;
-use crate::lm::{Completion, LmError};
+use crate::lm::Completion;
 use crate::reer::search::Sampling;
 
 /// What to continue and how.
@@ -40,14 +39,14 @@ struct Outcome {
 /// Generates all samples, handing out text as it becomes certain: sample index, new piece.
 ///
 /// # Errors
-/// [`LmError::Cancelled`], or no memory.
+/// [`Halt::Cancelled`], or no memory.
 pub(super) fn generate(
     engine: &mut Engine,
     tokenizer: &Tokenizer,
     ask: &Ask,
     show: &dyn Fn(usize, &str),
     cancelled: &AtomicBool,
-) -> Result<Vec<Completion>, LmError> {
+) -> Result<Vec<Completion>, Halt> {
     let mut prompt = engine.longest(&[], &ask.prompt[..ask.prompt.len() - 1]);
     let mut running = Vec::new();
     let mut outcomes: Vec<Outcome> = ask.seeds.iter().map(|_| Outcome::default()).collect();
@@ -79,7 +78,7 @@ fn start(
     prompt: &mut Sequence,
     running: &mut Vec<Running>,
     cancelled: &AtomicBool,
-) -> Result<(), LmError> {
+) -> Result<(), Halt> {
     let hidden = engine.prefill(prompt, &ask.prompt, cancelled)?;
     let Some(logits) = engine.network.logits(&hidden, Sums::Short, |_, line| line.to_vec()).pop() else {
         return Ok(());
@@ -102,14 +101,14 @@ fn decode(
     outcomes: &mut [Outcome],
     show: &dyn Fn(usize, &str),
     cancelled: &AtomicBool,
-) -> Result<(), LmError> {
+) -> Result<(), Halt> {
     let limit = engine.network.config.context_length;
     while !running.is_empty() {
         let mut going = Vec::new();
         for mut sample in running.drain(..) {
             let token = sample.next(&ask.sampling);
             let outcome = &mut outcomes[sample.sample];
-            let full = sample.sequence.tokens.len() + 1 >= limit;
+            let full = sample.sequence.tokens().len() + 1 >= limit;
             if outcome.take(token, tokenizer, ask, full, |piece| show(sample.sample, piece)) {
                 going.push((sample, token));
             } else {
@@ -127,11 +126,11 @@ fn advance(
     going: Vec<(Running, u32)>,
     running: &mut Vec<Running>,
     cancelled: &AtomicBool,
-) -> Result<(), LmError> {
+) -> Result<(), Halt> {
     let (mut sequences, mut rows, mut result) = (Vec::new(), Vec::new(), Ok(()));
     for (at, (mut sample, token)) in going.into_iter().enumerate() {
         let mut sequence = std::mem::take(&mut sample.sequence);
-        rows.push(Rows { sequence: at, start: sequence.tokens.len(), count: 1, read: 1 });
+        rows.push(Rows { sequence: at, start: sequence.tokens().len(), count: 1, read: 1 });
         result = result.and_then(|()| engine.pool.extend(&mut sequence, &[token]));
         sequences.push(sequence);
         running.push(sample);

@@ -3,10 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::config::Config;
-use super::error::GgufError;
-use super::file::{GgufFile, Source};
-use super::network::Network;
+use transformer::{Config, GgufError, GgufFile, Network, Source};
+
 use super::tokenizer::Tokenizer;
 use crate::reer::Identity;
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::House;
+use crate::pupil::PUPIL;
 use crate::server::{Fate, Faults, Pseudo, Server};
 
 const KEY: &str = "sk-retrace-0123456789";
@@ -33,7 +34,7 @@ fn a_key_is_in_no_journal_record_message_or_report() {
         let rough = rough.faults(Faults::seeded(1).with(fate, 1.0)).start();
         for (generator, scorer) in [(&sound, &rough), (&rough, &sound)] {
             let mut command = house.command();
-            command.args(["search", "pairs.jsonl", "--into", "out", "--retry-failed", "--fork", "--max-seconds", "3"]);
+            command.args(["search", "pairs.jsonl", "--into", "out", "--retry-failed", "--fork", "--max-seconds", "1"]);
             command.args(["--allow-unproven-scorer", "--generator", &generator.url(), "--scorer", &scorer.url()]);
             let output = command.env("RETRACE_API_KEY", KEY).output().unwrap();
             let said =
@@ -44,7 +45,7 @@ fn a_key_is_in_no_journal_record_message_or_report() {
         let heard = rough.calls().into_iter().filter_map(|call| call.authorization);
         assert!(heard.into_iter().all(|said| said == format!("Bearer {KEY}")), "{fate:?}");
         let mut command = house.command();
-        command.args(["doctor", "--generator", &rough.url(), "--json"]);
+        command.args(["doctor", "--generator", &rough.url(), "--scorer", PUPIL, "--json"]);
         let output = command.env("RETRACE_API_KEY", KEY).output().unwrap();
         nowhere(&house, &String::from_utf8_lossy(&[output.stdout, output.stderr].concat()));
     }
@@ -56,7 +57,7 @@ fn a_key_of_the_settings_file_is_used_and_not_shown() {
     let house = House::new();
     house.write("config/retrace/settings.toml", &format!("[keys]\n\"127.0.0.1\" = \"{KEY}\"\n"));
     let server = Server::vllm().pseudo(Pseudo::default()).key(KEY).start();
-    let ran = house.run(&["doctor", "--generator", &server.url()]);
+    let ran = house.run(&["doctor", "--generator", &server.url(), "--scorer", PUPIL]);
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
     assert!(server.calls().iter().all(|call| call.authorization.as_deref() == Some(&format!("Bearer {KEY}"))));
     let shown = house.run(&["config", "show"]);

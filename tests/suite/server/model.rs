@@ -1,5 +1,6 @@
 //! What a server computes with: the in-process engine, or a pseudo-model whose numbers are a pure function of the tokens.
 
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use retrace::lm::gguf::{Backend, Model as Gguf, Tokenizer};
@@ -7,8 +8,9 @@ use retrace::lm::{LmError, Passage, Verbatim};
 use retrace::reer::search::Sampling;
 
 use super::pseudo::{self, Pseudo};
+use crate::pupil::PUPIL;
 
-/// A model behind a server's routes. Both have the bundled model's vocabulary.
+/// A model behind a server's routes. Both have the pupil's vocabulary, which is the bundled model's.
 pub enum Model {
     /// Real log-probabilities and real, poor, text.
     Engine(Backend),
@@ -42,21 +44,21 @@ pub enum Ended {
     Stop(String),
 }
 
-/// The bundled model, loaded once for all servers of the test binary.
-pub fn bundled() -> Gguf {
+/// The pupil, loaded once for all servers of the test binary.
+fn pupil() -> Gguf {
     static MODEL: OnceLock<Gguf> = OnceLock::new();
-    MODEL.get_or_init(|| retrace::lm::bundled::model().expect("the bundled model loads")).clone()
+    MODEL.get_or_init(|| Gguf::open(Path::new(PUPIL)).expect("the pupil loads")).clone()
 }
 
 impl Model {
-    /// The bundled model in the in-process engine.
+    /// The pupil in the in-process engine.
     pub fn engine() -> Model {
         let unused = || LmError::Unsupported("servers take ids, not frames".to_owned());
-        Model::Engine(Backend::new(bundled(), Arc::new(move |_, _| Err(unused())), Arc::new(move |_| Err(unused()))))
+        Model::Engine(Backend::new(pupil(), Arc::new(move |_, _| Err(unused())), Arc::new(move |_| Err(unused()))))
     }
 
     pub fn pseudo(pseudo: Pseudo) -> Model {
-        Model::Pseudo { pseudo, vocabulary: bundled() }
+        Model::Pseudo { pseudo, vocabulary: pupil() }
     }
 
     pub fn tokenizer(&self) -> &Tokenizer {

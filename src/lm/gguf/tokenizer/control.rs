@@ -1,7 +1,8 @@
 //! Control tokens of a vocabulary: which there are, what they mean, and how a text is cut at them.
 
+use transformer::GgufFile;
+
 use super::{CONTROL, USER_DEFINED};
-use crate::lm::gguf::file::GgufFile;
 
 /// Control tokens that end an answer, by their usual spellings: files often name only one of several.
 const ENDS: [&str; 10] = [

@@ -15,12 +15,11 @@ use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::pre_tokenizers::split::{Split as RegexSplit, SplitPattern};
 use tokenizers::tokenizer::SplitDelimiterBehavior;
 use tokenizers::{PreTokenizerWrapper, Tokenizer as Bpe};
+use transformer::{GgufError, GgufFile};
 
 pub(super) use self::control::Part;
 pub use self::control::Special;
 use self::control::{Spellings, is_control, is_tag};
-use super::error::GgufError;
-use super::file::{GgufFile, integer};
 use crate::lm::LmError;
 
 /// A vocabulary with its rules.
@@ -239,9 +238,9 @@ struct Vocabulary<'a> {
 
 impl<'a> Vocabulary<'a> {
     fn read(file: &'a GgufFile) -> Result<Vocabulary<'a>, GgufError> {
-        let tokens = texts(file, "tokenizer.ggml.tokens")?;
-        let kinds = file.list("tokenizer.ggml.token_type").unwrap_or_default();
-        Ok(Vocabulary { tokens, kinds: kinds.iter().map(|kind| integer(kind).unwrap_or(NORMAL)).collect() })
+        let tokens = file.texts("tokenizer.ggml.tokens")?;
+        let kinds = file.numbers("tokenizer.ggml.token_type");
+        Ok(Vocabulary { tokens, kinds: kinds.into_iter().map(|kind| kind.unwrap_or(NORMAL)).collect() })
     }
 
     fn kind(&self, id: usize) -> u64 {
@@ -271,15 +270,10 @@ impl<'a> Vocabulary<'a> {
     }
 }
 
-fn texts<'a>(file: &'a GgufFile, key: &str) -> Result<Vec<&'a str>, GgufError> {
-    let list = file.list(key).ok_or_else(|| file.missing(key))?;
-    let texts: Result<Vec<&str>, _> = list.iter().map(|value| value.to_string().map(String::as_str)).collect();
-    texts.map_err(|_| file.damaged(format!("{key} is not a list of texts")))
-}
-
 /// A vocabulary over bytes, each written as a printable character (GPT-2's scheme).
 fn byte_level(file: &GgufFile, vocabulary: &Vocabulary<'_>, cut: &split::Split) -> Result<Bpe, GgufError> {
-    let merges = texts(file, "tokenizer.ggml.merges")?
+    let merges = file
+        .texts("tokenizer.ggml.merges")?
         .into_iter()
         .map(|merge| merge.split_once(' ').map(|(a, b)| (a.to_owned(), b.to_owned())))
         .collect::<Option<Vec<_>>>()
@@ -300,8 +294,7 @@ fn byte_level(file: &GgufFile, vocabulary: &Vocabulary<'_>, cut: &split::Split) 
 
 /// A SentencePiece vocabulary.
 fn pieces_with_scores(file: &GgufFile, vocabulary: &Vocabulary<'_>) -> Result<Bpe, GgufError> {
-    let key = "tokenizer.ggml.scores";
-    let scores = file.list(key).ok_or_else(|| file.missing(key))?;
+    let scores = file.reals("tokenizer.ggml.scores")?;
     let textual = |id: usize| matches!(vocabulary.kind(id), NORMAL | USER_DEFINED);
     let pieces: Vec<(&str, f32)> = vocabulary
         .tokens
@@ -309,7 +302,7 @@ fn pieces_with_scores(file: &GgufFile, vocabulary: &Vocabulary<'_>) -> Result<Bp
         .zip(scores)
         .enumerate()
         .filter(|(id, _)| textual(*id))
-        .map(|(_, (token, score))| (*token, score.to_f32().unwrap_or(f32::NEG_INFINITY)))
+        .map(|(_, (token, score))| (*token, score.unwrap_or(f32::NEG_INFINITY)))
         .collect();
     build(file, vocabulary, sentencepiece::merges(&pieces), |builder| builder.byte_fallback(true))
 }

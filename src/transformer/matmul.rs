@@ -19,7 +19,7 @@ const FEW: usize = 4;
 
 /// How few rows are multiplied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sums {
+pub enum Sums {
     /// As many rows are, to the last bit: a score is the same whatever was computed before it or beside it.
     Alike,
     /// The short way, with other last bits: for text that is being written, a row a sample.

@@ -13,7 +13,7 @@ use candle_core::quantized::gguf_file::{Content, Value};
 use super::error::{GgufError, first_line};
 
 /// Where the bytes come from.
-pub(super) enum Source {
+pub enum Source {
     Mapped(memmap2::Mmap),
     Static(&'static [u8]),
 }
@@ -29,10 +29,10 @@ impl Deref for Source {
 }
 
 /// A file whose header has been read and found whole.
-pub(super) struct GgufFile {
+pub struct GgufFile {
     /// For messages: the path, or what a bundled model is called.
-    pub(super) name: String,
-    pub(super) bytes: Arc<Source>,
+    pub name: String,
+    pub bytes: Arc<Source>,
     content: Content,
 }
 
@@ -51,7 +51,7 @@ impl GgufFile {
     ///
     /// # Errors
     /// [`GgufError::Unreadable`], [`GgufError::NotGguf`], [`GgufError::Damaged`] or [`GgufError::Unsupported`].
-    pub(super) fn open(path: &Path) -> Result<GgufFile, GgufError> {
+    pub fn open(path: &Path) -> Result<GgufFile, GgufError> {
         let name = path.display().to_string();
         let unreadable =
             |error: std::io::Error| GgufError::Unreadable { name: name.clone(), reason: error.to_string() };
@@ -67,7 +67,7 @@ impl GgufFile {
     ///
     /// # Errors
     /// As [`GgufFile::open`], without the first.
-    pub(super) fn parse(name: String, bytes: Source) -> Result<GgufFile, GgufError> {
+    pub fn parse(name: String, bytes: Source) -> Result<GgufFile, GgufError> {
         if !bytes.starts_with(b"GGUF") {
             let begins = match &bytes[..bytes.len().min(4)] {
                 [] => "nothing: the file is empty".to_owned(),
@@ -111,7 +111,7 @@ impl GgufFile {
     }
 
     /// Checks that every tensor lies inside the file, and adds up the bytes.
-    pub(super) fn tensor_bytes(&self) -> Result<u64, GgufError> {
+    pub fn tensor_bytes(&self) -> Result<u64, GgufError> {
         let mut names: Vec<&String> = self.content.tensor_infos.keys().collect();
         names.sort();
         let tensors = names.into_iter().filter_map(|name| self.tensor(name).transpose());
@@ -124,12 +124,12 @@ impl GgufFile {
     }
 
     /// A text of the metadata.
-    pub(super) fn text(&self, key: &str) -> Option<&str> {
+    pub fn text(&self, key: &str) -> Option<&str> {
         self.value(key).and_then(|value| value.to_string().ok()).map(String::as_str)
     }
 
     /// A count or id of the metadata, whatever integer type it was written in.
-    pub(super) fn number(&self, key: &str) -> Option<u64> {
+    pub fn number(&self, key: &str) -> Option<u64> {
         self.value(key).and_then(integer)
     }
 
@@ -143,8 +143,32 @@ impl GgufFile {
     }
 
     /// A switch of the metadata.
-    pub(super) fn flag(&self, key: &str) -> Option<bool> {
+    pub fn flag(&self, key: &str) -> Option<bool> {
         self.value(key).and_then(|value| value.to_bool().ok())
+    }
+
+    /// A list of texts that must be there.
+    ///
+    /// # Errors
+    /// [`GgufError::Missing`], or [`GgufError::Damaged`] when it holds something else.
+    pub fn texts(&self, key: &str) -> Result<Vec<&str>, GgufError> {
+        let list = self.list(key).ok_or_else(|| self.missing(key))?;
+        let texts: Result<Vec<&str>, _> = list.iter().map(|value| value.to_string().map(String::as_str)).collect();
+        texts.map_err(|_| self.damaged(format!("{key} is not a list of texts")))
+    }
+
+    /// A list of counts or ids; `None` for an entry that is none, nothing when the list is not there.
+    pub fn numbers(&self, key: &str) -> Vec<Option<u64>> {
+        self.list(key).unwrap_or_default().iter().map(integer).collect()
+    }
+
+    /// A list of f32 that must be there; `None` for an entry that is none.
+    ///
+    /// # Errors
+    /// [`GgufError::Missing`].
+    pub fn reals(&self, key: &str) -> Result<Vec<Option<f32>>, GgufError> {
+        let list = self.list(key).ok_or_else(|| self.missing(key))?;
+        Ok(list.iter().map(|value| value.to_f32().ok()).collect())
     }
 
     /// A list of the metadata.
@@ -152,15 +176,18 @@ impl GgufFile {
         self.value(key).and_then(|value| value.to_vec().ok()).map(Vec::as_slice)
     }
 
-    pub(super) fn missing(&self, what: &str) -> GgufError {
+    /// The fault of lacking something.
+    pub fn missing(&self, what: &str) -> GgufError {
         GgufError::Missing { name: self.name.clone(), what: what.to_owned() }
     }
 
-    pub(super) fn unsupported(&self, what: impl Into<String>, remedy: &'static str) -> GgufError {
+    /// The fault of asking for what the engine cannot do.
+    pub fn unsupported(&self, what: impl Into<String>, remedy: &'static str) -> GgufError {
         GgufError::Unsupported { name: self.name.clone(), what: what.into(), remedy }
     }
 
-    pub(super) fn damaged(&self, reason: impl Into<String>) -> GgufError {
+    /// The fault of making no sense.
+    pub fn damaged(&self, reason: impl Into<String>) -> GgufError {
         GgufError::Damaged { name: self.name.clone(), reason: reason.into() }
     }
 }

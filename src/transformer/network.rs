@@ -9,29 +9,31 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::attention::{self, Shape, Span};
 use super::cache::{BLOCK, Layout, Sequence};
 use super::config::{Architecture, Config};
-use super::error::GgufError;
+use super::error::{GgufError, Halt};
 use super::file::GgufFile;
 use super::linear::{Columns, Linear, required_vector, vector};
 use super::matmul::Sums;
 use super::matrix::Matrix;
 use super::rotary::{Rotary, Rotation};
 use super::{parallel, simd};
-use crate::lm::LmError;
 
 /// New rows of one of the sequences that a forward pass is given: its tokens from `start` on.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Rows {
-    pub(super) sequence: usize,
-    pub(super) start: usize,
-    pub(super) count: usize,
+pub struct Rows {
+    /// Its place among the sequences.
+    pub sequence: usize,
+    /// Position of the first.
+    pub start: usize,
+    pub count: usize,
     /// How many of them, at their end, somebody reads the residual stream of; of the others the cache wants keys and values.
-    pub(super) read: usize,
+    pub read: usize,
 }
 
 /// All weights of a model.
-pub(super) struct Network {
-    pub(super) config: Config,
-    pub(super) vocabulary: usize,
+pub struct Network {
+    pub config: Config,
+    /// Tokens that the output knows.
+    pub vocabulary: usize,
     pub(super) layout: Layout,
     embedding: Matrix,
     layers: Vec<Layer>,
@@ -85,7 +87,11 @@ impl Layer {
 }
 
 impl Network {
-    pub(super) fn load(file: &GgufFile) -> Result<Network, GgufError> {
+    /// Finds all weights in the file.
+    ///
+    /// # Errors
+    /// [`GgufError`]: a weight is missing, of another shape, in an unknown format; sizes contradict each other.
+    pub fn load(file: &GgufFile) -> Result<Network, GgufError> {
         let config = Config::read(file)?;
         let vocabulary = match file.required("token_embd.weight")?.dims.as_slice() {
             &[tokens, _] => tokens,
@@ -111,14 +117,14 @@ impl Network {
     /// residual stream behind the last layer of those that are read, `[rows][width]`.
     ///
     /// # Errors
-    /// [`LmError::Cancelled`] when `cancelled` was set meanwhile.
-    pub(super) fn forward(
+    /// [`Halt::Cancelled`] when `cancelled` was set meanwhile.
+    pub fn forward(
         &self,
         sequences: &mut [Sequence],
         rows: &[Rows],
         sums: Sums,
         cancelled: &AtomicBool,
-    ) -> Result<Vec<f32>, LmError> {
+    ) -> Result<Vec<f32>, Halt> {
         let tokens = rows.iter().flat_map(|r| &sequences[r.sequence].tokens[r.start..r.start + r.count]);
         let mut x = self.embed(tokens.copied());
         let rotation = self.rotary.at(rows.iter().flat_map(|r| r.start..r.start + r.count));
@@ -126,7 +132,7 @@ impl Network {
         let mut buffers = Buffers::default();
         for (index, layer) in self.layers.iter().enumerate() {
             if cancelled.load(Ordering::Relaxed) {
-                return Err(LmError::Cancelled);
+                return Err(Halt::Cancelled);
             }
             let Buffers { normed, product, queries, rest } = &mut buffers;
             let product = layer.query_key_value.forward(self.normed(&x, &layer.attention_norm, normed), sums, product);
@@ -308,7 +314,7 @@ impl Network {
     }
 
     /// What `read` makes of each row's logits over the vocabulary, given the row's place; on all threads.
-    pub(super) fn logits<R: Clone + Default + Send>(
+    pub fn logits<R: Clone + Default + Send>(
         &self,
         hidden: &[f32],
         sums: Sums,

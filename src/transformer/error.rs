@@ -1,4 +1,5 @@
-//! Why a model file cannot be used: one line a kind, each with the place, the cause and the remedy.
+//! Why a model file cannot be used, one line a kind, each with the place, the cause and the remedy; and why an
+//! evaluation ended early.
 
 /// A model file that cannot be used. `name` is the file's path, or what the bundled model is called.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,6 +20,16 @@ pub enum GgufError {
         "{name}: not enough memory: the model needs about {need} MiB, {have} MiB are free; use a smaller quantisation or model"
     )]
     NoMemory { name: String, need: u64, have: u64 },
+}
+
+/// Why an evaluation ended early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Halt {
+    #[error("cancelled")]
+    Cancelled,
+    /// `used` is in MiB.
+    #[error("no memory for more keys and values ({used} MiB are in use)")]
+    NoMemory { used: u64 },
 }
 
 /// Without the backtrace that the library appends when one is asked for.

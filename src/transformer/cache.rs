@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use super::config::Config;
-use crate::lm::{LmError, Setback};
+use super::error::Halt;
+use super::network::Network;
 
 /// Positions in one block.
 pub(super) const BLOCK: usize = 16;
@@ -70,52 +71,58 @@ impl Layout {
 
 /// Evaluated tokens.
 #[derive(Clone, Default)]
-pub(super) struct Sequence {
+pub struct Sequence {
     pub(super) tokens: Vec<u32>,
     pub(super) blocks: Vec<Arc<Vec<f32>>>,
 }
 
 impl Sequence {
+    /// The tokens, in order.
+    pub fn tokens(&self) -> &[u32] {
+        &self.tokens
+    }
+
     /// The first `length` tokens, sharing their blocks.
-    pub(super) fn fork(&self, length: usize) -> Sequence {
+    pub fn fork(&self, length: usize) -> Sequence {
         let length = length.min(self.tokens.len());
         Sequence { tokens: self.tokens[..length].to_vec(), blocks: self.blocks[..length.div_ceil(BLOCK)].to_vec() }
     }
 
     /// How many of the first tokens are also `tokens`' first.
-    pub(super) fn shared(&self, tokens: &[u32]) -> usize {
+    pub fn shared(&self, tokens: &[u32]) -> usize {
         common_prefix(&self.tokens, tokens)
     }
 }
 
 /// Length of the longest common prefix.
-pub(super) fn common_prefix(a: &[u32], b: &[u32]) -> usize {
+pub fn common_prefix(a: &[u32], b: &[u32]) -> usize {
     a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
 
 /// Hands out blocks and takes them back.
-pub(super) struct Pool {
-    pub(super) layout: Layout,
+pub struct Pool {
+    layout: Layout,
     free: Vec<Vec<f32>>,
     /// Blocks handed out and not given back.
     live: usize,
 }
 
 impl Pool {
-    pub(super) fn new(layout: Layout) -> Pool {
-        Pool { layout, free: Vec::new(), live: 0 }
+    /// For the sequences of one network.
+    pub fn new(network: &Network) -> Pool {
+        Pool { layout: network.layout, free: Vec::new(), live: 0 }
     }
 
     /// Bytes of the blocks in use.
-    pub(super) fn live_bytes(&self) -> usize {
+    pub fn live_bytes(&self) -> usize {
         self.live * self.layout.block_size() * size_of::<f32>()
     }
 
     /// Makes room for `tokens` behind the sequence's and makes the blocks they fall into its own.
     ///
     /// # Errors
-    /// [`LmError::Passing`] when there is no memory for another block.
-    pub(super) fn extend(&mut self, sequence: &mut Sequence, tokens: &[u32]) -> Result<(), LmError> {
+    /// [`Halt::NoMemory`] when there is no memory for another block.
+    pub fn extend(&mut self, sequence: &mut Sequence, tokens: &[u32]) -> Result<(), Halt> {
         let start = sequence.tokens.len();
         if !start.is_multiple_of(BLOCK) {
             self.own(&mut sequence.blocks[start / BLOCK])?;
@@ -128,7 +135,7 @@ impl Pool {
         Ok(())
     }
 
-    fn own(&mut self, block: &mut Arc<Vec<f32>>) -> Result<(), LmError> {
+    fn own(&mut self, block: &mut Arc<Vec<f32>>) -> Result<(), Halt> {
         if Arc::get_mut(block).is_none() {
             let mut copy = self.take()?;
             copy.copy_from_slice(block);
@@ -137,7 +144,7 @@ impl Pool {
         Ok(())
     }
 
-    fn take(&mut self) -> Result<Vec<f32>, LmError> {
+    fn take(&mut self) -> Result<Vec<f32>, Halt> {
         let size = self.layout.block_size();
         let block = match self.free.pop() {
             Some(mut block) => {
@@ -155,16 +162,12 @@ impl Pool {
         Ok(block)
     }
 
-    fn no_memory(&self) -> LmError {
-        let mib = self.live_bytes() >> 20;
-        let message = format!(
-            "no memory for more keys and values ({mib} MiB are in use); lower --concurrency or use a smaller model"
-        );
-        LmError::Passing { setback: Setback::Busy { after: None }, message }
+    fn no_memory(&self) -> Halt {
+        Halt::NoMemory { used: (self.live_bytes() >> 20) as u64 }
     }
 
     /// Takes a sequence's blocks back, but those that others still hold.
-    pub(super) fn release(&mut self, sequence: Sequence) {
+    pub fn release(&mut self, sequence: Sequence) {
         for block in sequence.blocks {
             if let Ok(block) = Arc::try_unwrap(block) {
                 self.live -= 1;
@@ -174,7 +177,7 @@ impl Pool {
     }
 
     /// Gives unused blocks back to the system.
-    pub(super) fn trim(&mut self, bytes: usize) {
+    pub fn trim(&mut self, bytes: usize) {
         let keep = bytes / (self.layout.block_size() * size_of::<f32>()).max(1);
         self.free.truncate(keep.saturating_sub(self.live));
     }

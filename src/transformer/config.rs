@@ -44,6 +44,8 @@ impl Config {
         self.heads / self.kv_heads
     }
 
+    /// # Errors
+    /// What is missing, unknown or contradicts itself.
     pub(super) fn read(file: &GgufFile) -> Result<Config, GgufError> {
         let name = file.text("general.architecture").ok_or_else(|| file.missing("general.architecture"))?;
         let architecture = match name {

@@ -23,7 +23,7 @@ pub(super) fn add(x: &mut [f32], y: &[f32]) {
 }
 
 /// ln(sum(exp(row))): what makes log-probabilities of logits.
-pub(super) fn log_sum_exp(row: &[f32]) -> f64 {
+pub fn log_sum_exp(row: &[f32]) -> f64 {
     let max = maximum(row);
     f64::from(max) + Arch::new().dispatch(SumExp { row, max }).ln()
 }

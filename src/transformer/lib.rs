@@ -1,0 +1,34 @@
+//! Transformers of GGUF files (llama, qwen2 and qwen3): token ids in, residual streams and logits out.
+//!
+//! The weights stay in the file's memory map, in the quantisation they are stored in, and are multiplied from there in
+//! f32; candle reads the file's header and the rarer formats. Knows nothing of text, of scoring and of sampling.
+//!
+//! A package of its own for one reason: arithmetic is of use only when it is optimised, and so its profile can be fast
+//! where the rest of the house is built quickly.
+//!
+//! From the ground up: `file` → `config`, `blocks` → `matrix` → `matmul` → `linear` → `network` over `cache`, `attention`,
+//! `rotary`, `simd`, `parallel`.
+
+#![deny(unsafe_code)]
+
+mod attention;
+mod blocks;
+mod cache;
+mod config;
+mod error;
+mod file;
+mod linear;
+mod matmul;
+mod matrix;
+mod network;
+mod parallel;
+mod rotary;
+mod simd;
+
+pub use cache::{Pool, Sequence, common_prefix};
+pub use config::{Architecture, Config};
+pub use error::{GgufError, Halt};
+pub use file::{GgufFile, Source};
+pub use matmul::Sums;
+pub use network::{Network, Rows};
+pub use simd::log_sum_exp;
