@@ -119,9 +119,25 @@ struct At<'a> {
     stride: usize,
 }
 
-/// Whether the processor has registers for two vectors of sums a query row.
-const fn wide<S: Simd>() -> bool {
-    S::REGISTER_COUNT >= 32
+/// Results whose columns are computed some vectors at a time.
+trait Columns {
+    /// Computes `N` vectors of columns from the one counted `vector` on, for all rows.
+    fn columns<S: Simd, const N: usize>(&mut self, s: S, vector: usize);
+}
+
+/// Computes `width` columns, whole vectors of them: two at a time where the processor has registers for two sums a row.
+#[inline(always)]
+fn by_vectors<S: Simd>(s: S, width: usize, mut work: impl Columns) {
+    let vectors = width / S::F32_LANES;
+    let mut vector = 0;
+    while S::REGISTER_COUNT >= 32 && vector + 1 < vectors {
+        work.columns::<S, 2>(s, vector);
+        vector += 2;
+    }
+    while vector < vectors {
+        work.columns::<S, 1>(s, vector);
+        vector += 1;
+    }
 }
 
 /// scores = queries keys^T, `[TILE][stride]`; `queries` is `[head_width][TILE]`.
@@ -135,22 +151,13 @@ impl WithSimd for Scores<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(mut self, s: S) {
-        let vectors = self.at.stride / S::F32_LANES;
-        let mut vector = 0;
-        while wide::<S>() && vector + 1 < vectors {
-            self.columns::<S, 2>(s, vector);
-            vector += 2;
-        }
-        while vector < vectors {
-            self.columns::<S, 1>(s, vector);
-            vector += 1;
-        }
+    fn with_simd<S: Simd>(self, s: S) {
+        let width = self.at.stride;
+        by_vectors(s, width, self);
     }
 }
 
-impl Scores<'_> {
-    /// Scores of `N` vectors of positions from the one counted `vector` on.
+impl Columns for Scores<'_> {
     #[inline(always)]
     fn columns<S: Simd, const N: usize>(&mut self, s: S, vector: usize) {
         let At { layout, layer, kv_head, blocks, stride } = self.at;
@@ -187,22 +194,13 @@ impl WithSimd for Mix<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(mut self, s: S) {
-        let vectors = self.at.layout.padded / S::F32_LANES;
-        let mut vector = 0;
-        while wide::<S>() && vector + 1 < vectors {
-            self.columns::<S, 2>(s, vector);
-            vector += 2;
-        }
-        while vector < vectors {
-            self.columns::<S, 1>(s, vector);
-            vector += 1;
-        }
+    fn with_simd<S: Simd>(self, s: S) {
+        let width = self.at.layout.padded;
+        by_vectors(s, width, self);
     }
 }
 
-impl Mix<'_> {
-    /// `N` vectors of the output's columns from the one counted `vector` on.
+impl Columns for Mix<'_> {
     #[inline(always)]
     fn columns<S: Simd, const N: usize>(&mut self, s: S, vector: usize) {
         let At { layout, layer, kv_head, blocks, stride } = self.at;

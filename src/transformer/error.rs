@@ -20,14 +20,21 @@ pub enum GgufError {
         "{name}: not enough memory: the model needs about {need} MiB, {have} MiB are free; use a smaller quantisation or model"
     )]
     NoMemory { name: String, need: u64, have: u64 },
+    #[error(
+        "{name}: the accelerator cannot take it: {reason}; use a smaller model, or the program built without its feature"
+    )]
+    Device { name: String, reason: String },
 }
 
 /// Why an evaluation ended early.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Halt {
     #[error("cancelled")]
     Cancelled,
     /// `used` is in MiB.
+    /// An accelerator gave up.
+    #[error("the accelerator failed: {reason}")]
+    Device { reason: String },
     #[error("no memory for more keys and values ({used} MiB are in use)")]
     NoMemory { used: u64 },
 }

@@ -12,18 +12,26 @@
 #![deny(unsafe_code)]
 
 mod attention;
+#[cfg_attr(feature = "device", allow(dead_code, reason = "an accelerator multiplies in its place"))]
 mod blocks;
 mod cache;
 mod config;
+#[cfg(feature = "device")]
+mod device;
 mod error;
 mod file;
 mod linear;
+#[cfg_attr(feature = "device", allow(dead_code, reason = "an accelerator multiplies in its place"))]
 mod matmul;
+#[cfg_attr(feature = "device", allow(dead_code, reason = "an accelerator multiplies in its place"))]
 mod matrix;
 mod network;
 mod parallel;
 mod rotary;
 mod simd;
+
+/// Whether the same text's scores may differ in their last bits from call to call: where an accelerator sums.
+pub const INEXACT: bool = cfg!(feature = "device");
 
 pub use cache::{Pool, Sequence, common_prefix};
 pub use config::{Architecture, Config};
@@ -31,4 +39,4 @@ pub use error::{GgufError, Halt};
 pub use file::{GgufFile, Source};
 pub use matmul::Sums;
 pub use network::{Network, Rows};
-pub use simd::log_sum_exp;
+pub use simd::{log_sum_exp, maximum};

@@ -2,17 +2,17 @@
 
 use std::ops::Range;
 
-use super::error::GgufError;
+#[cfg(feature = "device")]
+use super::device::{Matrix, multiply};
+use super::error::{GgufError, Halt};
 use super::file::GgufFile;
-use super::matmul::{STRIP, Sums, multiply_strip};
-use super::matrix::{Matrix, read_all};
-use super::{parallel, simd};
-
-/// Rows from which a strip is a task of its own: those of fewer are handed out several at a time.
-const ENOUGH_ROWS: usize = 8;
-
-/// Strips that one task takes then.
-const STRIPS_A_TASK: usize = 4;
+use super::matmul::Sums;
+#[cfg(not(feature = "device"))]
+use super::matmul::multiply;
+#[cfg(not(feature = "device"))]
+use super::matrix::Matrix;
+use super::matrix::read_all;
+use super::simd;
 
 /// Maps of the same input.
 pub(super) struct Linear {
@@ -28,32 +28,28 @@ impl Linear {
     }
 
     /// Maps `x`, `[rows][inputs]`, into the buffer.
-    pub(super) fn forward<'a>(&self, x: &[f32], sums: Sums, buffer: &'a mut Vec<f32>) -> Product<'a> {
+    ///
+    /// # Errors
+    /// [`Halt::Device`], where there is one.
+    pub(super) fn forward<'a>(&self, x: &[f32], sums: Sums, buffer: &'a mut Vec<f32>) -> Result<Product<'a>, Halt> {
         let rows = x.len() / self.inputs;
-        let strips: Vec<(&Matrix, usize)> =
-            self.maps.iter().flat_map(|map| (0..map.strips()).map(move |strip| (map, strip))).collect();
-        let length = strips.len() * rows * STRIP;
+        let length = rows * self.maps.iter().map(Matrix::padded).sum::<usize>();
         buffer.resize(length.max(buffer.len()), 0.0);
         let values = &mut buffer[..length];
-        let together = if rows < ENOUGH_ROWS { STRIPS_A_TASK } else { 1 };
-        parallel::chunks(values, together * rows * STRIP, |task, chunk| {
-            for ((map, strip), out) in strips[task * together..].iter().zip(chunk.chunks_exact_mut(rows * STRIP)) {
-                multiply_strip(map, *strip, x, sums, out);
-            }
-        });
-        Product { values, rows }
+        multiply(&self.maps, x, rows, sums, values)?;
+        Ok(Product { values, rows })
     }
 
     /// What one of the maps, counted from 0, made.
     pub(super) fn part<'a>(&self, product: &Product<'a>, map: usize) -> Columns<'a> {
-        let before: usize = self.maps[..map].iter().map(Matrix::strips).sum();
-        let strip = product.rows * STRIP;
-        let values = &product.values[before * strip..][..self.maps[map].strips() * strip];
-        Columns { values, rows: product.rows, width: self.maps[map].outputs }
+        let (before, rows) = (self.maps[..map].iter().map(Matrix::padded).sum::<usize>(), product.rows);
+        let map = &self.maps[map];
+        let values = &product.values[before * rows..][..map.padded() * rows];
+        Columns { values, rows, strip: map.strip(), width: map.outputs }
     }
 }
 
-/// Rows that maps gave, strip by strip: `[strips][rows][STRIP]`.
+/// Rows that maps gave, one map behind the other, each strip by strip: `[strips][rows][strip]`.
 pub(super) struct Product<'a> {
     values: &'a [f32],
     rows: usize,
@@ -64,6 +60,8 @@ pub(super) struct Product<'a> {
 pub(super) struct Columns<'a> {
     values: &'a [f32],
     rows: usize,
+    /// Columns that lie side by side.
+    strip: usize,
     width: usize,
 }
 
@@ -81,10 +79,10 @@ impl Columns<'_> {
     fn each(&self, row: usize, columns: Range<usize>, mut out: &mut [f32], mut take: impl FnMut(&[f32], &mut [f32])) {
         let mut from = columns.start;
         while from < columns.end {
-            let (strip, at) = (from / STRIP, from % STRIP);
-            let length = (STRIP - at).min(columns.end - from);
+            let (strip, at) = (from / self.strip, from % self.strip);
+            let length = (self.strip - at).min(columns.end - from);
             let (head, rest) = out.split_at_mut(length);
-            take(&self.values[(strip * self.rows + row) * STRIP + at..][..length], head);
+            take(&self.values[(strip * self.rows + row) * self.strip + at..][..length], head);
             (out, from) = (rest, from + length);
         }
     }

@@ -9,7 +9,9 @@ use std::cell::RefCell;
 
 use pulp::{Arch, Simd, WithSimd};
 
+use super::error::Halt;
 use super::matrix::Matrix;
+use super::parallel;
 
 /// Outputs of one strip: two of the largest vectors.
 pub(super) const STRIP: usize = 32;
@@ -36,8 +38,30 @@ thread_local! {
     static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
 }
 
+/// Rows from which a strip is a task of its own: those of fewer are handed out several at a time.
+const ENOUGH_ROWS: usize = 8;
+
+/// Strips that one task takes then.
+const STRIPS_A_TASK: usize = 4;
+
+/// Multiplies `x`, `[rows][inputs]`, with each of the maps on all threads; `out` is `[strips of all maps][rows][STRIP]`.
+///
+/// # Errors
+/// None here; an accelerator in its place has some.
+pub(super) fn multiply(maps: &[Matrix], x: &[f32], rows: usize, sums: Sums, out: &mut [f32]) -> Result<(), Halt> {
+    let strips: Vec<(&Matrix, usize)> =
+        maps.iter().flat_map(|map| (0..map.strips()).map(move |strip| (map, strip))).collect();
+    let together = if rows < ENOUGH_ROWS { STRIPS_A_TASK } else { 1 };
+    parallel::chunks(out, together * rows * STRIP, |task, chunk| {
+        for ((map, strip), out) in strips[task * together..].iter().zip(chunk.chunks_exact_mut(rows * STRIP)) {
+            multiply_strip(map, *strip, x, sums, out);
+        }
+    });
+    Ok(())
+}
+
 /// Multiplies `x`, `[rows][inputs]`, with one strip of the matrix; `out` is `[rows][STRIP]`.
-pub(super) fn multiply_strip(matrix: &Matrix, strip: usize, x: &[f32], sums: Sums, out: &mut [f32]) {
+fn multiply_strip(matrix: &Matrix, strip: usize, x: &[f32], sums: Sums, out: &mut [f32]) {
     SCRATCH.with_borrow_mut(|scratch| {
         scratch.resize(DEPTH * STRIP + LINE, 0.0);
         // A vector that lies across two lines of the cache takes twice as long to load.

@@ -91,6 +91,16 @@ impl Matrix {
         self.outputs.div_ceil(STRIP)
     }
 
+    /// Outputs that lie side by side in a product's row.
+    pub(super) fn strip(&self) -> usize {
+        STRIP
+    }
+
+    /// Outputs of a product with what fills its last strip.
+    pub(super) fn padded(&self) -> usize {
+        self.strips() * STRIP
+    }
+
     /// One row; `out` is `[inputs]`.
     #[inline(always)]
     pub(super) fn read(&self, row: usize, out: &mut [f32]) {

@@ -117,7 +117,7 @@ impl Network {
     /// residual stream behind the last layer of those that are read, `[rows][width]`.
     ///
     /// # Errors
-    /// [`Halt::Cancelled`] when `cancelled` was set meanwhile.
+    /// [`Halt::Cancelled`] when `cancelled` was set meanwhile, [`Halt::Device`].
     pub fn forward(
         &self,
         sequences: &mut [Sequence],
@@ -135,7 +135,8 @@ impl Network {
                 return Err(Halt::Cancelled);
             }
             let Buffers { normed, product, queries, rest } = &mut buffers;
-            let product = layer.query_key_value.forward(self.normed(&x, &layer.attention_norm, normed), sums, product);
+            let product =
+                layer.query_key_value.forward(self.normed(&x, &layer.attention_norm, normed), sums, product)?;
             let [query, key, value] = [0, 1, 2].map(|map| layer.query_key_value.part(&product, map));
             self.store(index, layer, (&key, &value), sequences, rows, &rotation);
             // Behind the last layer's keys and values, only what is read goes on.
@@ -149,8 +150,8 @@ impl Network {
                 })
                 .collect();
             let queries = self.queries(layer, &query, &going, &rotation, queries);
-            self.attend(index, &mut x, &spans, queries, sums, rest);
-            self.feed_forward(layer, &mut x, sums, rest);
+            self.attend(index, &mut x, &spans, queries, sums, rest)?;
+            self.feed_forward(layer, &mut x, sums, rest)?;
         }
         Ok(x)
     }
@@ -178,24 +179,26 @@ impl Network {
         queries: &[f32],
         sums: Sums,
         buffers: &mut [Vec<f32>; 3],
-    ) {
+    ) -> Result<(), Halt> {
         let (config, layer) = (&self.config, &self.layers[index]);
         let [mixed, gathered, product] = buffers;
         let count = x.len() / config.width;
         let shape = Shape { layout: self.layout, layer: index, kv_heads: config.kv_heads, group: config.group() };
         let mixed = room(mixed, config.heads * count * self.layout.padded);
         attention::attend(shape, spans, queries, mixed);
-        self.add(&layer.attention_output, self.gather(mixed, count, gathered), x, sums, product);
+        self.add(&layer.attention_output, self.gather(mixed, count, gathered), x, sums, product)?;
         if let Some(bias) = &layer.output_bias {
             x.chunks_exact_mut(config.width).for_each(|row| simd::add(row, bias));
         }
+        Ok(())
     }
 
     /// Adds what `map` makes of `input` to the residual stream.
-    fn add(&self, map: &Linear, input: &[f32], x: &mut [f32], sums: Sums, product: &mut Vec<f32>) {
-        let product = map.forward(input, sums, product);
+    fn add(&self, map: &Linear, input: &[f32], x: &mut [f32], sums: Sums, product: &mut Vec<f32>) -> Result<(), Halt> {
+        let product = map.forward(input, sums, product)?;
         let columns = map.part(&product, 0);
         self.rows(x, self.config.width, |row, x| columns.add(row, x));
+        Ok(())
     }
 
     /// Calls `work` with each row of `output`, `width` wide, and its index, on all threads.
@@ -286,10 +289,10 @@ impl Network {
         out
     }
 
-    fn feed_forward(&self, layer: &Layer, x: &mut [f32], sums: Sums, buffers: &mut [Vec<f32>; 3]) {
+    fn feed_forward(&self, layer: &Layer, x: &mut [f32], sums: Sums, buffers: &mut [Vec<f32>; 3]) -> Result<(), Halt> {
         let width = self.config.feed_forward;
         let [normed, gated, product] = buffers;
-        let made = layer.gate_up.forward(self.normed(x, &layer.feed_forward_norm, normed), sums, product);
+        let made = layer.gate_up.forward(self.normed(x, &layer.feed_forward_norm, normed), sums, product)?;
         let [gate, up] = [0, 1].map(|map| layer.gate_up.part(&made, map));
         let gated = room(gated, x.len() / self.config.width * width);
         parallel::chunks(gated, width * ROWS_A_TASK, |task, chunk| {
@@ -301,7 +304,7 @@ impl Network {
                 simd::silu_mul(out, &scratch);
             }
         });
-        self.add(&layer.down, gated, x, sums, product);
+        self.add(&layer.down, gated, x, sums, product)
     }
 
     fn normed<'a>(&self, x: &[f32], weight: &[f32], buffer: &'a mut Vec<f32>) -> &'a [f32] {
@@ -314,14 +317,17 @@ impl Network {
     }
 
     /// What `read` makes of each row's logits over the vocabulary, given the row's place; on all threads.
+    ///
+    /// # Errors
+    /// [`Halt::Device`], where there is one.
     pub fn logits<R: Clone + Default + Send>(
         &self,
         hidden: &[f32],
         sums: Sums,
         read: impl Fn(usize, &[f32]) -> R + Sync,
-    ) -> Vec<R> {
+    ) -> Result<Vec<R>, Halt> {
         let Buffers { normed, product, .. } = &mut Buffers::default();
-        let product = self.output.forward(self.normed(hidden, &self.norm, normed), sums, product);
+        let product = self.output.forward(self.normed(hidden, &self.norm, normed), sums, product)?;
         let columns = self.output.part(&product, 0);
         let mut out = vec![R::default(); hidden.len() / self.config.width];
         parallel::chunks(&mut out, LINES_A_TASK, |task, chunk| {
@@ -332,7 +338,7 @@ impl Network {
                 *out = read(row, &line);
             }
         });
-        out
+        Ok(out)
     }
 
     /// Normalises (where the architecture does) and rotates one head's query or key.

@@ -35,7 +35,7 @@ pub(super) fn softmax_unscaled(row: &mut [f32]) -> f32 {
 }
 
 /// The largest element; negative infinity for none.
-pub(super) fn maximum(row: &[f32]) -> f32 {
+pub fn maximum(row: &[f32]) -> f32 {
     Arch::new().dispatch(Maximum { row })
 }
 

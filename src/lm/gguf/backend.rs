@@ -22,6 +22,9 @@ use crate::lm::{
 use crate::reer::search::Sampling;
 use crate::reer::{Example, Identity, Target};
 
+/// What sums of f32 in another order may move a mean by, in nats per token.
+const ROUNDING: f64 = 1e-5;
+
 /// Everything before y, given x and z.
 pub type ContextFrame = Arc<dyn Fn(&Example, &str) -> Result<Vec<FramePiece>, LmError> + Send + Sync>;
 
@@ -185,6 +188,10 @@ impl Drop for CancelOnDrop {
 impl Scorer for Backend {
     fn identity(&self) -> &Identity {
         self.model.identity()
+    }
+
+    fn noise_floor(&self) -> f64 {
+        if transformer::INEXACT { ROUNDING } else { 0.0 }
     }
 
     async fn tokenize(&self, example: &Example) -> Result<Target, LmError> {

@@ -169,14 +169,20 @@ impl Engine {
         }
         for rows in chunks(&todo) {
             let hidden = self.network.forward(sequences, &rows, Sums::Alike, cancelled)?;
-            self.read_logprobs(indices, &rows, &hidden, scores);
+            self.read_logprobs(indices, &rows, &hidden, scores)?;
             rows.iter().for_each(|rows| scores.tell_done(indices[rows.sequence]));
         }
         Ok(())
     }
 
     /// Log-probabilities of the scored tokens that `rows` predict.
-    fn read_logprobs(&self, indices: &[usize], rows: &[Rows], hidden: &[f32], scores: &mut Scores<'_>) {
+    fn read_logprobs(
+        &self,
+        indices: &[usize],
+        rows: &[Rows],
+        hidden: &[f32],
+        scores: &mut Scores<'_>,
+    ) -> Result<(), Halt> {
         let width = self.network.config.width;
         let (mut targets, mut owners) = (Vec::new(), Vec::new());
         for span in rows {
@@ -190,11 +196,12 @@ impl Engine {
         for (hidden, targets) in hidden.chunks(rows_at_once * width).zip(targets.chunks(rows_at_once)) {
             logprobs.extend(self.network.logits(hidden, Sums::Alike, |row, line| {
                 (f64::from(line[targets[row] as usize]) - log_sum_exp(line)) as f32
-            }));
+            })?);
         }
         for (logprob, owner) in logprobs.into_iter().zip(owners) {
             scores.scored[owner].logprobs.push(logprob);
         }
+        Ok(())
     }
 
     /// Evaluates `tokens`, which begin with the sequence's own, as far as the sequence does not hold them yet, and returns the

@@ -27,6 +27,7 @@ impl From<Halt> for LmError {
     fn from(halt: Halt) -> LmError {
         match halt {
             Halt::Cancelled => LmError::Cancelled,
+            Halt::Device { .. } => LmError::Unsupported(halt.to_string()),
             Halt::NoMemory { .. } => LmError::Passing {
                 setback: Setback::Busy { after: None },
                 message: format!("{halt}; lower --concurrency or use a smaller model"),

@@ -1,5 +1,7 @@
 //! Choosing the next token from logits: temperature, then top-k, top-p and min-p, as vLLM orders them.
 
+use transformer::maximum;
+
 use crate::reer::search::Sampling;
 
 /// Pseudo-random numbers of a sample (SplitMix64, Steele et al. 2014): small, and the same on every machine.
@@ -26,17 +28,21 @@ impl Random {
 /// Candidates sorted at first; the nucleus is nearly always among them.
 const FIRST_SORTED: usize = 64;
 
+/// How much likelier the likeliest token is than those that are left out before anything is sorted, in nats: a whole
+/// vocabulary of such together would come once in tens of millions of tokens.
+const NEVER: f64 = 30.0;
+
 /// One token of `logits`. A temperature of 0 takes the likeliest.
 pub(super) fn sample(logits: &[f32], sampling: &Sampling, random: &mut Random) -> u32 {
-    let best = (0..logits.len()).max_by(|a, b| logits[*a].total_cmp(&logits[*b]).then(b.cmp(a))).unwrap_or(0);
+    let max = maximum(logits);
+    let best = logits.iter().position(|logit| *logit == max).unwrap_or(0) as u32;
     if sampling.temperature <= 0.0 {
-        return best as u32;
+        return best;
     }
-    let max = f64::from(logits[best]);
-    let mut weights: Vec<(u32, f64)> = (0u32..)
-        .zip(logits)
-        .map(|(id, logit)| (id, ((f64::from(*logit) - max) / sampling.temperature).exp()))
-        .collect();
+    let floor = (f64::from(max) - NEVER * sampling.temperature) as f32;
+    let weight = |logit: f32| ((f64::from(logit) - f64::from(max)) / sampling.temperature).exp();
+    let likely = (0u32..).zip(logits).filter(|(_, logit)| **logit >= floor);
+    let mut weights: Vec<(u32, f64)> = likely.map(|(id, logit)| (id, weight(*logit))).collect();
     let kept = keep(&mut weights, sampling);
     let total: f64 = kept.iter().map(|(_, weight)| weight).sum();
     let mut left = random.unit() * total;
@@ -46,7 +52,7 @@ pub(super) fn sample(logits: &[f32], sampling: &Sampling, random: &mut Random) -
             return *id;
         }
     }
-    kept.last().map_or(best as u32, |(id, _)| *id)
+    kept.last().map_or(best, |(id, _)| *id)
 }
 
 /// The candidates that may be chosen, likeliest first.
