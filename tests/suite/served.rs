@@ -203,7 +203,7 @@ async fn a_search_outlives_the_death_of_an_engine() {
     let server = Server::vllm().pseudo(Pseudo::default()).start();
     let done = search(folder.path(), "calm", setup(&server.url(), &server.url())).await;
     assert_eq!((done.done, done.failed), (12, 0), "{:?}", why(&done));
-    server.engine_dies(60);
+    server.engine_dies(24);
     let done = search(folder.path(), "died", setup(&server.url(), &server.url())).await;
     assert_eq!((done.done, done.failed), (12, 0), "{:?}", why(&done));
     assert_eq!(essence(&folder.path().join("died")), essence(&folder.path().join("calm")));
