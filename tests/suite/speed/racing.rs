@@ -1,7 +1,9 @@
 //! Racing: what it spares and which decisions it changes. Every decision of searches without racing is run again as a
-//! race over the log-probabilities that were computed for it.
+//! race over the log-probabilities that were computed for it. With `RETRACE_RACE_ROWS=FILE` the losses of every decision are
+//! appended there, a line of JSON each, for trying out other rules, and nothing is searched a second time.
 
 use std::collections::HashMap;
+use std::io::Write;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -20,6 +22,9 @@ const CANDIDATES: u32 = 8;
 const STEPS: u32 = 12;
 const DECISIONS: usize = 1000;
 const TOGETHER: usize = 5;
+
+/// Names a file for the rows.
+const ROWS: &str = "RETRACE_RACE_ROWS";
 
 /// A scorer that remembers what it said of each z of each example.
 struct Recorder {
@@ -98,6 +103,16 @@ impl Tally {
         let allowed = field.iter().map(|(node, _)| !guarded(*node)).collect();
         let race = Race { rule, objective: search.config().objective, min_delta: 0.0, allowed };
         let whole = losses(current, tokens);
+        if let (Rule::Paired, Some(file)) = (rule, std::env::var_os(ROWS)) {
+            let row = serde_json::json!({
+                "id": state.id, "current": whole, "allowed": race.allowed,
+                "runners": field.iter().map(|(_, heard)| losses(heard, tokens)).collect::<Vec<_>>(),
+                "evaluated": field.iter().map(|(_, heard)| heard.prompt_tokens - heard.cached_tokens).collect::<Vec<_>>(),
+                "chosen": decision.chosen.and_then(|chosen| field.iter().position(|(node, _)| *node == chosen)),
+            });
+            let mut file = std::fs::OpenOptions::new().create(true).append(true).open(file).unwrap();
+            writeln!(file, "{row}").unwrap();
+        }
         let mut read = vec![tokens; field.len()];
         let mut left = vec![true; field.len()];
         for lap in laps(tokens) {
@@ -176,8 +191,10 @@ async fn races_spare_tokens_and_change_few_decisions() {
             }
         }
         std::fs::remove_dir_all(&library).unwrap();
-        raced += searched(&input, &library, Some(Rule::Paired)).await.1;
-        std::fs::remove_dir_all(&library).unwrap();
+        if std::env::var_os(ROWS).is_none() {
+            raced += searched(&input, &library, Some(Rule::Paired)).await.1;
+            std::fs::remove_dir_all(&library).unwrap();
+        }
         for (rule, Tally { decisions, changed, plain, raced }) in &tallies {
             println!(
                 "{rule:?}, K = {CANDIDATES}: {plain} tokens of candidates plain, {raced} raced, {:.2}x fewer; \
