@@ -93,6 +93,8 @@ pub struct App {
     /// Rows that the list on the screen shows, as last drawn.
     pub page: usize,
     pub legend: bool,
+    /// A search inside a pane was closed, and nothing was done since: see [`App::is_of_find`].
+    find_closed: bool,
     defaults: Setup,
     author: Author,
     /// An undo brought another session onto the screen.
@@ -143,6 +145,7 @@ impl App {
             themes: start.themes,
             page: 10,
             legend: false,
+            find_closed: false,
             defaults: start.defaults,
             author: start.author,
             jumped: false,

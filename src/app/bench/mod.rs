@@ -5,6 +5,7 @@
 mod candidate;
 mod edit;
 mod find;
+mod measures;
 mod moment;
 mod news;
 mod segments;
@@ -23,12 +24,13 @@ use candidate::Seen;
 pub use candidate::{ByHand, Candidate, Fate};
 pub use edit::Writing;
 pub use find::{Find, Match};
+pub use measures::{Measure, Tone};
 pub use moment::{Happened, Moment, Shown, Timeline};
 pub use segments::SegmentRow;
 pub use stream::Streams;
 pub use tint::{Compared, Tint};
 pub use travel::{Play, SPEEDS};
-pub use verdict::{FLAG, flag, verdict};
+pub use verdict::{FLAG, flag, renamed, verdict};
 pub use words::{reason_in_words, refusal_in_words, stop_in_words};
 
 use super::effect::DeskId;
@@ -91,6 +93,8 @@ pub struct Bench {
     measured: BTreeMap<ScoreOf, Vec<f64>>,
     /// Scores that were asked for.
     asked: BTreeSet<ScoreOf>,
+    /// Why the pair does not fit a scorer, by that scorer's name in settings.
+    misfits: BTreeMap<String, String>,
     pub streams: Streams,
     pub activity: Activity,
     /// When the search began to run, by the program's clock.
@@ -123,6 +127,7 @@ impl Bench {
             held: None,
             measured: BTreeMap::new(),
             asked: BTreeSet::new(),
+            misfits: BTreeMap::new(),
             streams: Streams::default(),
             activity: Activity::default(),
             since: None,
@@ -176,6 +181,11 @@ impl Bench {
         let z = self.search()?.tree().trajectory(self.node()?)?;
         let selected = self.segment.filter(|id| z.position(*id).is_some());
         selected.or_else(|| z.segments.first().map(|segment| segment.id))
+    }
+
+    /// Why the pair does not fit the scorer that settings name so, as far as that is known.
+    pub fn misfit(&self, scorer: &str) -> Option<&str> {
+        self.misfits.get(scorer).map(String::as_str)
     }
 
     /// The candidates of the selected segment at the cursor.

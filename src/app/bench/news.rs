@@ -29,6 +29,10 @@ impl Bench {
                 self.asked.remove(&of);
                 self.measured.insert(of, logprobs.into_iter().map(f64::from).collect());
             }
+            News::Fit { scorer, fits } => match fits {
+                Ok(()) => drop(self.misfits.remove(&scorer)),
+                Err(why) => drop(self.misfits.insert(scorer, why)),
+            },
             News::Closed => self.activity = Activity::default(),
             // Told to the person, and nothing the bench shows.
             News::Copied(_) | News::Refused { .. } => {}

@@ -65,7 +65,9 @@ impl Row {
         };
         let tags: String = summary.tags.iter().map(|tag| format!(" #{tag}")).collect();
         let flag = if summary.flags.is_empty() { "" } else { " flagged" };
-        (summary.id.clone(), format!("{}{tags} {status} {verdict}{flag}", summary.title))
+        // A session that a person named is found by its id too.
+        let id = summary.name.as_ref().map(|_| format!("{} ", summary.id)).unwrap_or_default();
+        (summary.called().to_owned(), format!("{id}{}{tags} {status} {verdict}{flag}", summary.title))
     }
 
     /// Perplexity of the outcome.

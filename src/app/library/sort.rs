@@ -107,7 +107,7 @@ impl Column {
         };
         match self {
             Column::Listed => turned(Ordering::Equal),
-            Column::Name => turned(a.summary.id.cmp(&b.summary.id)),
+            Column::Name => turned(a.summary.called().cmp(b.summary.called())),
             Column::Queue => turned(a.summary.verdict.cmp(&b.summary.verdict)),
             Column::Status => turned((a.summary.status as u8).cmp(&(b.summary.status as u8))),
             Column::Steps => turned(a.summary.steps.cmp(&b.summary.steps)),

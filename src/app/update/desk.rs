@@ -70,7 +70,11 @@ impl App {
         }
         match writable {
             Err(why) if self.front == Some(desk) => self.warn(why.clone()),
-            Ok(()) if self.front == Some(desk) => vec![Effect::RecallText(self.key_of_desk(desk))],
+            Ok(()) if self.front == Some(desk) => {
+                let mut effects = vec![Effect::RecallText(self.key_of_desk(desk))];
+                effects.extend(self.ask_fit(desk));
+                effects
+            }
             _ => Vec::new(),
         }
     }
@@ -91,6 +95,11 @@ impl App {
         for event in events.iter().filter(|event| event.by.is_person()) {
             if let Payload::Flag(flag) = &event.payload {
                 effects.extend(self.flagged(desk, flag.on));
+            }
+            if let Payload::Note(note) = &event.payload
+                && note.name
+            {
+                effects.extend(self.named(desk, &note.text));
             }
             if let Payload::Verdict(VerdictRecord { verdict, summary }) = &event.payload {
                 effects.extend(self.judged(desk, *verdict, summary.as_ref()));
@@ -170,6 +179,7 @@ impl App {
                 (None, false) => format!("taken: v{} is current", choice.node.0),
             }),
             Payload::Mark(mark) => Some(if mark.on { "marked" } else { "the mark is gone" }.to_owned()),
+            Payload::Note(note) if note.name => return None,
             Payload::Note(note) if note.text.is_empty() => Some("the note is gone".to_owned()),
             Payload::Note(_) => Some("the note is saved".to_owned()),
             Payload::Tag(tag) if tag.on => Some(format!("tagged #{}", tag.name)),
@@ -193,6 +203,24 @@ impl App {
         let title = self.title_of(desk);
         let undo = self.key_of(Command::Undo).map(|key| format!(" · {key} undoes")).unwrap_or_default();
         let mut effects = self.tell(format!("{title}: {}{undo}", if on { "flagged" } else { "no longer flagged" }));
+        effects.push(Effect::List);
+        effects
+    }
+
+    /// The session was named: it is told by its new name, and the library looks again.
+    fn named(&mut self, desk: DeskId, name: &str) -> Vec<Effect> {
+        let before = self.title_of(desk);
+        let undo = self.key_of(Command::Undo).map(|key| format!(" · {key} undoes")).unwrap_or_default();
+        let key = self.key_of_desk(desk);
+        let id = match (self.benches.get(&desk), self.library.row(&key)) {
+            (Some(bench), _) => bench.state.id.clone(),
+            (None, row) => row.map(|row| row.summary.id.clone()).unwrap_or_default(),
+        };
+        let called = if name.is_empty() { id } else { name.to_owned() };
+        if let Some((_, title)) = self.errands.get_mut(&desk) {
+            title.clone_from(&called);
+        }
+        let mut effects = self.tell(format!("{before} is called {called} now{undo}"));
         effects.push(Effect::List);
         effects
     }
@@ -279,6 +307,7 @@ fn action_in_words(event: &str) -> &'static str {
         "head" | "fork" => "the branch",
         "tag" => "the tag",
         "note" => "the note",
+        "name" => "the name",
         "rate" => "the rating",
         "flag" => "the flag",
         "mark" => "the mark",

@@ -33,7 +33,7 @@ impl App {
             kept,
             all,
             session,
-            name: shown.as_ref().map(|summary| summary.id.clone()).unwrap_or_default(),
+            name: shown.as_ref().map(|summary| summary.called().to_owned()).unwrap_or_default(),
             is_kept: shown.is_some_and(|summary| summary.verdict == Verdict::Keep),
             version,
             preview: None,

@@ -1,6 +1,6 @@
 //! Lists over the screen: palette, keys, branches, decisions, themes; forms; what choosing a row does.
 
-use crate::app::bench::{Bench, Moment};
+use crate::app::bench::{Bench, Measure, Moment};
 use crate::app::command::{Command, REGISTRY};
 use crate::app::overlay::{Act, Item, Overlay, Picker, Picking};
 use crate::app::{App, Choice, Effect};
@@ -85,6 +85,25 @@ impl App {
             act: Act::Nothing,
         };
         self.list(Picker::new(Picking::Legend, SIGNS.iter().map(item).collect()))
+    }
+
+    /// The measures of the version under the cursor, whatever room its pane has for them.
+    pub(super) fn list_measures(&mut self) -> Vec<Effect> {
+        let measures = self.bench().map(Bench::measures).unwrap_or_default();
+        if measures.is_empty() {
+            return self.tell("there is no scored version here yet");
+        }
+        let item = |measure: Measure| Item {
+            label: format!("{:<9} {:>8}", measure.name, measure.value),
+            detail: [measure.behind, measure.means.to_owned()]
+                .into_iter()
+                .filter(|text| !text.is_empty())
+                .collect::<Vec<_>>()
+                .join("; "),
+            aside: String::new(),
+            act: Act::Nothing,
+        };
+        self.list(Picker::new(Picking::Measures, measures.into_iter().map(item).collect()))
     }
 
     /// The ends of the branches, each with where it stands.
@@ -189,7 +208,10 @@ impl App {
     pub(super) fn close_overlay(&mut self) -> Vec<Effect> {
         match self.overlays.pop() {
             Some(Overlay::Field(prompt)) => match prompt.wanting {
-                crate::app::overlay::Wanting::Find(_) => self.on_bench(|bench| bench.find = None),
+                crate::app::overlay::Wanting::Find(_) => {
+                    self.find_closed = true;
+                    self.on_bench(|bench| bench.find = None)
+                }
                 crate::app::overlay::Wanting::Filter => self.filter(String::new()),
                 _ => Vec::new(),
             },

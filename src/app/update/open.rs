@@ -55,7 +55,7 @@ impl App {
             return (*desk, Vec::new());
         }
         let desk = self.new_desk();
-        self.errands.insert(desk, (row.key.clone(), row.summary.id.clone()));
+        self.errands.insert(desk, (row.key.clone(), row.summary.called().to_owned()));
         (desk, vec![Effect::OpenDesk(desk, row.source.origin(&self.home))])
     }
 
@@ -91,10 +91,7 @@ impl App {
 
     /// What a session is called in a notice.
     pub(super) fn title_of(&self, desk: DeskId) -> String {
-        let of_bench = self.benches.get(&desk).map(|bench| match bench.state.id.as_str() {
-            "" => bench.state.example.as_ref().map(|example| example.id.clone()).unwrap_or_default(),
-            id => id.to_owned(),
-        });
+        let of_bench = self.benches.get(&desk).map(|bench| bench.state.called().to_owned());
         of_bench.or_else(|| self.errands.get(&desk).map(|(_, title)| title.clone())).unwrap_or_default()
     }
 
@@ -153,7 +150,11 @@ impl App {
             return Some(self.close_overlay());
         }
         if let Some(bench) = self.bench_mut() {
-            let closed = bench.find.take().is_some() || bench.held.take().is_some() || std::mem::take(&mut bench.zoom);
+            if bench.find.take().is_some() {
+                self.find_closed = true;
+                return Some(self.measure());
+            }
+            let closed = bench.held.take().is_some() || std::mem::take(&mut bench.zoom);
             return closed.then(|| self.measure());
         }
         if self.batch.is_some() || self.library.filter.text().is_empty() {

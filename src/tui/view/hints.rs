@@ -22,7 +22,8 @@ use crate::text::width;
 fn wanted(app: &App) -> Vec<(Command, &'static str)> {
     match app.overlays.last() {
         Some(Overlay::List(picker)) => {
-            let choose = (picker.picking != Picking::Legend).then_some((Command::Choose, "choose"));
+            let choose =
+                (!matches!(picker.picking, Picking::Legend | Picking::Measures)).then_some((Command::Choose, "choose"));
             let rest = [(Command::ListDown, "move"), (Command::ListClose, "close")];
             return choose.into_iter().chain(rest).collect();
         }

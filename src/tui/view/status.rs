@@ -10,7 +10,7 @@ use crate::app::batch::Batch;
 use crate::app::bench::{Bench, stop_in_words};
 use crate::app::library::Place;
 use crate::engine::desk::Work;
-use crate::reer::{Objective, search::Search};
+use crate::reer::search::Search;
 use crate::session::{Status, Verdict};
 use crate::text::{Safe, fit_end, width};
 
@@ -18,6 +18,8 @@ type Part = (String, Role);
 
 /// The parts at the left that stand before what runs: name, score and place.
 const FIRST: usize = 3;
+/// Cells of the name at most.
+const NAME: usize = 40;
 /// Cells that what runs has in any case.
 const LEAST: u16 = 8;
 
@@ -74,11 +76,12 @@ fn put(buf: &mut Buffer, at: (u16, u16), room: u16, theme: &Theme, parts: &[Part
 
 fn of_bench(app: &App, bench: &Bench, place: String) -> Vec<Part> {
     let example = bench.state.example.as_ref();
-    let name = match (bench.state.id.as_str(), example) {
-        ("", Some(example)) => example.id.clone(),
-        ("", None) => "…".to_owned(),
-        (id, _) => id.to_owned(),
+    let name = match bench.state.called() {
+        "" => "…",
+        called => called,
     };
+    // A name that a person made long leaves room for the score.
+    let name = fit_end(&Safe::new(name), NAME).into_owned();
     let mut parts = vec![(format!(" {name}"), Role::TitleFocused)];
     parts.push((score(bench).map(|score| format!("  {score}")).unwrap_or_default(), Role::Accent));
     parts.push((if place.is_empty() { place } else { format!("  {place}") }, Role::Text));
@@ -134,15 +137,7 @@ pub fn stands_for(bench: &Bench) -> Option<String> {
     let search = bench.search()?;
     let measures = search.tree().get(bench.node()?)?.measures?;
     let scorer = bench.state.scorer.as_ref().map(|scorer| scorer.model.as_str()).unwrap_or_default();
-    Some(format!("by {scorer}, {}, {} tokens", objective(search), measures.tokens))
-}
-
-/// The objective's name, as it is written everywhere.
-pub fn objective(search: &Search) -> &'static str {
-    match search.config().objective {
-        Objective::Nll => "nll",
-        Objective::ReerClipped => "reer-clipped",
-    }
+    Some(format!("by {scorer}, {}, {} tokens", search.config().objective.name(), measures.tokens))
 }
 
 /// A verdict as a word with its role; none for none.
@@ -161,7 +156,7 @@ fn running(app: &App, bench: &Bench, room: usize) -> Vec<Part> {
     }
     let work = match bench.activity.work {
         Work::Idle if bench.is_searching() => "searching".to_owned(),
-        Work::Idle => return idle(bench, room),
+        Work::Idle => return idle(app, bench, room),
         Work::Loading => "loading the models".to_owned(),
         Work::Drafting => "drafting".to_owned(),
         Work::Proposing { .. } => format!("rewriting{}", count(bench)),
@@ -236,7 +231,7 @@ fn count(bench: &Bench) -> String {
     }
 }
 
-fn idle(bench: &Bench, room: usize) -> Vec<Part> {
+fn idle(app: &App, bench: &Bench, room: usize) -> Vec<Part> {
     if let Some(play) = bench.play {
         return vec![(format!("▶ playing ×{} ", play.speed), Role::Running)];
     }
@@ -244,6 +239,7 @@ fn idle(bench: &Bench, room: usize) -> Vec<Part> {
         return vec![("read-only ".to_owned(), Role::Warning)];
     }
     let said = match bench.state.status() {
+        Status::Fresh if app.misfit().is_some() => return vec![("too long for its scorer ".to_owned(), Role::Warning)],
         Status::Fresh => "fresh".to_owned(),
         Status::Unfinished => "paused".to_owned(),
         Status::Failed => return vec![(format!("{} ", failed(bench, room)), Role::Error)],

@@ -205,3 +205,32 @@ async fn a_search_that_cannot_begin_says_why_and_what_to_do() {
     insta::assert_snapshot!(script.hints(), @"✗ search: nowhere.jsonl: No such file or directory (os error 2)");
     assert!(script.bench().timeline.is_empty());
 }
+
+#[tokio::test]
+async fn a_pair_too_long_for_the_scorer_is_told_before_the_search() {
+    let opening = Opening { size: (150, 44), home: "library", ..Opening::default() };
+    let mut script = Script::open(opening).await;
+    script.keys("N");
+    script.write("Describe a well.");
+    script.keys("ctrl-s");
+    script.paste(&"The well is deep and nobody measures it. ".repeat(150));
+    script.keys("ctrl-s");
+    script.until(|app| app.front.is_some() && app.misfit().is_some()).await;
+    insta::assert_snapshot!("too_long", script.screen());
+    script.keys("S");
+    insta::assert_snapshot!("too_long_in_the_form", script.screen());
+    script.resize(80, 20);
+    assert!(script.shows("too long for its scorer") && script.shows("seed"), "{}", script.screen());
+    script.resize(150, 44);
+    script.keys("esc");
+    let seq = script.bench().state.last_seq;
+    script.keys("r");
+    script.until(|app| app.notice.as_ref().is_some_and(|notice| notice.text.contains("too long"))).await;
+    script.settled().await;
+    assert_eq!(script.bench().state.stop, None, "nothing was begun that could only fail");
+    assert!(script.bench().state.last_seq <= seq + 1 && script.shows("It cannot be searched as it is"));
+    // A text that fits says nothing of it.
+    script.keys("q");
+    script.open_session("kettle").await;
+    assert!(script.app().misfit().is_none() && script.shows("No thinking yet"));
+}

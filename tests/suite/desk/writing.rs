@@ -162,7 +162,11 @@ async fn child_that_writes_more_than_fits() {
     let open = Gated::open();
     let mut stand = Stand::at(&path, &open, &open);
     stand.desk.order(tag("before"));
-    stand.desk.order(Order::Record(vec![Payload::Note(Note { text: "long ".repeat(20_000), node: None })]));
+    stand.desk.order(Order::Record(vec![Payload::Note(Note {
+        text: "long ".repeat(20_000),
+        node: None,
+        name: false,
+    })]));
     let why = stand.refused().await;
     assert!(why.contains("free some space"), "{why}");
     stand.desk.order(tag("after"));

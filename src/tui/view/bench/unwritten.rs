@@ -56,6 +56,12 @@ impl View {
             vec![failure, format!("{} tries again", key(Command::Run))]
         } else if bench.state.example.is_none() {
             vec!["This file holds no example.".to_owned(), format!("{} goes back", key(Command::Close))]
+        } else if let Some(why) = app.misfit() {
+            vec![
+                format!("It cannot be searched as it is: {why}."),
+                format!("{}  chooses another scorer", key(Command::RunWith)),
+                format!("{}  begins a session from a shorter text", key(Command::New)),
+            ]
         } else {
             vec![
                 "No thinking yet: the query and the text are here, the way from one to the other is not.".to_owned(),
