@@ -96,7 +96,8 @@ pub struct App {
     /// A search inside a pane was closed, and nothing was done since: see [`App::is_of_find`].
     find_closed: bool,
     defaults: Setup,
-    author: Author,
+    /// Who is at the bench.
+    pub author: Author,
     /// An undo brought another session onto the screen.
     jumped: bool,
     home: PathBuf,

@@ -21,7 +21,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use candidate::Seen;
-pub use candidate::{ByHand, Candidate, Fate};
+pub use candidate::{ByHand, Candidate, Fate, letter};
 pub use edit::Writing;
 pub use find::{Find, Match};
 pub use measures::{Measure, Tone};
@@ -93,6 +93,8 @@ pub struct Bench {
     measured: BTreeMap<ScoreOf, Vec<f64>>,
     /// Scores that were asked for.
     asked: BTreeSet<ScoreOf>,
+    /// Candidates that a person asked for and that was not told of yet.
+    proposed: Vec<NodeId>,
     /// Why the pair does not fit a scorer, by that scorer's name in settings.
     misfits: BTreeMap<String, String>,
     pub streams: Streams,
@@ -127,6 +129,7 @@ impl Bench {
             held: None,
             measured: BTreeMap::new(),
             asked: BTreeSet::new(),
+            proposed: Vec::new(),
             misfits: BTreeMap::new(),
             streams: Streams::default(),
             activity: Activity::default(),

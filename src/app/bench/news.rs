@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Bench;
 use crate::engine::desk::{Activity, News, Work};
 use crate::reer::SegmentId;
-use crate::reer::search::Why;
+use crate::reer::search::{Node, Why};
 use crate::session::{Event, Payload, State};
 
 impl Bench {
@@ -90,12 +90,15 @@ impl Bench {
         }
     }
 
-    /// Selects the first of the candidates that a person asked for, when they come.
+    /// Notes the candidates that a person asked for, when they come, and selects the first.
     fn select_asked(&mut self, events: &[Event]) {
-        let asked = events.iter().find_map(|event| match &event.payload {
+        let asked = events.iter().filter_map(|event| match &event.payload {
             Payload::Node(node) if node.why == Why::Candidate && node.step.is_none() => Some(node),
             _ => None,
         });
+        let asked: Vec<&Node> = asked.collect();
+        self.proposed.extend(asked.iter().map(|node| node.id));
+        let asked = asked.first().copied();
         if let Some(node) = asked.filter(|node| node.segment == self.segment()) {
             self.select_candidate(node.id);
         }

@@ -47,10 +47,15 @@ pub struct Row {
 }
 
 impl Row {
+    /// What was decided of it here: a sample comes with its own author's verdict, which is none of this library's.
+    pub fn verdict(&self) -> Verdict {
+        if self.is_sample() { Verdict::None } else { self.summary.verdict }
+    }
+
     /// What a filter looks through: the name, and what else a row shows in words.
     pub fn haystack(&self) -> (String, String) {
         let summary = &self.summary;
-        let verdict = match summary.verdict {
+        let verdict = match self.verdict() {
             Verdict::Keep => "kept",
             Verdict::Drop => "dropped",
             Verdict::Later => "later",

@@ -33,7 +33,12 @@ impl App {
         if let Some(bench) = self.benches.get_mut(&desk) {
             let (searching, busy) = (bench.is_searching(), bench.is_busy());
             bench.learn(news, now);
+            let came = bench.came();
             let (ended, rested) = (searching && !bench.is_searching(), busy && !bench.is_busy());
+            if let Some(came) = came {
+                let take = self.key_of(Command::Take).map(|key| format!(" · {key} takes what is selected"));
+                effects.extend(self.tell(format!("{came}{}", take.unwrap_or_default())));
+            }
             if ended {
                 effects.extend(self.search_ended(desk));
             }

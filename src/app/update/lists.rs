@@ -9,7 +9,7 @@ use crate::session::Verdict;
 use crate::session::runs::Wish;
 
 /// Signs of the chart and of the trajectory.
-const SIGNS: [(&str, &str); 23] = [
+const SIGNS: [(&str, &str); 24] = [
     ("●", "chart: a version that the search took; the first is the draft"),
     ("○", "chart: a candidate that was not lower, or that another outran; on the line, a step that took none"),
     ("×", "a candidate that was refused: it copies, runs on, repeats itself, or could not be used"),
@@ -23,6 +23,7 @@ const SIGNS: [(&str, &str); 23] = [
     ("−0.021", "beside a segment: what its accepted changes bought together, nats per token; minus is better"),
     ("Δ … −0.021 nats", "in the reference's title: the mean change over all its tokens; minus is better"),
     ("Δ segment", "against the same thinking without the segment (leave one out), so not the sum of its changes"),
+    ("weighing segments", "before a round: the score without each of them (leave one out), to begin with the weakest"),
     ("gain 0.295", "how far the score lies below that of the reference without any thinking; more is better"),
     ("anchoring", "that gain as a share of the score without thinking: 0 nothing explained, 1 all of it"),
     ("8-grams", "share of the reference's runs of eight words that stand in the thinking word for word"),

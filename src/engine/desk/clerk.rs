@@ -227,11 +227,12 @@ impl Clerk {
         self.stop(StopReason::Person, "paused; the search goes on from here");
     }
 
-    /// Ends the search so that it can go on; what is in flight is dropped.
+    /// Ends the search so that it can go on; what is in flight is dropped, what came of it is recorded.
     fn stop(&mut self, reason: StopReason, why: &str) {
         let was = std::mem::replace(&mut self.pursuit, Pursuit::Idle);
-        if let (Pursuit::Running { .. }, Some(session)) = (was, self.book.session()) {
-            let stopped = run::stop(session, reason, why).and_then(|_| Ok(session.sync()?));
+        if let (Pursuit::Running { mut run, .. }, Some(session)) = (was, self.book.session()) {
+            let stopped = run.give_up(session).and_then(|()| run::stop(session, reason, why));
+            let stopped = stopped.and_then(|_| Ok(session.sync()?));
             self.book.flush();
             if let Err(error) = stopped {
                 self.refuse(Deed::Stop, told(&error));

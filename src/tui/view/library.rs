@@ -150,7 +150,7 @@ fn kept(width: u16) -> Vec<usize> {
 
 fn cells(row: &Row, runs: bool) -> Vec<table::Cell> {
     let summary = &row.summary;
-    let (verdict, role) = status::verdict_word(summary.verdict).unwrap_or(("", Role::Dim));
+    let (verdict, role) = status::verdict_word(row.verdict()).unwrap_or(("", Role::Dim));
     let number = |value: Option<String>| value.unwrap_or_default();
     let gain = row.gain_percent();
     let gain_role = if gain.is_some_and(|gain| gain > 0.0) { Role::Better } else { Role::Worse };

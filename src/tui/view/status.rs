@@ -85,8 +85,10 @@ fn of_bench(app: &App, bench: &Bench, place: String) -> Vec<Part> {
     let mut parts = vec![(format!(" {name}"), Role::TitleFocused)];
     parts.push((score(bench).map(|score| format!("  {score}")).unwrap_or_default(), Role::Accent));
     parts.push((if place.is_empty() { place } else { format!("  {place}") }, Role::Text));
-    if let Some((word, role)) = verdict_word(bench.state.annotations.verdict()) {
-        parts.push((format!("  {word}"), role));
+    let said = bench.state.annotations.verdict_setting();
+    if let Some((said, (word, role))) = said.and_then(|said| Some((said, verdict_word(said.value)?))) {
+        let by = if said.by == app.author { String::new() } else { format!(" by {}", said.by.name()) };
+        parts.push((format!("  {word}{by}"), role));
     }
     if !bench.state.annotations.flags().is_empty() {
         parts.push(("  ⚑".to_owned(), Role::Warning));
@@ -161,7 +163,7 @@ fn running(app: &App, bench: &Bench, room: usize) -> Vec<Part> {
         Work::Drafting => "drafting".to_owned(),
         Work::Proposing { .. } => format!("rewriting{}", count(bench)),
         Work::Scoring => format!("scoring{}", count(bench)),
-        Work::LeaveOneOut => format!("leave one out{}", count(bench)),
+        Work::LeaveOneOut => format!("weighing segments{}", count(bench)),
         Work::Measuring => format!("measuring{}", count(bench)),
     };
     let mut said = vec![format!("● {work}")];

@@ -354,3 +354,27 @@ async fn an_undo_at_once_takes_back_the_verdict_just_given_and_nothing_older() {
     assert_eq!(script.bench().state.annotations.verdict(), Verdict::None);
     assert_eq!(script.bench().state.annotations.rating(), 3);
 }
+
+#[tokio::test]
+async fn a_fresh_library_has_decided_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("retrace")).unwrap();
+    let opening = Opening { size: (150, 42), at: "retrace", home: "retrace", own: true, ..Opening::default() };
+    let mut script = Script::open_in(folder, opening).await;
+    let none = "decided 0 of 10  0 kept · 0 dropped · 0 later";
+    assert!(script.status().contains(none), "{}", script.status());
+    script.open_session("lighthouse-letter").await;
+    assert!(script.status().contains("✓ kept by mara"), "{}", script.status());
+    script.act("m").await;
+    assert!(!script.status().contains("kept"), "{}", script.status());
+    script.keys("q");
+    script.until(|app| app.library.listed_rows().filter(|row| !row.is_sample()).count() == 1).await;
+    assert!(script.status().contains(none), "{}", script.status());
+    script.keys("X");
+    assert!(script.shows("0 of 1 sessions") || script.shows("all: 1 sessions"), "{}", script.screen());
+    script.keys("esc");
+    script.open_session("lighthouse-letter").await;
+    script.keys("a q");
+    script.until(|app| app.library.tally().kept == 1).await;
+    assert!(script.status().contains("decided 1 of 10"), "{}", script.status());
+}

@@ -73,8 +73,8 @@ async fn candidates_appear_as_they_are_scored() {
     script.until(|app| app.bench().is_some_and(|b| b.candidates().iter().any(|c| c.fate == Fate::Open))).await;
     told.push(status(&mut script));
     insta::assert_snapshot!(told.join("\n"), @"
-    kettle ppl 5.9 draft · seg 1 by scripted, nll, 45 tokens 2 of 4 how-to, en ● leave one out 0 of 4 · step 1/8
-    kettle ppl 5.9 draft · seg 1 by scripted, nll, 45 tokens 2 of 4 how-to, en ● leave one out 3 of 4 · step 1/8
+    kettle ppl 5.9 draft · seg 1 by scripted, nll, 45 tokens 2 of 4 how-to, en ● weighing segments 0 of 4 · step 1/8
+    kettle ppl 5.9 draft · seg 1 by scripted, nll, 45 tokens 2 of 4 how-to, en ● weighing segments 3 of 4 · step 1/8
     kettle ppl 5.9 draft · seg 1 by scripted, nll, 45 tokens 2 of 4 how-to, en ● scoring 0 of 4 · step 1/8
     kettle ppl 5.9 draft · seg 1 by scripted, nll, 45 tokens 2 of 4 how-to, en ● scoring 1 of 4 · step 1/8
     ");
@@ -172,6 +172,8 @@ async fn more_candidates_come_on_request_and_as_asked() {
     script.write("say less");
     script.act("enter").await;
     script.until(|app| app.bench().is_some_and(|b| b.candidates().iter().all(|c| c.fate != Fate::Scoring))).await;
+    script.settled().await;
+    insta::assert_snapshot!(script.hints(), @"4 came: none is lower; h comes nearest, +0.087 nats · y takes what is selected");
     let all = script.bench().candidates();
     assert!(all.len() > before);
     assert!(all.iter().any(|candidate| candidate.step.is_none() && candidate.new.contains("I was asked: say less")));

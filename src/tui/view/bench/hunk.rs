@@ -10,7 +10,7 @@ use super::super::super::theme::{Role, Theme};
 use super::super::super::widgets::diff::{Comparison, Comparisons, Marks};
 use super::super::super::widgets::paint;
 use super::trajectory::minus;
-use crate::app::bench::{ByHand, Candidate, Fate, reason_in_words, refusal_in_words};
+use crate::app::bench::{ByHand, Candidate, Fate, letter, reason_in_words, refusal_in_words};
 use crate::lm::rewrite;
 use crate::text::{Safe, fit_start, width};
 
@@ -28,11 +28,6 @@ pub fn compared(comparisons: &mut Comparisons, candidate: &Candidate) -> Arc<Com
 /// The difference of two texts, with the signs of what was taken out and what came in.
 pub fn between(comparisons: &mut Comparisons, old: &str, new: &str) -> Arc<Comparison> {
     comparisons.get(old, new, Marks { brackets: true, unfolded: false }, PATIENCE)
-}
-
-/// `a`, `b`, ... for a candidate's place.
-pub fn letter(at: usize) -> char {
-    char::from_u32('a' as u32 + (at % 26) as u32).unwrap_or('a')
 }
 
 /// What was asked for; the generator's own reason, or what kept it from being scored.
@@ -74,7 +69,7 @@ pub fn draw_head(
     }
     let (fate, role) = fate(candidate);
     parts.push((format!("  {fate}"), role));
-    let same = candidates[..at].iter().position(|other| !other.new.is_empty() && other.new == candidate.new);
+    let same = candidate.repeats(&candidates[..at]);
     parts.extend(same.map(|same| (format!(" · same as {}", letter(same)), Role::Dim)));
     if let Some(hand) = by_hand(candidate) {
         parts.push((format!(" · {hand}"), Role::Edited));

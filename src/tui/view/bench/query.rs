@@ -40,7 +40,7 @@ impl View {
         for (said, role) in notes {
             let place = Rect { y, height: rows(&said).min(inner.bottom().saturating_sub(y)), ..inner };
             let mut sheet = text::Sheet::new(&said, inner.width.max(1));
-            text::draw(buf, place, &mut sheet, 0, text::Look { base: role, ..text::Look::plain(look.theme) });
+            text::draw_folded(buf, place, &mut sheet, text::Look { base: role, ..text::Look::plain(look.theme) });
             y += place.height;
         }
     }
