@@ -66,7 +66,7 @@ mod tests {
             arrivals in prop::sample::subsequence((0..9).collect::<Vec<usize>>(), 0..9).prop_shuffle(),
         ) {
             let mut answers = InOrder::default();
-            arrivals.iter().for_each(|place| drop(answers.put(*place, *place)));
+            arrivals.iter().for_each(|place| _ = answers.put(*place, *place));
             let taken: Vec<usize> = std::iter::from_fn(|| answers.take()).collect();
             let rest: Vec<usize> = answers.rest().collect();
             let mut all = arrivals.clone();
