@@ -3,7 +3,7 @@
 use super::{Bench, refusal_in_words};
 use crate::reer::search::{Decision, NodeId, Reason, Refusal, Search, Version, Why};
 use crate::reer::{Leak, SegmentId};
-use crate::session::State;
+use crate::session::{Author, State};
 
 /// What the search made of a candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +53,8 @@ pub struct Candidate {
     /// Why it could not be scored.
     pub error: Option<String>,
     pub by_hand: Option<ByHand>,
+    /// Who did that.
+    pub by: Option<Author>,
 }
 
 /// How much of a session is seen at a moment.
@@ -102,6 +104,7 @@ fn candidate(state: &State, search: &Search, version: &Version, until: u64) -> O
     let decision = version.node.step.and_then(|step| search.decisions().get(step as usize - 1));
     let leak_before = search.tree().get(parent).and_then(|v| v.leak);
     let scores = search.score(version.node.id).zip(search.score(parent));
+    let by_hand = by_hand(state, version, until);
     Some(Candidate {
         node: version.node.id,
         parent,
@@ -114,7 +117,8 @@ fn candidate(state: &State, search: &Search, version: &Version, until: u64) -> O
         instruction: version.node.instruction.clone(),
         analysis: version.node.analysis.clone(),
         error: version.error.clone(),
-        by_hand: by_hand(state, version, until),
+        by_hand: by_hand.map(|(did, _)| did),
+        by: by_hand.map(|(_, by)| by.clone()),
         old,
         new,
     })
@@ -134,17 +138,17 @@ fn fate(version: &Version, decision: Option<&Decision>) -> Fate {
     }
 }
 
-/// The last thing a person had said of a candidate by the event `until`.
-fn by_hand(state: &State, candidate: &Version, until: u64) -> Option<ByHand> {
+/// The last thing a person had said of a candidate by the event `until`, and who.
+fn by_hand<'a>(state: &'a State, candidate: &Version, until: u64) -> Option<(ByHand, &'a Author)> {
     let tree = state.search.as_ref()?.tree();
     let said = state.annotations.overrides().filter(|choice| choice.seq <= until).filter_map(|choice| {
         if choice.value.refused == Some(candidate.node.id) {
-            return Some(ByHand::Refused);
+            return Some((ByHand::Refused, &choice.by));
         }
         let made = tree.get(choice.value.node)?;
         let taken =
             choice.value.node == candidate.node.id || (choice.value.refused.is_none() && has_text_of(made, candidate));
-        taken.then_some(ByHand::Taken)
+        taken.then_some((ByHand::Taken, &choice.by))
     });
     said.last()
 }

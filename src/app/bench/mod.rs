@@ -37,7 +37,7 @@ use super::effect::DeskId;
 use crate::engine::desk::{Activity, Work};
 use crate::reer::SegmentId;
 use crate::reer::search::{NodeId, ScoreOf, Search};
-use crate::session::State;
+use crate::session::{Author, State};
 
 /// A pane of the bench.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -65,6 +65,8 @@ pub struct Bench {
     pub desk: DeskId,
     /// Its name in the library: see [`Source::key`](super::library::Source::key).
     pub key: String,
+    /// Who is at it.
+    pub me: Author,
     /// The file was not read yet.
     pub loading: bool,
     pub state: State,
@@ -108,10 +110,11 @@ pub struct Bench {
 }
 
 impl Bench {
-    pub fn new(desk: DeskId, key: String) -> Bench {
+    pub fn new(desk: DeskId, key: String, me: Author) -> Bench {
         Bench {
             desk,
             key,
+            me,
             loading: true,
             state: State::default(),
             read_only: None,

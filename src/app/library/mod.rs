@@ -166,6 +166,7 @@ impl Library {
     pub fn renamed(&mut self, old: &str, path: &Path) {
         let rows = self.listing.as_mut().map(|listing| &mut listing.rows);
         if let Some(row) = rows.and_then(|rows| rows.iter_mut().find(|row| row.key == old)) {
+            row.summary.verdict = row.verdict();
             row.source = Source::File(path.to_owned());
             row.key = row.source.key();
             if self.selected.as_deref() == Some(old) {

@@ -25,6 +25,10 @@ impl App {
             }
             _ => Vec::new(),
         };
+        if let (Some(errand), News::Opened { events, .. } | News::Events(events)) = (self.errands.get_mut(&desk), &news)
+        {
+            events.iter().for_each(|event| errand.state.apply(event));
+        }
         let now = self.now;
         // A desk that closed out of sight has nothing left to show.
         if news == News::Closed && self.front != Some(desk) {
@@ -222,8 +226,8 @@ impl App {
             (None, row) => row.map(|row| row.summary.id.clone()).unwrap_or_default(),
         };
         let called = if name.is_empty() { id } else { name.to_owned() };
-        if let Some((_, title)) = self.errands.get_mut(&desk) {
-            title.clone_from(&called);
+        if let Some(errand) = self.errands.get_mut(&desk) {
+            errand.title.clone_from(&called);
         }
         let mut effects = self.tell(format!("{before} is called {called} now{undo}"));
         effects.push(Effect::List);
@@ -233,8 +237,9 @@ impl App {
     /// Something was taken back or brought back: it is told, and the library looks again.
     fn undid(&mut self, desk: DeskId, back: bool) -> Vec<Effect> {
         let title = self.title_of(desk);
-        // The bench has not learned of it yet.
-        let state = self.benches.get(&desk).map(|bench| &bench.state);
+        // Neither the bench nor the errand has learned of it yet.
+        let of_errand = self.errands.get(&desk).map(|errand| &errand.state);
+        let state = self.benches.get(&desk).map(|bench| &bench.state).or(of_errand);
         let action =
             state.and_then(|state| if back { state.redoable(&self.author) } else { state.undoable(&self.author) });
         let what = action.map_or("the last action", |action| action_in_words(&action.name));
@@ -243,7 +248,12 @@ impl App {
         if !back && what == "the verdict" {
             let key = self.key_of_desk(desk);
             let at = self.memory.decisions.iter().position(|decided| decided.key == key);
-            at.map(|at| self.memory.decisions.remove(at));
+            self.taken_back.extend(at.and_then(|at| self.memory.decisions.remove(at)));
+        }
+        if back && what == "the verdict" {
+            let key = self.key_of_desk(desk);
+            let at = self.taken_back.iter().rposition(|decided| decided.key == key);
+            at.map(|at| self.taken_back.remove(at)).into_iter().for_each(|decided| self.memory.keep_decision(decided));
         }
         let turn = if back { "undoes it" } else { "brings it back" };
         let place = if std::mem::take(&mut self.jumped) { "now in " } else { "" };
@@ -254,7 +264,7 @@ impl App {
 
     fn key_of_desk(&self, desk: DeskId) -> String {
         let of_bench = self.benches.get(&desk).map(|bench| bench.key.clone());
-        of_bench.or_else(|| self.errands.get(&desk).map(|(key, _)| key.clone())).unwrap_or_default()
+        of_bench.or_else(|| self.errands.get(&desk).map(|errand| errand.key.clone())).unwrap_or_default()
     }
 
     /// What was a sample or a pair is a file from now on, and known by it.
@@ -263,8 +273,8 @@ impl App {
         if let Some(bench) = self.benches.get_mut(&desk) {
             bench.key.clone_from(&new);
         }
-        if let Some((key, _)) = self.errands.get_mut(&desk) {
-            key.clone_from(&new);
+        if let Some(errand) = self.errands.get_mut(&desk) {
+            errand.key.clone_from(&new);
         }
         self.library.renamed(&old, path);
         for given in self.given.iter_mut().filter(|given| given.key == old) {

@@ -122,7 +122,7 @@ impl App {
             let branch = line.filter_map(|moment| moment.branch.as_deref()).next().map(str::to_owned);
             items.push(Item {
                 label: branch.clone().unwrap_or_else(|| "(no name)".to_owned()),
-                detail: format!("ends with {} · {}", moment.name(), self.standing(bench, moment.node)),
+                detail: format!("ends with {} · {}", moment.name(&bench.me), self.standing(bench, moment.node)),
                 aside: if Some(moment.node) == head { "current" } else { "" }.to_owned(),
                 act: Act::Switch(moment.node, branch),
             });

@@ -5,8 +5,9 @@ use crate::app::command::Command;
 use crate::app::effect::DeskId;
 use crate::app::library::Row;
 use crate::app::overlay::{Act, Item, Overlay, Picker, Picking};
-use crate::app::{App, Effect};
+use crate::app::{App, Effect, Errand};
 use crate::engine::desk::Origin;
+use crate::session::State;
 
 impl App {
     fn new_desk(&mut self) -> DeskId {
@@ -37,7 +38,7 @@ impl App {
             Some(desk) => self.front = Some(desk),
             None => {
                 let desk = self.new_desk();
-                let mut bench = Bench::new(desk, key.clone());
+                let mut bench = Bench::new(desk, key.clone(), self.author.clone());
                 bench.tint = self.memory.tint;
                 bench.returning = self.memory.places.get(&key).cloned();
                 self.benches.insert(desk, bench);
@@ -55,7 +56,8 @@ impl App {
             return (*desk, Vec::new());
         }
         let desk = self.new_desk();
-        self.errands.insert(desk, (row.key.clone(), row.summary.called().to_owned()));
+        let (key, title) = (row.key.clone(), row.summary.called().to_owned());
+        self.errands.insert(desk, Errand { key, title, state: State::default() });
         (desk, vec![Effect::OpenDesk(desk, row.source.origin(&self.home))])
     }
 
@@ -84,7 +86,7 @@ impl App {
         }
         let name = self.title_of(desk);
         if let Some(bench) = self.benches.remove(&desk) {
-            self.errands.insert(desk, (bench.key, name));
+            self.errands.insert(desk, Errand { key: bench.key, title: name, state: bench.state });
         }
         vec![Effect::CloseDesk(desk)]
     }
@@ -92,7 +94,7 @@ impl App {
     /// What a session is called in a notice.
     pub(super) fn title_of(&self, desk: DeskId) -> String {
         let of_bench = self.benches.get(&desk).map(|bench| bench.state.called().to_owned());
-        of_bench.or_else(|| self.errands.get(&desk).map(|(_, title)| title.clone())).unwrap_or_default()
+        of_bench.or_else(|| self.errands.get(&desk).map(|errand| errand.title.clone())).unwrap_or_default()
     }
 
     /// Back to the screen below: the batch, else the library.

@@ -5,7 +5,7 @@ use crate::app::command::{Command, Context};
 use crate::app::effect::{DeskId, Tick};
 use crate::app::memory::RememberedSetup;
 use crate::app::overlay::{BackEndNames, Form, Overlay};
-use crate::app::{App, Effect};
+use crate::app::{App, Effect, Errand};
 use crate::engine::Setup;
 use crate::engine::desk::Order;
 use crate::lm::spec::Spec;
@@ -217,7 +217,7 @@ impl App {
         let title = self.title_of(desk);
         if let Some(bench) = self.benches.remove(&desk) {
             self.library.update(&bench.key, bench.state.summary());
-            self.errands.insert(desk, (bench.key, title));
+            self.errands.insert(desk, Errand { key: bench.key, title, state: bench.state });
         }
         vec![Effect::CloseDesk(desk)]
     }

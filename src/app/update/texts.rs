@@ -276,8 +276,7 @@ impl App {
         self.library.select(&key);
         effects.extend(self.open(key, Origin::File(path)));
         effects.push(Effect::List);
-        let run = self.key_of(crate::app::command::Command::Run).unwrap_or_default();
-        effects.extend(self.tell(format!("the session is saved; {run} starts the search")));
+        effects.extend(self.tell("the session is saved"));
         effects
     }
 

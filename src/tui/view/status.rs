@@ -87,7 +87,7 @@ fn of_bench(app: &App, bench: &Bench, place: String) -> Vec<Part> {
     parts.push((if place.is_empty() { place } else { format!("  {place}") }, Role::Text));
     let said = bench.state.annotations.verdict_setting();
     if let Some((said, (word, role))) = said.and_then(|said| Some((said, verdict_word(said.value)?))) {
-        let by = if said.by == app.author { String::new() } else { format!(" by {}", said.by.name()) };
+        let by = if said.by == bench.me { String::new() } else { format!(" by {}", said.by.name()) };
         parts.push((format!("  {word}{by}"), role));
     }
     if !bench.state.annotations.flags().is_empty() {
@@ -122,7 +122,7 @@ fn place(bench: &Bench, full: bool) -> String {
                 let before = bench.timeline.moments()[..cursor].iter().rev().find_map(|moment| moment.step());
                 let before = before.filter(|_| full);
                 let after = before.map(|step| format!(" after step {step}/{of}")).unwrap_or_default();
-                format!("{}{after}{segment}", moment.name())
+                format!("{}{after}{segment}", moment.name(&bench.me))
             }
         },
     }

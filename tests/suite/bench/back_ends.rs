@@ -101,7 +101,8 @@ impl Scorer for Scripted {
             if let Ok(permit) = self.scores.acquire().await {
                 permit.forget();
             }
-            let answer = Ok(logprobs(y, target, z));
+            let fits = self.fits(example, target, &Context::Thinking { z: z.clone() }).await;
+            let answer = fits.map(|()| logprobs(y, target, z));
             answered(place, &answer);
             answers.push(answer);
         }

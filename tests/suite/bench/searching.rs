@@ -236,3 +236,31 @@ async fn a_pair_too_long_for_the_scorer_is_told_before_the_search() {
     script.open_session("kettle").await;
     assert!(script.app().misfit().is_none() && script.shows("No thinking yet"));
 }
+
+#[tokio::test]
+async fn why_a_search_failed_stays_to_be_read_at_any_size() {
+    let opening = Opening { size: (150, 44), home: "library", ..Opening::default() };
+    let mut script = Script::open(opening).await;
+    script.keys("N");
+    script.write("Describe a well.");
+    script.keys("ctrl-s");
+    // It fits with a few sentences of thinking, and not with the draft that comes.
+    script.paste(&"The well is deep and nobody measures it. ".repeat(117));
+    script.keys("ctrl-s");
+    script.until(|app| app.front.is_some()).await;
+    script.settled().await;
+    assert!(script.app().misfit().is_none());
+    script.keys("r");
+    script.until(|app| app.bench().is_some_and(|bench| bench.state.stop.is_some())).await;
+    script.until(|app| app.bench().is_some_and(|bench| !bench.is_busy())).await;
+    for (width, height) in [(150, 44), (110, 35), (80, 24), (60, 18)] {
+        script.resize(width, height);
+        let seen = script.screen().replace(['│', '\n'], " ");
+        let seen = seen.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(seen.contains("shorten it by hand") || width >= 110, "at {width}x{height}: {}", script.screen());
+        assert!(script.shows("r tries again"), "at {width}x{height}: {}", script.screen());
+        assert!(script.shows("too long for the scorer"), "at {width}x{height}: {}", script.screen());
+    }
+    insta::assert_snapshot!("failed_60", script.screen());
+    script.keys("left");
+}

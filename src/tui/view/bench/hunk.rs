@@ -12,6 +12,7 @@ use super::super::super::widgets::paint;
 use super::trajectory::minus;
 use crate::app::bench::{ByHand, Candidate, Fate, letter, reason_in_words, refusal_in_words};
 use crate::lm::rewrite;
+use crate::session::Author;
 use crate::text::{Safe, fit_start, width};
 
 /// Comparing may take so long in one frame; the rest is shown as replaced.
@@ -53,7 +54,7 @@ pub fn draw_head(
     place: Rect,
     theme: &Theme,
     (at, candidates): (usize, &[Candidate]),
-    selected: bool,
+    (selected, me): (bool, &Author),
 ) {
     let candidate = &candidates[at];
     let branch = if at + 1 == candidates.len() && !selected { "└ " } else { "├ " };
@@ -71,7 +72,7 @@ pub fn draw_head(
     parts.push((format!("  {fate}"), role));
     let same = candidate.repeats(&candidates[..at]);
     parts.extend(same.map(|same| (format!(" · same as {}", letter(same)), Role::Dim)));
-    if let Some(hand) = by_hand(candidate) {
+    if let Some(hand) = by_hand(candidate, me) {
         parts.push((format!(" · {hand}"), Role::Edited));
     }
     if let Some(leak) = candidate.leak {
@@ -129,12 +130,13 @@ fn fate(candidate: &Candidate) -> (String, Role) {
     }
 }
 
-/// What a person did, when it says something beside the search.
-fn by_hand(candidate: &Candidate) -> Option<&'static str> {
+/// What a person did, when it says something beside the search; who is at the bench is `you`.
+fn by_hand(candidate: &Candidate, me: &Author) -> Option<String> {
+    let who = candidate.by.as_ref().filter(|by| *by != me).map_or("you", Author::name);
     Some(match (candidate.by_hand?, candidate.is_disputed()) {
-        (ByHand::Taken, true) => "◆ you took it",
-        (ByHand::Taken, false) => "you too",
-        (ByHand::Refused, true) => "◆ you refused it",
-        (ByHand::Refused, false) => "you too refused",
+        (ByHand::Taken, true) => format!("◆ {who} took it"),
+        (ByHand::Taken, false) => format!("{who} too"),
+        (ByHand::Refused, true) => format!("◆ {who} refused it"),
+        (ByHand::Refused, false) => format!("{who} too refused"),
     })
 }

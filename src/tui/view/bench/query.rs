@@ -84,7 +84,7 @@ impl View {
         look: Look<'_>,
     ) {
         let score = bench.shown_score(held.node, app.memory.shown).map(|value| app.memory.shown.write(value));
-        let title = format!("Held v{}, {}", held.node.0, held.name());
+        let title = format!("Held v{}, {}", held.node.0, held.name(&bench.me));
         let inner = border(buf, area, look.theme, (Pane::Query, bench), tabs, (&title, &score.unwrap_or_default()));
         let z = bench.search().and_then(|search| search.tree().trajectory(held.node));
         let text = z.map(crate::reer::Trajectory::text).unwrap_or_default();
