@@ -29,8 +29,9 @@ impl View {
         self.draw_text(buf, top, Pane::Query, bench.query(), &[&syntax, &find], look);
         let mut y = top.bottom();
         if !lines.is_empty() && y < inner.bottom() {
-            let rule = format!("─ measures {}", "─".repeat(usize::from(inner.width)));
+            let rule = "─".repeat(usize::from(inner.width));
             paint::put(buf, (inner.x, y), inner.width, &rule, look.theme.style(Role::Border));
+            paint::fitted(buf, (inner.x + 1, y), inner.width - 1, " measures ", look.theme.style(Role::Dim));
             y += 1;
         }
         for line in lines {
