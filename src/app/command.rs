@@ -139,6 +139,7 @@ commands! {
     Unrate "unrate" [Bench] ["* 0"] "Take the rating away";
     Tag "tag" [Bench] ["#"] "Add a tag, or take one away";
     Note "note" [Bench] ["w"] "Write a note on the example";
+    Rename "rename" [Bench Library] ["W" "f2"] "Give the session a name of your own; empty, it has its first one again";
     Mark "mark" [Bench] ["m"] "Mark this version, or take the mark away";
     Undo "undo" [Bench Library] ["u"] "Undo what a person did last";
     Redo "redo" [Bench Library] ["U"] "Bring back what was undone last";
@@ -155,6 +156,7 @@ commands! {
     Leaks "leaks" [Bench] ["L"] "Mark what the trajectory copies from the reference";
     Compare "compare" [Bench] ["c"] "Hold this version and compare others with it, side by side";
     Measure "measure" [Bench] [", m"] "The chart's measure: perplexity, nll, bits per character, clipped";
+    Measures "measures" [Bench] ["i"] "Every measure of this version, and what it means";
     LogScale "log-scale" [Bench] [", l"] "The chart's scale, linear or logarithmic";
     Legend "legend" [Bench] [", g"] "What signs and tints mean";
     Find "find" [Bench Library] ["/"] "Search inside the pane; in the library, filter";

@@ -34,7 +34,7 @@ use self::memory::Memory;
 use self::notice::Notice;
 use self::overlay::Overlay;
 use crate::engine::Setup;
-use crate::session::Author;
+use crate::session::{Author, State};
 
 pub use effect::Effect;
 pub use message::{At, Message};
@@ -93,17 +93,21 @@ pub struct App {
     /// Rows that the list on the screen shows, as last drawn.
     pub page: usize,
     pub legend: bool,
+    /// A search inside a pane was closed, and nothing was done since: see [`App::is_of_find`].
+    find_closed: bool,
     defaults: Setup,
     author: Author,
     /// An undo brought another session onto the screen.
     jumped: bool,
     home: PathBuf,
-    /// Desks of no bench that still have something to write: key and title of their sessions.
-    errands: BTreeMap<DeskId, (String, String)>,
+    /// Desks of no bench that still have something to write.
+    errands: BTreeMap<DeskId, Errand>,
     /// What a person did that is not on disk yet, in the order in which it was ordered.
     given: Vec<Given>,
     /// Keys of the sessions in which something was undone, the last one last; what was done is in the memory.
     undone: Vec<String>,
+    /// Verdicts that were undone, the last one last, for when they are brought back.
+    taken_back: Vec<memory::Decided>,
     last_command: Option<Command>,
     /// The tag that was typed last, and what was asked of candidates last: for doing it again.
     last_tag: Option<String>,
@@ -112,6 +116,15 @@ pub struct App {
     ticking: BTreeSet<effect::Tick>,
     speed: usize,
     open_first: bool,
+}
+
+/// A session that is written to out of sight.
+#[derive(Debug, Clone)]
+struct Errand {
+    key: String,
+    title: String,
+    /// As far as its desk told.
+    state: State,
 }
 
 /// An action on its way to the disk.
@@ -143,6 +156,7 @@ impl App {
             themes: start.themes,
             page: 10,
             legend: false,
+            find_closed: false,
             defaults: start.defaults,
             author: start.author,
             jumped: false,
@@ -150,6 +164,7 @@ impl App {
             errands: BTreeMap::new(),
             given: Vec::new(),
             undone: Vec::new(),
+            taken_back: Vec::new(),
             last_command: None,
             last_tag: None,
             last_wish: None,

@@ -79,7 +79,7 @@ impl ScoreReport {
     /// For a person, one line a fact.
     pub fn lines(&self) -> Vec<String> {
         let mut lines = vec![
-            format!("scorer        {}, objective {}", scorer(&self.scorer), objective(self.objective)),
+            format!("scorer        {}, objective {}", scorer(&self.scorer), self.objective.name()),
             format!("perplexity    {} over {} tokens of the reference", ppl(self.ppl), self.tokens),
             format!("nll           {:.4} nats per token, {:.4} bits per character", self.nll.0, self.bits_per_char),
         ];
@@ -133,14 +133,6 @@ pub fn scorer(identity: &Identity) -> String {
 /// `1 session`, `2 sessions`.
 pub fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
-}
-
-/// An objective as flags spell it.
-pub fn objective(objective: Objective) -> &'static str {
-    match objective {
-        Objective::Nll => "nll",
-        Objective::ReerClipped => "reer-clipped",
-    }
 }
 
 /// A value as its JSON spells it: `no-gain`, `unfinished`.

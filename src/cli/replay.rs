@@ -58,6 +58,9 @@ fn speed(text: &str) -> Result<f64, String> {
 #[derive(Serialize)]
 struct Replayed<'a> {
     id: &'a str,
+    /// What a person calls it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
     seq: u64,
     step: u32,
     /// The version that was current.
@@ -106,6 +109,7 @@ fn replayed(state: &State) -> Replayed<'_> {
     let trajectory = search.and_then(|search| search.tree().trajectory(node?));
     Replayed {
         id: &state.id,
+        name: state.annotations.name(),
         seq: state.last_seq,
         step: state.steps(),
         node,
@@ -128,7 +132,8 @@ fn score(state: &State, node: NodeId) -> Option<ScoreReport> {
 
 fn tell(state: &State, replayed: &Replayed<'_>, path: &Path, output: &mut Output) -> Result<(), Fault> {
     let (id, step, seq) = (replayed.id, replayed.step, replayed.seq);
-    output.line(format_args!("{id}, step {step}, event {seq}, {}", standing(state)));
+    let name = replayed.name.map(|name| format!(" ({name:?})")).unwrap_or_default();
+    output.line(format_args!("{id}{name}, step {step}, event {seq}, {}", standing(state)));
     match &replayed.score {
         Some(score) => score.lines().iter().for_each(|line| output.line(line)),
         None => output.line("no score yet"),
@@ -238,7 +243,7 @@ fn happened(state: &State, event: &Event) -> Option<String> {
         Payload::Example(example) => Some(format!("{}: {}", state.id, state.summary().title).trim().to_owned())
             .filter(|_| !example.query.is_empty()),
         Payload::Models(models) => {
-            let objective = numbers::objective(models.objective);
+            let objective = models.objective.name();
             Some(format!("scorer {}, objective {objective}", numbers::scorer(&models.scorer)))
         }
         Payload::Score(score) if state.steps() == 0 && score.without.is_none() => {
@@ -256,6 +261,8 @@ fn happened(state: &State, event: &Event) -> Option<String> {
             Some(format!("a person went to version {}{branch}", head.node.0))
         }
         Payload::Verdict(verdict) => Some(format!("verdict: {}", spelled(&verdict.verdict))),
+        Payload::Note(note) if note.name && note.text.is_empty() => Some(format!("{}: the name is gone", event.by)),
+        Payload::Note(note) if note.name => Some(format!("{}: named {:?}", event.by, note.text)),
         Payload::Undo(_) => Some("a person took the last action back".to_owned()),
         Payload::Redo(_) => Some("a person brought the last action back again".to_owned()),
         Payload::Stop(stop) => {

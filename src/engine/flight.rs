@@ -98,6 +98,14 @@ impl<'a> Flight<'a> {
         }
     }
 
+    /// Every answer that has come, though others before it have not: nothing more is waited for.
+    pub fn rest(&mut self) -> impl Iterator<Item = Landed> {
+        while let Ok((place, landed)) = self.told.try_recv() {
+            self.land(place, landed);
+        }
+        self.landed.rest()
+    }
+
     /// The next answer in the order of asking, once it has come.
     pub fn take(&mut self) -> Option<Landed> {
         self.landed.take()

@@ -6,6 +6,7 @@ mod back_ends;
 mod batch;
 mod calls;
 pub mod desk;
+mod fit;
 pub mod fleet;
 mod flight;
 mod forecast;

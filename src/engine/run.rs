@@ -70,8 +70,14 @@ pub async fn search(
         }
         tokio::select! {
             biased;
-            () = limits.cancel.cancelled() => return stop(session, StopReason::Person, "interrupted; the next run goes on here"),
-            () = until(deadline) => return stop(session, StopReason::Budget, OUT_OF_TIME),
+            () = limits.cancel.cancelled() => {
+                run.give_up(session)?;
+                return stop(session, StopReason::Person, "interrupted; the next run goes on here");
+            }
+            () = until(deadline) => {
+                run.give_up(session)?;
+                return stop(session, StopReason::Budget, OUT_OF_TIME);
+            }
             () = run.landed() => {}
             () = until(session.sync_due()) => {
                 session.sync()?;
@@ -289,6 +295,23 @@ impl<'a> Run<'a> {
         self.wants.clear();
         self.whole.clear();
         self.fault.take().map(|fault| fail(session, fault)).transpose()
+    }
+
+    /// Gives up what is in flight, and records the scores that came though others asked for before them did not: whoever
+    /// goes on with the search asks for the others alone.
+    ///
+    /// # Errors
+    /// What keeps events from being recorded.
+    pub fn give_up(&mut self, session: &mut Session) -> Result<(), RunError> {
+        let come: Vec<Landed> = self.flight.rest().collect();
+        for landed in come {
+            if let Landed::Score(of, answer @ Ok(_)) = landed {
+                // A fault is no reason to stop what stops anyway.
+                drop(self.record_score(session, of, answer)?);
+            }
+        }
+        self.flight = Flight::new();
+        Ok(())
     }
 
     /// y's tokens for this scorer: from the scorer, recorded once.

@@ -27,6 +27,11 @@ impl<T> InOrder<T> {
         true
     }
 
+    /// Everything that is there, in order, whatever is still missing before it.
+    pub fn rest(&mut self) -> impl Iterator<Item = T> {
+        std::mem::take(&mut self.waiting).into_values()
+    }
+
     /// The next one, once all before it were taken and it is there.
     pub fn take(&mut self) -> Option<T> {
         let item = self.waiting.remove(&self.next)?;
@@ -54,6 +59,19 @@ mod tests {
                 let whole = (0..9).take_while(|place| arrivals[..=at].contains(place)).count();
                 prop_assert_eq!(&taken, &(0..whole).collect::<Vec<_>>(), "all that can be taken is");
             }
+        }
+
+        #[test]
+        fn what_is_given_up_leaves_all_that_came_in_the_order_of_asking(
+            arrivals in prop::sample::subsequence((0..9).collect::<Vec<usize>>(), 0..9).prop_shuffle(),
+        ) {
+            let mut answers = InOrder::default();
+            arrivals.iter().for_each(|place| _ = answers.put(*place, *place));
+            let taken: Vec<usize> = std::iter::from_fn(|| answers.take()).collect();
+            let rest: Vec<usize> = answers.rest().collect();
+            let mut all = arrivals.clone();
+            all.sort_unstable();
+            prop_assert_eq!([taken, rest].concat(), all);
         }
     }
 }

@@ -138,6 +138,19 @@ pub trait Scorer: Send + Sync {
         answered: Answered<'_>,
     ) -> Vec<Result<TokenLogprobs, LmError>>;
 
+    /// Whether a context and all of y fit the model, as far as that is known without computing anything.
+    ///
+    /// # Errors
+    /// [`LmError::TooLong`] when they do not; else what kept the prompt from being made.
+    async fn fits(&self, example: &Example, target: &Target, context: &Context) -> Result<(), LmError> {
+        if !self.reads_in_parts() {
+            return Ok(());
+        }
+        // A part without tokens is counted and not computed.
+        let answers = self.score_part(example, target, 0..0, std::slice::from_ref(context)).await;
+        answers.into_iter().try_for_each(|answer| answer.map(drop))
+    }
+
     /// Whether [`Scorer::score_part`] costs little more than the part, because what stands before it is kept from the call
     /// that scored that.
     fn reads_in_parts(&self) -> bool {

@@ -121,6 +121,14 @@ fn clipped(reference: &str, target: &Target, logprobs: &[f32]) -> Option<Clipped
 }
 
 impl Objective {
+    /// As flags and files spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Objective::Nll => "nll",
+            Objective::ReerClipped => "reer-clipped",
+        }
+    }
+
     /// The tokens of y that it is the mean over; none where it cannot rate this y.
     pub fn scope(self, reference: &str, target: &Target) -> Range<usize> {
         let end = target.spans.len();

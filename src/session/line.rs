@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn what_was_written_is_what_is_read() {
         for text in ["", "plain", "\"crc\":\"00000000\"}", ",\"crc\":\"00000000\"}\n", "\u{0}\u{7f}\u{2028}想"] {
-            let note = event(Payload::Note(Note { text: text.to_owned(), node: None }));
+            let note = event(Payload::Note(Note { text: text.to_owned(), node: None, name: false }));
             let line = encode(&note).unwrap();
             assert_eq!(line.iter().filter(|b| **b == b'\n').count(), 1);
             assert_eq!(decode(&line[..line.len() - 1]).unwrap(), note);

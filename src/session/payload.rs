@@ -313,12 +313,16 @@ pub struct Tag {
     pub on: bool,
 }
 
-/// A note on the example, or on one version. The last one stands; an empty text takes it away.
+/// A note on the example, or on one version; or the name by which a person calls the session. The last one stands; an
+/// empty text takes it away.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Note {
     pub text: String,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub node: Option<NodeId>,
+    /// The text is the session's name in lists and titles; its id and its file stay as they are.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub name: bool,
 }
 
 /// A version worth coming back to.

@@ -13,6 +13,9 @@ use crate::reer::{Identity, Leak, Measures, Objective};
 pub struct Summary {
     /// The session's id.
     pub id: String,
+    /// What a person calls it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<String>,
     /// The first line of the query, cut to a length for lists.
     pub title: String,
     /// The pair's hash; empty when the file holds no example.
@@ -52,6 +55,13 @@ pub struct Summary {
     pub flags: BTreeSet<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub metrics: BTreeMap<String, f64>,
+}
+
+impl Summary {
+    /// What lists and titles call the session: the name a person gave it, else its id.
+    pub fn called(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.id)
+    }
 }
 
 fn is_zero(rating: &u8) -> bool {

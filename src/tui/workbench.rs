@@ -18,6 +18,7 @@ use crate::app::effect::{Effect, Tick};
 use crate::app::input::{Input, MouseKind};
 use crate::app::library::Place;
 use crate::app::message::{Message, Press, Target};
+use crate::engine::desk::News;
 use crate::engine::{BackEnds, Setup};
 use crate::session::Author;
 
@@ -95,7 +96,7 @@ pub fn run(opening: Opening) -> Result<Ended, WorkbenchError> {
         let (requester, frames) = frames();
         let again = || {
             let requester = requester.clone();
-            move || requester.request()
+            move || requester.request_live()
         };
         let view = View::new(Some(Highlighter::new(again()))).working_aside(again());
         let means = Means { back_ends: back_ends.clone(), author, concurrency, place, home, own, state: state.clone() };
@@ -232,10 +233,13 @@ impl Workbench {
     fn take(&mut self, message: Message) -> Result<(), WorkbenchError> {
         let unseen =
             matches!(message, Message::SameListing | Message::SameRuns | Message::Tick(Tick::Library | Tick::Runs));
+        let live = comes_by_itself(&message);
         let effects = self.stage.take(message);
         self.carry_out(effects)?;
-        if !unseen {
-            self.requester.request();
+        match (unseen, live) {
+            (true, _) => {}
+            (false, true) => self.requester.request_live(),
+            (false, false) => self.requester.request(),
         }
         Ok(())
     }
@@ -291,6 +295,19 @@ impl Workbench {
         self.inputs = Some(Inputs::open(&mut self.screen)?);
         self.requester.request();
         if stopped { Ok(()) } else { self.take(Message::Warned("no shell waits behind this terminal".to_owned())) }
+    }
+}
+
+/// Whether a message tells of what runs, and of nothing that a person just did or waits for.
+fn comes_by_itself(message: &Message) -> bool {
+    match message {
+        Message::Desk(_, news) => match news {
+            News::Streamed { .. } | News::Activity(_) | News::Measured { .. } => true,
+            News::Events(events) => !events.iter().any(|event| event.by.is_person()),
+            _ => false,
+        },
+        Message::Runs(_) | Message::Tick(Tick::Clock | Tick::Play) => true,
+        _ => false,
     }
 }
 

@@ -1,9 +1,9 @@
 //! The candidates of a segment: what was proposed for it, what the search made of each, what a person did.
 
-use super::refusal_in_words;
+use super::{Bench, refusal_in_words};
 use crate::reer::search::{Decision, NodeId, Reason, Refusal, Search, Version, Why};
 use crate::reer::{Leak, SegmentId};
-use crate::session::State;
+use crate::session::{Author, State};
 
 /// What the search made of a candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +53,8 @@ pub struct Candidate {
     /// Why it could not be scored.
     pub error: Option<String>,
     pub by_hand: Option<ByHand>,
+    /// Who did that.
+    pub by: Option<Author>,
 }
 
 /// How much of a session is seen at a moment.
@@ -102,6 +104,7 @@ fn candidate(state: &State, search: &Search, version: &Version, until: u64) -> O
     let decision = version.node.step.and_then(|step| search.decisions().get(step as usize - 1));
     let leak_before = search.tree().get(parent).and_then(|v| v.leak);
     let scores = search.score(version.node.id).zip(search.score(parent));
+    let by_hand = by_hand(state, version, until);
     Some(Candidate {
         node: version.node.id,
         parent,
@@ -114,7 +117,8 @@ fn candidate(state: &State, search: &Search, version: &Version, until: u64) -> O
         instruction: version.node.instruction.clone(),
         analysis: version.node.analysis.clone(),
         error: version.error.clone(),
-        by_hand: by_hand(state, version, until),
+        by_hand: by_hand.map(|(did, _)| did),
+        by: by_hand.map(|(_, by)| by.clone()),
         old,
         new,
     })
@@ -134,17 +138,17 @@ fn fate(version: &Version, decision: Option<&Decision>) -> Fate {
     }
 }
 
-/// The last thing a person had said of a candidate by the event `until`.
-fn by_hand(state: &State, candidate: &Version, until: u64) -> Option<ByHand> {
+/// The last thing a person had said of a candidate by the event `until`, and who.
+fn by_hand<'a>(state: &'a State, candidate: &Version, until: u64) -> Option<(ByHand, &'a Author)> {
     let tree = state.search.as_ref()?.tree();
     let said = state.annotations.overrides().filter(|choice| choice.seq <= until).filter_map(|choice| {
         if choice.value.refused == Some(candidate.node.id) {
-            return Some(ByHand::Refused);
+            return Some((ByHand::Refused, &choice.by));
         }
         let made = tree.get(choice.value.node)?;
         let taken =
             choice.value.node == candidate.node.id || (choice.value.refused.is_none() && has_text_of(made, candidate));
-        taken.then_some(ByHand::Taken)
+        taken.then_some((ByHand::Taken, &choice.by))
     });
     said.last()
 }
@@ -167,6 +171,38 @@ pub fn taken_as(search: &Search, made: NodeId) -> Option<NodeId> {
     candidates.find(|(_, candidate)| has_text_of(made, candidate)).map(|(id, _)| id)
 }
 
+/// `a`, `b`, ... for a candidate's place.
+pub fn letter(at: usize) -> char {
+    char::from_u32('a' as u32 + (at % 26) as u32).unwrap_or('a')
+}
+
+impl Bench {
+    /// What came of the candidates that a person asked for, in words, once the last of them is scored; told once.
+    pub fn came(&mut self) -> Option<String> {
+        let search = self.search()?;
+        let waits = |node: &NodeId| search.tree().get(*node).is_none_or(Version::awaits_score);
+        if self.proposed.is_empty() || self.proposed.iter().any(waits) {
+            return None;
+        }
+        let proposed = std::mem::take(&mut self.proposed);
+        let all = self.candidates();
+        let mine: Vec<(usize, &Candidate)> =
+            all.iter().enumerate().filter(|(_, candidate)| proposed.contains(&candidate.node)).collect();
+        let lowest = mine.iter().filter_map(|(at, candidate)| Some((*at, candidate.delta?)));
+        let lowest = lowest.min_by(|a, b| a.1.total_cmp(&b.1));
+        let best = lowest.map(|(at, delta)| {
+            let delta_in_words = format!("{delta:+.3} nats").replace('-', "−");
+            match delta < 0.0 {
+                true => format!(": {} is the lowest, {delta_in_words}", letter(at)),
+                false => format!(": none is lower; {} comes nearest, {delta_in_words}", letter(at)),
+            }
+        });
+        let repeats = mine.iter().filter(|(at, candidate)| candidate.repeats(&all[..*at]).is_some()).count();
+        let repeats = (repeats > 0).then(|| format!("; {repeats} only repeat another")).unwrap_or_default();
+        Some(format!("{} came{}{repeats}", proposed.len(), best.unwrap_or_default()))
+    }
+}
+
 impl Candidate {
     /// Checks that there is a text with which a person could do what `act` says.
     ///
@@ -179,6 +215,11 @@ impl Candidate {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The place of the first of these candidates that has the same text.
+    pub fn repeats(&self, before: &[Candidate]) -> Option<usize> {
+        before.iter().position(|other| !other.new.is_empty() && other.new == self.new)
     }
 
     /// True when the search said something else of it than the person, or nothing.

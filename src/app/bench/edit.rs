@@ -152,7 +152,7 @@ impl Bench {
     pub fn written(&self, writing: Writing, text: &str) -> Result<Option<Order>, String> {
         let text = text.trim();
         if writing == Writing::Note {
-            let note = crate::session::Note { text: text.to_owned(), node: None };
+            let note = crate::session::Note { text: text.to_owned(), node: None, name: false };
             return Ok(Some(Order::Record(vec![Payload::Note(note)])));
         }
         Trajectory::admit(text).map_err(|error| error.to_string())?;

@@ -5,6 +5,7 @@
 mod candidate;
 mod edit;
 mod find;
+mod measures;
 mod moment;
 mod news;
 mod segments;
@@ -20,22 +21,23 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use candidate::Seen;
-pub use candidate::{ByHand, Candidate, Fate};
+pub use candidate::{ByHand, Candidate, Fate, letter};
 pub use edit::Writing;
 pub use find::{Find, Match};
+pub use measures::{Measure, Tone};
 pub use moment::{Happened, Moment, Shown, Timeline};
 pub use segments::SegmentRow;
 pub use stream::Streams;
 pub use tint::{Compared, Tint};
 pub use travel::{Play, SPEEDS};
-pub use verdict::{FLAG, flag, verdict};
+pub use verdict::{FLAG, flag, renamed, verdict};
 pub use words::{reason_in_words, refusal_in_words, stop_in_words};
 
 use super::effect::DeskId;
 use crate::engine::desk::{Activity, Work};
 use crate::reer::SegmentId;
 use crate::reer::search::{NodeId, ScoreOf, Search};
-use crate::session::State;
+use crate::session::{Author, State};
 
 /// A pane of the bench.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -63,6 +65,8 @@ pub struct Bench {
     pub desk: DeskId,
     /// Its name in the library: see [`Source::key`](super::library::Source::key).
     pub key: String,
+    /// Who is at it.
+    pub me: Author,
     /// The file was not read yet.
     pub loading: bool,
     pub state: State,
@@ -91,6 +95,10 @@ pub struct Bench {
     measured: BTreeMap<ScoreOf, Vec<f64>>,
     /// Scores that were asked for.
     asked: BTreeSet<ScoreOf>,
+    /// Candidates that a person asked for and that was not told of yet.
+    proposed: Vec<NodeId>,
+    /// Why the pair does not fit a scorer, by that scorer's name in settings.
+    misfits: BTreeMap<String, String>,
     pub streams: Streams,
     pub activity: Activity,
     /// When the search began to run, by the program's clock.
@@ -102,10 +110,11 @@ pub struct Bench {
 }
 
 impl Bench {
-    pub fn new(desk: DeskId, key: String) -> Bench {
+    pub fn new(desk: DeskId, key: String, me: Author) -> Bench {
         Bench {
             desk,
             key,
+            me,
             loading: true,
             state: State::default(),
             read_only: None,
@@ -123,6 +132,8 @@ impl Bench {
             held: None,
             measured: BTreeMap::new(),
             asked: BTreeSet::new(),
+            proposed: Vec::new(),
+            misfits: BTreeMap::new(),
             streams: Streams::default(),
             activity: Activity::default(),
             since: None,
@@ -176,6 +187,11 @@ impl Bench {
         let z = self.search()?.tree().trajectory(self.node()?)?;
         let selected = self.segment.filter(|id| z.position(*id).is_some());
         selected.or_else(|| z.segments.first().map(|segment| segment.id))
+    }
+
+    /// Why the pair does not fit the scorer that settings name so, as far as that is known.
+    pub fn misfit(&self, scorer: &str) -> Option<&str> {
+        self.misfits.get(scorer).map(String::as_str)
     }
 
     /// The candidates of the selected segment at the cursor.

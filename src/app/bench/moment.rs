@@ -161,13 +161,14 @@ impl Moment {
         }
     }
 
-    /// What it is called: `draft`, `step 7`, `your edit`.
-    pub fn name(&self) -> String {
+    /// What it is called by this person: `draft`, `step 7`, `your edit`, `mara's edit`.
+    pub fn name(&self, me: &Author) -> String {
+        let whose = if self.by == *me { "your".to_owned() } else { format!("{}'s", self.by.name()) };
         match self.happened {
             Happened::Draft => "draft".to_owned(),
             Happened::Step { step, .. } => format!("step {step}"),
-            Happened::Edit(_) => "your edit".to_owned(),
-            Happened::Override => "your choice".to_owned(),
+            Happened::Edit(_) => format!("{whose} edit"),
+            Happened::Override => format!("{whose} choice"),
             Happened::Forked => format!("begin of {}", self.branch.as_deref().unwrap_or("a branch")),
             Happened::Moved => match &self.branch {
                 Some(branch) => format!("back on {branch}"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Bench;
 use crate::engine::desk::{Activity, News, Work};
 use crate::reer::SegmentId;
-use crate::reer::search::Why;
+use crate::reer::search::{Node, Why};
 use crate::session::{Event, Payload, State};
 
 impl Bench {
@@ -29,6 +29,10 @@ impl Bench {
                 self.asked.remove(&of);
                 self.measured.insert(of, logprobs.into_iter().map(f64::from).collect());
             }
+            News::Fit { scorer, fits } => match fits {
+                Ok(()) => drop(self.misfits.remove(&scorer)),
+                Err(why) => drop(self.misfits.insert(scorer, why)),
+            },
             News::Closed => self.activity = Activity::default(),
             // Told to the person, and nothing the bench shows.
             News::Copied(_) | News::Refused { .. } => {}
@@ -86,12 +90,15 @@ impl Bench {
         }
     }
 
-    /// Selects the first of the candidates that a person asked for, when they come.
+    /// Notes the candidates that a person asked for, when they come, and selects the first.
     fn select_asked(&mut self, events: &[Event]) {
-        let asked = events.iter().find_map(|event| match &event.payload {
+        let asked = events.iter().filter_map(|event| match &event.payload {
             Payload::Node(node) if node.why == Why::Candidate && node.step.is_none() => Some(node),
             _ => None,
         });
+        let asked: Vec<&Node> = asked.collect();
+        self.proposed.extend(asked.iter().map(|node| node.id));
+        let asked = asked.first().copied();
         if let Some(node) = asked.filter(|node| node.segment == self.segment()) {
             self.select_candidate(node.id);
         }

@@ -1,7 +1,7 @@
 //! What a person says of the example and of versions, as the events that record it.
 
 use super::Bench;
-use crate::session::{Flag, Fork, Head, Mark, Payload, Rate, Tag, Verdict, VerdictRecord};
+use crate::session::{Flag, Fork, Head, Mark, Note, Payload, Rate, Tag, Verdict, VerdictRecord};
 
 /// The one flag that a key raises.
 pub const FLAG: &str = "look-again";
@@ -14,6 +14,11 @@ pub fn verdict(verdict: Verdict) -> Payload {
 /// Raises the flag, or lowers it.
 pub fn flag(on: bool) -> Payload {
     Payload::Flag(Flag { name: FLAG.to_owned(), on, reason: None })
+}
+
+/// Names the session; empty, it has its first name again.
+pub fn renamed(name: &str) -> Payload {
+    Payload::Note(Note { text: name.to_owned(), node: None, name: true })
 }
 
 impl Bench {

@@ -166,6 +166,7 @@ impl Library {
     pub fn renamed(&mut self, old: &str, path: &Path) {
         let rows = self.listing.as_mut().map(|listing| &mut listing.rows);
         if let Some(row) = rows.and_then(|rows| rows.iter_mut().find(|row| row.key == old)) {
+            row.summary.verdict = row.verdict();
             row.source = Source::File(path.to_owned());
             row.key = row.source.key();
             if self.selected.as_deref() == Some(old) {
@@ -180,7 +181,7 @@ impl Library {
         let at = order.iter().position(|row| row.key == key);
         let after = order.iter().skip(at.map_or(0, |at| at + 1));
         let wrapped = after.chain(order.iter().take(at.unwrap_or(0)));
-        wrapped.copied().find(|row| row.summary.verdict == Verdict::None && row.key != key)
+        wrapped.copied().find(|row| row.verdict() == Verdict::None && row.key != key)
     }
 
     /// The row so many places after `key`, or before it.
@@ -207,7 +208,7 @@ impl Library {
 
     pub fn tally(&self) -> Tally {
         let mut count: HashMap<Verdict, usize> = HashMap::new();
-        self.rows().iter().for_each(|row| *count.entry(row.summary.verdict).or_default() += 1);
+        self.rows().iter().for_each(|row| *count.entry(row.verdict()).or_default() += 1);
         let of = |verdict| count.get(&verdict).copied().unwrap_or(0);
         Tally {
             rows: self.rows().len(),

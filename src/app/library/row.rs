@@ -47,10 +47,15 @@ pub struct Row {
 }
 
 impl Row {
+    /// What was decided of it here: a sample comes with its own author's verdict, which is none of this library's.
+    pub fn verdict(&self) -> Verdict {
+        if self.is_sample() { Verdict::None } else { self.summary.verdict }
+    }
+
     /// What a filter looks through: the name, and what else a row shows in words.
     pub fn haystack(&self) -> (String, String) {
         let summary = &self.summary;
-        let verdict = match summary.verdict {
+        let verdict = match self.verdict() {
             Verdict::Keep => "kept",
             Verdict::Drop => "dropped",
             Verdict::Later => "later",
@@ -65,7 +70,9 @@ impl Row {
         };
         let tags: String = summary.tags.iter().map(|tag| format!(" #{tag}")).collect();
         let flag = if summary.flags.is_empty() { "" } else { " flagged" };
-        (summary.id.clone(), format!("{}{tags} {status} {verdict}{flag}", summary.title))
+        // A session that a person named is found by its id too.
+        let id = summary.name.as_ref().map(|_| format!("{} ", summary.id)).unwrap_or_default();
+        (summary.called().to_owned(), format!("{id}{}{tags} {status} {verdict}{flag}", summary.title))
     }
 
     /// Perplexity of the outcome.

@@ -36,10 +36,10 @@ impl QueueFilter {
     pub fn holds(self, row: &Row) -> bool {
         match self {
             QueueFilter::All => true,
-            QueueFilter::Undecided => row.summary.verdict == Verdict::None,
-            QueueFilter::Kept => row.summary.verdict == Verdict::Keep,
-            QueueFilter::Dropped => row.summary.verdict == Verdict::Drop,
-            QueueFilter::Later => row.summary.verdict == Verdict::Later,
+            QueueFilter::Undecided => row.verdict() == Verdict::None,
+            QueueFilter::Kept => row.verdict() == Verdict::Keep,
+            QueueFilter::Dropped => row.verdict() == Verdict::Drop,
+            QueueFilter::Later => row.verdict() == Verdict::Later,
         }
     }
 
@@ -107,8 +107,8 @@ impl Column {
         };
         match self {
             Column::Listed => turned(Ordering::Equal),
-            Column::Name => turned(a.summary.id.cmp(&b.summary.id)),
-            Column::Queue => turned(a.summary.verdict.cmp(&b.summary.verdict)),
+            Column::Name => turned(a.summary.called().cmp(b.summary.called())),
+            Column::Queue => turned(a.verdict().cmp(&b.verdict())),
             Column::Status => turned((a.summary.status as u8).cmp(&(b.summary.status as u8))),
             Column::Steps => turned(a.summary.steps.cmp(&b.summary.steps)),
             Column::Score => by_number(Row::perplexity),

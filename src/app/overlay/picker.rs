@@ -23,6 +23,8 @@ pub enum Picking {
     BackEnd,
     /// What signs mean.
     Legend,
+    /// The measures of a version.
+    Measures,
     /// Whether to quit while a search runs.
     Quit,
     /// Whether to lose a text.
@@ -102,6 +104,7 @@ impl Picker {
             Picking::Theme => "Themes",
             Picking::BackEnd => "Back ends that are known",
             Picking::Legend => "What signs mean",
+            Picking::Measures => "Measures of this version",
             Picking::Quit => "Quit while searching?",
             Picking::Discard => "The text was changed",
             Picking::StopRun => "Stop the run?",

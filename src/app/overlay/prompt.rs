@@ -15,6 +15,8 @@ pub enum Wanting {
     /// What new candidates should be like.
     Instruction,
     Tag,
+    /// What the session is called.
+    Name,
     BranchName,
     /// A value of the search's form.
     Value(Knob),
@@ -55,6 +57,7 @@ impl Prompt {
             Wanting::Filter => "Filter",
             Wanting::Instruction => "Ask again",
             Wanting::Tag => "Tag",
+            Wanting::Name => "Name",
             Wanting::BranchName => "Branch",
             Wanting::Value(knob) => knob.name(),
             Wanting::Folder => "Export to",
@@ -69,6 +72,7 @@ impl Prompt {
             Wanting::Filter => "letters of the name, or words of the query, #tag, status or verdict",
             Wanting::Instruction => "what should the new candidates do? (enter: just more)",
             Wanting::Tag => "a word; the same word again takes it away",
+            Wanting::Name => "what to call the session (enter: by its first name again)",
             Wanting::BranchName => "a name for the branch",
             Wanting::Value(knob) => knob.expects(),
             Wanting::Folder => "a folder outside the library",

@@ -25,6 +25,10 @@ impl App {
             }
             _ => Vec::new(),
         };
+        if let (Some(errand), News::Opened { events, .. } | News::Events(events)) = (self.errands.get_mut(&desk), &news)
+        {
+            events.iter().for_each(|event| errand.state.apply(event));
+        }
         let now = self.now;
         // A desk that closed out of sight has nothing left to show.
         if news == News::Closed && self.front != Some(desk) {
@@ -33,7 +37,12 @@ impl App {
         if let Some(bench) = self.benches.get_mut(&desk) {
             let (searching, busy) = (bench.is_searching(), bench.is_busy());
             bench.learn(news, now);
+            let came = bench.came();
             let (ended, rested) = (searching && !bench.is_searching(), busy && !bench.is_busy());
+            if let Some(came) = came {
+                let take = self.key_of(Command::Take).map(|key| format!(" · {key} takes what is selected"));
+                effects.extend(self.tell(format!("{came}{}", take.unwrap_or_default())));
+            }
             if ended {
                 effects.extend(self.search_ended(desk));
             }
@@ -70,7 +79,11 @@ impl App {
         }
         match writable {
             Err(why) if self.front == Some(desk) => self.warn(why.clone()),
-            Ok(()) if self.front == Some(desk) => vec![Effect::RecallText(self.key_of_desk(desk))],
+            Ok(()) if self.front == Some(desk) => {
+                let mut effects = vec![Effect::RecallText(self.key_of_desk(desk))];
+                effects.extend(self.ask_fit(desk));
+                effects
+            }
             _ => Vec::new(),
         }
     }
@@ -91,6 +104,11 @@ impl App {
         for event in events.iter().filter(|event| event.by.is_person()) {
             if let Payload::Flag(flag) = &event.payload {
                 effects.extend(self.flagged(desk, flag.on));
+            }
+            if let Payload::Note(note) = &event.payload
+                && note.name
+            {
+                effects.extend(self.named(desk, &note.text));
             }
             if let Payload::Verdict(VerdictRecord { verdict, summary }) = &event.payload {
                 effects.extend(self.judged(desk, *verdict, summary.as_ref()));
@@ -170,6 +188,7 @@ impl App {
                 (None, false) => format!("taken: v{} is current", choice.node.0),
             }),
             Payload::Mark(mark) => Some(if mark.on { "marked" } else { "the mark is gone" }.to_owned()),
+            Payload::Note(note) if note.name => return None,
             Payload::Note(note) if note.text.is_empty() => Some("the note is gone".to_owned()),
             Payload::Note(_) => Some("the note is saved".to_owned()),
             Payload::Tag(tag) if tag.on => Some(format!("tagged #{}", tag.name)),
@@ -197,11 +216,30 @@ impl App {
         effects
     }
 
+    /// The session was named: it is told by its new name, and the library looks again.
+    fn named(&mut self, desk: DeskId, name: &str) -> Vec<Effect> {
+        let before = self.title_of(desk);
+        let undo = self.key_of(Command::Undo).map(|key| format!(" · {key} undoes")).unwrap_or_default();
+        let key = self.key_of_desk(desk);
+        let id = match (self.benches.get(&desk), self.library.row(&key)) {
+            (Some(bench), _) => bench.state.id.clone(),
+            (None, row) => row.map(|row| row.summary.id.clone()).unwrap_or_default(),
+        };
+        let called = if name.is_empty() { id } else { name.to_owned() };
+        if let Some(errand) = self.errands.get_mut(&desk) {
+            errand.title.clone_from(&called);
+        }
+        let mut effects = self.tell(format!("{before} is called {called} now{undo}"));
+        effects.push(Effect::List);
+        effects
+    }
+
     /// Something was taken back or brought back: it is told, and the library looks again.
     fn undid(&mut self, desk: DeskId, back: bool) -> Vec<Effect> {
         let title = self.title_of(desk);
-        // The bench has not learned of it yet.
-        let state = self.benches.get(&desk).map(|bench| &bench.state);
+        // Neither the bench nor the errand has learned of it yet.
+        let of_errand = self.errands.get(&desk).map(|errand| &errand.state);
+        let state = self.benches.get(&desk).map(|bench| &bench.state).or(of_errand);
         let action =
             state.and_then(|state| if back { state.redoable(&self.author) } else { state.undoable(&self.author) });
         let what = action.map_or("the last action", |action| action_in_words(&action.name));
@@ -210,7 +248,12 @@ impl App {
         if !back && what == "the verdict" {
             let key = self.key_of_desk(desk);
             let at = self.memory.decisions.iter().position(|decided| decided.key == key);
-            at.map(|at| self.memory.decisions.remove(at));
+            self.taken_back.extend(at.and_then(|at| self.memory.decisions.remove(at)));
+        }
+        if back && what == "the verdict" {
+            let key = self.key_of_desk(desk);
+            let at = self.taken_back.iter().rposition(|decided| decided.key == key);
+            at.map(|at| self.taken_back.remove(at)).into_iter().for_each(|decided| self.memory.keep_decision(decided));
         }
         let turn = if back { "undoes it" } else { "brings it back" };
         let place = if std::mem::take(&mut self.jumped) { "now in " } else { "" };
@@ -221,7 +264,7 @@ impl App {
 
     fn key_of_desk(&self, desk: DeskId) -> String {
         let of_bench = self.benches.get(&desk).map(|bench| bench.key.clone());
-        of_bench.or_else(|| self.errands.get(&desk).map(|(key, _)| key.clone())).unwrap_or_default()
+        of_bench.or_else(|| self.errands.get(&desk).map(|errand| errand.key.clone())).unwrap_or_default()
     }
 
     /// What was a sample or a pair is a file from now on, and known by it.
@@ -230,8 +273,8 @@ impl App {
         if let Some(bench) = self.benches.get_mut(&desk) {
             bench.key.clone_from(&new);
         }
-        if let Some((key, _)) = self.errands.get_mut(&desk) {
-            key.clone_from(&new);
+        if let Some(errand) = self.errands.get_mut(&desk) {
+            errand.key.clone_from(&new);
         }
         self.library.renamed(&old, path);
         for given in self.given.iter_mut().filter(|given| given.key == old) {
@@ -279,6 +322,7 @@ fn action_in_words(event: &str) -> &'static str {
         "head" | "fork" => "the branch",
         "tag" => "the tag",
         "note" => "the note",
+        "name" => "the name",
         "rate" => "the rating",
         "flag" => "the flag",
         "mark" => "the mark",

@@ -14,7 +14,7 @@ use crate::session::export::{Format, Queue};
 impl App {
     pub(super) fn open_export(&mut self) -> Vec<Effect> {
         let files = || self.library.listed_rows().filter(|row| matches!(row.source, Source::File(_)));
-        let is_kept = |row: &&Row| row.summary.verdict == Verdict::Keep;
+        let is_kept = |row: &&Row| row.verdict() == Verdict::Keep;
         let (kept, all) = (files().filter(is_kept).count(), files().count());
         let (session, shown) = match self.bench() {
             Some(bench) => (Some(Previewed::Open(Box::new(bench.state.clone()))), Some(bench.state.summary())),
@@ -25,6 +25,8 @@ impl App {
                 (row.map(|row| Previewed::Listed(row.source.clone())), row.map(|row| row.summary.clone()))
             }
         };
+        // A sample that nobody touched has no file to be exported.
+        let untouched = self.bench().and_then(|bench| self.library.row(&bench.key)).is_some_and(Row::is_sample);
         let version = self.bench().and_then(Bench::search).and_then(version_to_export);
         let view = ExportView {
             format: Format::Messages,
@@ -33,8 +35,8 @@ impl App {
             kept,
             all,
             session,
-            name: shown.as_ref().map(|summary| summary.id.clone()).unwrap_or_default(),
-            is_kept: shown.is_some_and(|summary| summary.verdict == Verdict::Keep),
+            name: shown.as_ref().map(|summary| summary.called().to_owned()).unwrap_or_default(),
+            is_kept: !untouched && shown.is_some_and(|summary| summary.verdict == Verdict::Keep),
             version,
             preview: None,
             top: 0,

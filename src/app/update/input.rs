@@ -28,6 +28,12 @@ impl App {
     fn key(&mut self, key: Key) -> Vec<Effect> {
         self.read_notice();
         self.pending.push(key);
+        if std::mem::take(&mut self.find_closed)
+            && let Some(said) = self.is_of_find()
+        {
+            self.pending.clear();
+            return self.tell(said);
+        }
         match self.keymap.look(&self.contexts(), &self.pending) {
             Looked::Command(command) => self.run(command),
             Looked::Prefix(_) => vec![Effect::Tick(Tick::Prefix, THINKING)],
@@ -90,6 +96,7 @@ impl App {
     }
 
     pub(super) fn pointed(&mut self, target: Target, press: Press) -> Vec<Effect> {
+        self.find_closed = false;
         match (press, target) {
             (Press::ScrollUp | Press::ScrollDown, target) => self.wheel(target, press == Press::ScrollDown),
             (_, Target::Row(row)) => self.pointed_row(row, press),

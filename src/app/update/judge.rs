@@ -1,6 +1,6 @@
 //! Verdicts, ratings, tags, marks; undoing and bringing back what a person did, in whichever session it was.
 
-use crate::app::bench::{Bench, FLAG, flag, verdict};
+use crate::app::bench::{Bench, FLAG, flag, renamed, verdict};
 use crate::app::command::Command;
 use crate::app::effect::DeskId;
 use crate::app::{App, Effect, Given};
@@ -72,14 +72,21 @@ impl App {
     }
 
     fn say_of_row(&mut self, order: Order) -> Vec<Effect> {
-        let Some(row) = self.library.selected().cloned() else { return Vec::new() };
-        let (desk, mut effects) = self.errand(&row);
-        self.given.push(Given { desk, key: row.key.clone(), undone: false });
-        effects.push(Effect::Order(desk, Box::new(order)));
-        effects.extend(self.end_errand(desk));
-        if let Some(next) = self.library.next_undecided(&row.key).map(|next| next.key.clone()) {
+        let Some(key) = self.library.selected().map(|row| row.key.clone()) else { return Vec::new() };
+        let effects = self.record_in_row(order);
+        if let Some(next) = self.library.next_undecided(&key).map(|next| next.key.clone()) {
             self.library.select(&next);
         }
+        effects
+    }
+
+    /// Gives an order to the selected row's session, without putting it on the screen.
+    fn record_in_row(&mut self, order: Order) -> Vec<Effect> {
+        let Some(row) = self.library.selected().cloned() else { return Vec::new() };
+        let (desk, mut effects) = self.errand(&row);
+        self.given.push(Given { desk, key: row.key, undone: false });
+        effects.push(Effect::Order(desk, Box::new(order)));
+        effects.extend(self.end_errand(desk));
         effects
     }
 
@@ -90,6 +97,21 @@ impl App {
     pub(super) fn tag(&mut self, name: &str) -> Vec<Effect> {
         let payload = self.bench().map(|bench| bench.tag(name));
         self.record(payload)
+    }
+
+    /// Calls the session by this name; by its first one when it is empty or that.
+    pub(super) fn rename(&mut self, name: &str) -> Vec<Effect> {
+        let (id, called) = match (self.bench(), self.library.selected()) {
+            (Some(bench), _) => (bench.state.id.clone(), bench.state.called().to_owned()),
+            (None, Some(row)) => (row.summary.id.clone(), row.summary.called().to_owned()),
+            (None, None) => return Vec::new(),
+        };
+        let name = if name.is_empty() { id.as_str() } else { name };
+        if name == called {
+            return self.tell(format!("it is called {called} already"));
+        }
+        let order = Order::Record(vec![renamed(if name == id { "" } else { name })]);
+        if self.front.is_some() { self.give(order) } else { self.record_in_row(order) }
     }
 
     pub(super) fn mark(&mut self) -> Vec<Effect> {

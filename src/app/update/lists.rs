@@ -1,6 +1,6 @@
 //! Lists over the screen: palette, keys, branches, decisions, themes; forms; what choosing a row does.
 
-use crate::app::bench::{Bench, Moment};
+use crate::app::bench::{Bench, Measure, Moment};
 use crate::app::command::{Command, REGISTRY};
 use crate::app::overlay::{Act, Item, Overlay, Picker, Picking};
 use crate::app::{App, Choice, Effect};
@@ -9,7 +9,7 @@ use crate::session::Verdict;
 use crate::session::runs::Wish;
 
 /// Signs of the chart and of the trajectory.
-const SIGNS: [(&str, &str); 23] = [
+const SIGNS: [(&str, &str); 24] = [
     ("●", "chart: a version that the search took; the first is the draft"),
     ("○", "chart: a candidate that was not lower, or that another outran; on the line, a step that took none"),
     ("×", "a candidate that was refused: it copies, runs on, repeats itself, or could not be used"),
@@ -23,6 +23,7 @@ const SIGNS: [(&str, &str); 23] = [
     ("−0.021", "beside a segment: what its accepted changes bought together, nats per token; minus is better"),
     ("Δ … −0.021 nats", "in the reference's title: the mean change over all its tokens; minus is better"),
     ("Δ segment", "against the same thinking without the segment (leave one out), so not the sum of its changes"),
+    ("weighing segments", "before a round: the score without each of them (leave one out), to begin with the weakest"),
     ("gain 0.295", "how far the score lies below that of the reference without any thinking; more is better"),
     ("anchoring", "that gain as a share of the score without thinking: 0 nothing explained, 1 all of it"),
     ("8-grams", "share of the reference's runs of eight words that stand in the thinking word for word"),
@@ -87,6 +88,25 @@ impl App {
         self.list(Picker::new(Picking::Legend, SIGNS.iter().map(item).collect()))
     }
 
+    /// The measures of the version under the cursor, whatever room its pane has for them.
+    pub(super) fn list_measures(&mut self) -> Vec<Effect> {
+        let measures = self.bench().map(Bench::measures).unwrap_or_default();
+        if measures.is_empty() {
+            return self.tell("there is no scored version here yet");
+        }
+        let item = |measure: Measure| Item {
+            label: format!("{:<9} {:>8}", measure.name, measure.value),
+            detail: [measure.behind, measure.means.to_owned()]
+                .into_iter()
+                .filter(|text| !text.is_empty())
+                .collect::<Vec<_>>()
+                .join("; "),
+            aside: String::new(),
+            act: Act::Nothing,
+        };
+        self.list(Picker::new(Picking::Measures, measures.into_iter().map(item).collect()))
+    }
+
     /// The ends of the branches, each with where it stands.
     pub(super) fn list_branches(&mut self) -> Vec<Effect> {
         let Some(bench) = self.bench() else { return Vec::new() };
@@ -102,7 +122,7 @@ impl App {
             let branch = line.filter_map(|moment| moment.branch.as_deref()).next().map(str::to_owned);
             items.push(Item {
                 label: branch.clone().unwrap_or_else(|| "(no name)".to_owned()),
-                detail: format!("ends with {} · {}", moment.name(), self.standing(bench, moment.node)),
+                detail: format!("ends with {} · {}", moment.name(&bench.me), self.standing(bench, moment.node)),
                 aside: if Some(moment.node) == head { "current" } else { "" }.to_owned(),
                 act: Act::Switch(moment.node, branch),
             });
@@ -189,7 +209,10 @@ impl App {
     pub(super) fn close_overlay(&mut self) -> Vec<Effect> {
         match self.overlays.pop() {
             Some(Overlay::Field(prompt)) => match prompt.wanting {
-                crate::app::overlay::Wanting::Find(_) => self.on_bench(|bench| bench.find = None),
+                crate::app::overlay::Wanting::Find(_) => {
+                    self.find_closed = true;
+                    self.on_bench(|bench| bench.find = None)
+                }
                 crate::app::overlay::Wanting::Filter => self.filter(String::new()),
                 _ => Vec::new(),
             },

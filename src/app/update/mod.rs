@@ -87,6 +87,7 @@ impl App {
     pub(super) fn run(&mut self, command: Command) -> Vec<Effect> {
         self.pending.clear();
         self.which_key = false;
+        self.find_closed = false;
         if command != Command::Repeat && self.overlays.is_empty() {
             self.last_command = Some(command);
         }

@@ -5,8 +5,9 @@ use crate::app::command::Command;
 use crate::app::effect::DeskId;
 use crate::app::library::Row;
 use crate::app::overlay::{Act, Item, Overlay, Picker, Picking};
-use crate::app::{App, Effect};
+use crate::app::{App, Effect, Errand};
 use crate::engine::desk::Origin;
+use crate::session::State;
 
 impl App {
     fn new_desk(&mut self) -> DeskId {
@@ -37,7 +38,7 @@ impl App {
             Some(desk) => self.front = Some(desk),
             None => {
                 let desk = self.new_desk();
-                let mut bench = Bench::new(desk, key.clone());
+                let mut bench = Bench::new(desk, key.clone(), self.author.clone());
                 bench.tint = self.memory.tint;
                 bench.returning = self.memory.places.get(&key).cloned();
                 self.benches.insert(desk, bench);
@@ -55,7 +56,8 @@ impl App {
             return (*desk, Vec::new());
         }
         let desk = self.new_desk();
-        self.errands.insert(desk, (row.key.clone(), row.summary.id.clone()));
+        let (key, title) = (row.key.clone(), row.summary.called().to_owned());
+        self.errands.insert(desk, Errand { key, title, state: State::default() });
         (desk, vec![Effect::OpenDesk(desk, row.source.origin(&self.home))])
     }
 
@@ -84,18 +86,15 @@ impl App {
         }
         let name = self.title_of(desk);
         if let Some(bench) = self.benches.remove(&desk) {
-            self.errands.insert(desk, (bench.key, name));
+            self.errands.insert(desk, Errand { key: bench.key, title: name, state: bench.state });
         }
         vec![Effect::CloseDesk(desk)]
     }
 
     /// What a session is called in a notice.
     pub(super) fn title_of(&self, desk: DeskId) -> String {
-        let of_bench = self.benches.get(&desk).map(|bench| match bench.state.id.as_str() {
-            "" => bench.state.example.as_ref().map(|example| example.id.clone()).unwrap_or_default(),
-            id => id.to_owned(),
-        });
-        of_bench.or_else(|| self.errands.get(&desk).map(|(_, title)| title.clone())).unwrap_or_default()
+        let of_bench = self.benches.get(&desk).map(|bench| bench.state.called().to_owned());
+        of_bench.or_else(|| self.errands.get(&desk).map(|errand| errand.title.clone())).unwrap_or_default()
     }
 
     /// Back to the screen below: the batch, else the library.
@@ -153,7 +152,11 @@ impl App {
             return Some(self.close_overlay());
         }
         if let Some(bench) = self.bench_mut() {
-            let closed = bench.find.take().is_some() || bench.held.take().is_some() || std::mem::take(&mut bench.zoom);
+            if bench.find.take().is_some() {
+                self.find_closed = true;
+                return Some(self.measure());
+            }
+            let closed = bench.held.take().is_some() || std::mem::take(&mut bench.zoom);
             return closed.then(|| self.measure());
         }
         if self.batch.is_some() || self.library.filter.text().is_empty() {

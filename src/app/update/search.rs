@@ -5,9 +5,10 @@ use crate::app::command::{Command, Context};
 use crate::app::effect::{DeskId, Tick};
 use crate::app::memory::RememberedSetup;
 use crate::app::overlay::{BackEndNames, Form, Overlay};
-use crate::app::{App, Effect};
+use crate::app::{App, Effect, Errand};
 use crate::engine::Setup;
 use crate::engine::desk::Order;
+use crate::lm::spec::Spec;
 use crate::reer::search::StopReason;
 use crate::session::Status;
 
@@ -26,6 +27,21 @@ impl App {
     fn setup_here(&self) -> Option<Setup> {
         let bench = self.bench()?;
         Some(Setup::going_on(&bench.state, &self.setup()))
+    }
+
+    /// Asks whether the pair fits its scorer where that scorer is open anyway: the one of the settings, in this process.
+    /// Any other is asked when the search starts.
+    pub(super) fn ask_fit(&self, desk: DeskId) -> Option<Effect> {
+        let setup = self.setup();
+        let here = !matches!(setup.scorer.parse(), Ok(Spec::Servers(_)));
+        let asked = here && setup.scorer == self.defaults.scorer;
+        asked.then(|| Effect::Order(desk, Box::new(Order::Fit(setup))))
+    }
+
+    /// Why the session on the screen cannot be searched with the settings that it would be.
+    pub fn misfit(&self) -> Option<&str> {
+        let bench = self.bench()?;
+        bench.misfit(&self.setup_here()?.scorer)
     }
 
     pub(super) fn run_search(&mut self) -> Vec<Effect> {
@@ -201,7 +217,7 @@ impl App {
         let title = self.title_of(desk);
         if let Some(bench) = self.benches.remove(&desk) {
             self.library.update(&bench.key, bench.state.summary());
-            self.errands.insert(desk, (bench.key, title));
+            self.errands.insert(desk, Errand { key: bench.key, title, state: bench.state });
         }
         vec![Effect::CloseDesk(desk)]
     }

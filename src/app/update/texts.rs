@@ -47,6 +47,19 @@ impl App {
         self.prompt(Wanting::Tag, "")
     }
 
+    /// Asks for the name of the session on the screen, or of the one that is selected.
+    pub(super) fn ask_name(&mut self) -> Vec<Effect> {
+        let called = match self.bench() {
+            Some(bench) if bench.loading => return Vec::new(),
+            Some(bench) => bench.state.called().to_owned(),
+            None => match self.library.selected() {
+                Some(row) => row.summary.called().to_owned(),
+                None => return Vec::new(),
+            },
+        };
+        self.prompt(Wanting::Name, &called)
+    }
+
     pub(super) fn ask_branch_name(&mut self) -> Vec<Effect> {
         let Some(bench) = self.bench() else { return Vec::new() };
         if bench.node().is_none() {
@@ -89,6 +102,7 @@ impl App {
                     self.tag(name)
                 }
             },
+            Wanting::Name => self.rename(&text),
             Wanting::BranchName if text.is_empty() => Vec::new(),
             Wanting::BranchName => self.fork(&text),
             Wanting::Value(knob) => self.typed_value(knob, prompt, &text),
@@ -140,6 +154,22 @@ impl App {
         let mut effects = self.show(pane, found);
         effects.extend(self.tell_match());
         effects
+    }
+
+    /// What a key says that would go to another match, had the find not been closed a moment ago: whoever presses it
+    /// then means the find, and shall not refuse a candidate by it.
+    pub(super) fn is_of_find(&self) -> Option<String> {
+        use crate::app::command::{Command, Context};
+        use crate::app::keymap::Looked;
+        let finds = |command| matches!(command, Command::FindNext | Command::FindPrevious);
+        match self.keymap.look(&[Context::Finding], &self.pending) {
+            Looked::Command(command) if finds(command) && self.overlays.is_empty() => {}
+            _ => return None,
+        }
+        let Looked::Command(now) = self.keymap.look(&self.contexts(), &self.pending) else { return None };
+        let key = self.pending.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        let find = self.key_of(Command::Find).map(|find| format!(" {find} finds again,")).unwrap_or_default();
+        Some(format!("the find is closed:{find} {key} once more is {:?}", now.name()))
     }
 
     fn show(&mut self, pane: Pane, found: Option<Match>) -> Vec<Effect> {
@@ -246,8 +276,7 @@ impl App {
         self.library.select(&key);
         effects.extend(self.open(key, Origin::File(path)));
         effects.push(Effect::List);
-        let run = self.key_of(crate::app::command::Command::Run).unwrap_or_default();
-        effects.extend(self.tell(format!("the session is saved; {run} starts the search")));
+        effects.extend(self.tell("the session is saved"));
         effects
     }
 

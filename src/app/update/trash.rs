@@ -33,7 +33,10 @@ impl App {
         let undo = self.key_of(crate::app::command::Command::Undo).unwrap_or_default();
         let items = vec![
             item("Leave it".to_owned(), Act::Nothing),
-            item(format!("Move {} to the trash; {undo} brings it back", row.summary.id), Act::Remove(path.clone())),
+            item(
+                format!("Move {} to the trash; {undo} brings it back", row.summary.called()),
+                Act::Remove(path.clone()),
+            ),
         ];
         self.overlays.push(Overlay::List(Picker::new(Picking::Remove, items)));
         Vec::new()

@@ -47,7 +47,7 @@ impl Progress {
     /// Names the scorer once; every number told afterwards is of it.
     pub fn new(models: &Models) -> Progress {
         let objective = models.objective;
-        let (scorer, name) = (numbers::scorer(&models.scorer), numbers::objective(objective));
+        let (scorer, name) = (numbers::scorer(&models.scorer), objective.name());
         let frame = &models.frame;
         let waiting = Mutex::new(Some(vec![format!("scorer {scorer}, objective {name}, frame {frame}")]));
         let bars = std::io::stderr().is_terminal().then(Bars::new);
@@ -245,6 +245,7 @@ mod tests {
     fn a_finished_line_names_measure_tokens_leak_and_end() {
         let summary = Summary {
             id: "river".into(),
+            name: None,
             title: String::new(),
             hash: String::new(),
             status: Status::Done,

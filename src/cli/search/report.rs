@@ -154,13 +154,13 @@ impl<'a> Report<'a> {
             let session = Searched::new(summary, file);
             let scorer =
                 session.scorer.as_ref().map_or("no score".to_owned(), |s| format!("scorer {}", numbers::scorer(s)));
-            let objective = session.objective.map(|o| format!(", objective {}", numbers::objective(o)));
+            let objective = session.objective.map(|o| format!(", objective {}", o.name()));
             groups.entry(scorer + &objective.unwrap_or_default()).or_default().push(session.cells());
         }
         let tail = ["copied run, words", "steps taken", "ended"];
         for (group, rows) in groups {
             output.line(format_args!("{group}"));
-            let clipped = group.ends_with(numbers::objective(Objective::ReerClipped));
+            let clipped = group.ends_with(Objective::ReerClipped.name());
             let head: &[&str] = match clipped {
                 true => &["id", "tokens", "baseline clipped nll", "draft", "best", "gain, nats/token"],
                 false => &["id", "tokens", "baseline ppl", "draft", "best", "gain, nats/token", "gain, %"],

@@ -6,7 +6,7 @@ use super::Report;
 use super::group::{Course, Group};
 use super::spread::Spread;
 use crate::app::bench::stop_in_words;
-use crate::cli::numbers::{counted, objective, scorer};
+use crate::cli::numbers::{counted, scorer};
 use crate::cli::table::{bars, table};
 use crate::cli::{Output, note};
 use crate::reer::search::StopReason;
@@ -40,7 +40,7 @@ pub fn tell(report: &Report, output: &mut Output) {
 }
 
 fn tell_group(group: &Group, output: &mut Output) {
-    let (scorer, objective) = (scorer(&group.scorer), objective(group.objective));
+    let (scorer, objective) = (scorer(&group.scorer), group.objective.name());
     let tokens = group.tokens.as_ref().map_or(0.0, |tokens| tokens.mean * tokens.n as f64);
     output.line(format_args!(
         "scorer {scorer}, objective {objective}: {}, {tokens:.0} tokens of reference",

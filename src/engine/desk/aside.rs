@@ -5,12 +5,13 @@ use std::sync::Arc;
 use super::{Activity, News, Stream};
 use crate::engine::calls::{self, Generated, Question};
 use crate::engine::desk::book::Teller;
+use crate::engine::fit::fits;
 use crate::engine::scoring::{Answer, Pair};
 use crate::engine::sequence::InOrder;
 use crate::engine::{BackEnds, Setup};
 use crate::lm::{Context, Scorer};
 use crate::reer::search::{Preset, Sampling, ScoreOf};
-use crate::reer::{Identity, MeasureError, Target};
+use crate::reer::{Example, Identity, MeasureError, Target};
 use crate::session::Call;
 
 /// The session's scorer, opened, with y as its tokens.
@@ -32,6 +33,8 @@ pub(super) enum Heard {
     Scores(Result<(Bound, (Call, Vec<Answer>)), String>),
     /// The end.
     Candidates(Result<Box<Generated>, String>),
+    /// Whether the pair fits this scorer; a scorer that cannot be opened is told of when it is needed.
+    Fit { scorer: String, fits: Result<(), String> },
 }
 
 /// An aside in flight.
@@ -106,6 +109,17 @@ pub(super) fn same_scorer(expected: Option<&Identity>, spec: &str, found: &Ident
             named(found)
         )),
     }
+}
+
+/// Asks the scorer of a setup whether the pair fits its context.
+pub(super) async fn fit(back_ends: Arc<BackEnds>, setup: Setup, example: Example) -> Heard {
+    let scorer = setup.scorer.clone();
+    let opened = tokio::task::spawn_blocking(move || back_ends.scorer(&setup.scorer, setup.search.preset).ok()).await;
+    let fits = match opened {
+        Ok(Some((scorer, _))) => fits(scorer.as_ref(), &example).await,
+        Ok(None) | Err(_) => Ok(()),
+    };
+    Heard::Fit { scorer, fits }
 }
 
 /// Scores `of`, whose contexts are given; `tell` hears of each score as it comes.

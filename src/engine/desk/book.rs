@@ -6,7 +6,8 @@ use std::sync::mpsc::{Receiver, channel};
 
 use super::{News, Origin};
 use crate::session::{
-    self, Clock, Event, Followed, Follower, Health, Library, Purpose, ReadOnly, Session, SessionError, State, samples,
+    self, Author, Clock, Event, Followed, Follower, Health, Library, Purpose, ReadOnly, Session, SessionError, State,
+    Verdict, samples,
 };
 
 /// Who is told of what happens at the desk.
@@ -107,6 +108,15 @@ impl Book {
     fn begin(&mut self) -> Result<Session, SessionError> {
         let mut session = match self.place()? {
             Placed::File(path) => Session::open_at(&path, Purpose::Annotate, self.clock.clone())?,
+            Placed::Copied(path) => {
+                let mut session = Session::open_at(&path, Purpose::Annotate, self.clock.clone())?;
+                if session.state().annotations.verdict() != Verdict::None {
+                    // What its author decided of a sample is not decided in this library.
+                    session.judge(Author::System, Verdict::None)?;
+                    session.sync()?;
+                }
+                session
+            }
             Placed::Open(session) => *session,
         };
         let path = session.path().to_owned();
@@ -130,7 +140,7 @@ impl Book {
             Origin::Sample { name, bytes, library } => {
                 let path = library.join(format!("{name}.jsonl"));
                 match samples::copy(bytes, &path) {
-                    Ok(()) => Ok(Placed::File(path)),
+                    Ok(()) => Ok(Placed::Copied(path)),
                     Err(SessionError::Exists { .. }) if is_of_pair(&path, self.seen.example.as_ref()) => {
                         Ok(Placed::File(path))
                     }
@@ -221,6 +231,8 @@ impl Book {
 /// Where a session is when it is to be written.
 enum Placed {
     File(PathBuf),
+    /// A sample's, made now.
+    Copied(PathBuf),
     Open(Box<Session>),
 }
 

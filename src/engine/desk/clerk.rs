@@ -138,6 +138,7 @@ impl Clerk {
                 self.make(hand::Made { parent, why, segment, segments, step, refused });
             }
             Order::Write { text } => self.write(&text),
+            Order::Fit(setup) => self.ask_fit(setup),
             Order::Search(setup) => self.search(setup),
             Order::Pause => self.pause(),
             Order::Propose { node, segment, instruction, generator, count } => {
@@ -214,7 +215,7 @@ impl Clerk {
         let setup = pursuit::effective(self.book.state(), asked);
         let ready = pursuit::admit(self.book.state(), &setup).and_then(|()| self.book.write().map(drop));
         match ready {
-            Ok(()) => self.pursuit = Pursuit::load(setup, self.back_ends.clone()),
+            Ok(()) => self.pursuit = Pursuit::load(setup, self.back_ends.clone(), self.unscored_example()),
             Err(why) => self.refuse(Deed::Search, why),
         }
     }
@@ -226,11 +227,12 @@ impl Clerk {
         self.stop(StopReason::Person, "paused; the search goes on from here");
     }
 
-    /// Ends the search so that it can go on; what is in flight is dropped.
+    /// Ends the search so that it can go on; what is in flight is dropped, what came of it is recorded.
     fn stop(&mut self, reason: StopReason, why: &str) {
         let was = std::mem::replace(&mut self.pursuit, Pursuit::Idle);
-        if let (Pursuit::Running { .. }, Some(session)) = (was, self.book.session()) {
-            let stopped = run::stop(session, reason, why).and_then(|_| Ok(session.sync()?));
+        if let (Pursuit::Running { mut run, .. }, Some(session)) = (was, self.book.session()) {
+            let stopped = run.give_up(session).and_then(|()| run::stop(session, reason, why));
+            let stopped = stopped.and_then(|_| Ok(session.sync()?));
             self.book.flush();
             if let Err(error) = stopped {
                 self.refuse(Deed::Stop, told(&error));
@@ -244,11 +246,15 @@ impl Clerk {
             (Came::Opened(equipment), Pursuit::Loading { setup, .. }) => {
                 let setup = (**setup).clone();
                 self.pursuit = Pursuit::Idle;
-                match equipment.map_err(Refused::Why).and_then(|equipment| {
+                match equipment.and_then(|equipment| {
                     let session = self.book.write().map_err(Refused::Why)?;
                     pursuit::begin(session, &setup, equipment, &self.news)
                 }) {
                     Ok(pursuit) => self.pursuit = pursuit,
+                    Err(Refused::Misfit(why)) => {
+                        (self.news)(News::Fit { scorer: setup.scorer, fits: Err(why.clone()) });
+                        self.refuse(Deed::Search, why);
+                    }
                     Err(Refused::Why(why)) => self.refuse(Deed::Search, why),
                     Err(Refused::Run(error)) => self.refuse(Deed::Search, told(&error)),
                 }

@@ -12,7 +12,7 @@ use crate::engine::scoring::{self, Answer, Pair};
 use crate::engine::{RunError, Setup};
 use crate::lm::Context;
 use crate::reer::search::{Node, NodeId, ScoreOf, Search, Why};
-use crate::reer::{Identity, SegmentId, Trajectory};
+use crate::reer::{Example, Identity, SegmentId, Trajectory};
 use crate::session::{Author, Call, Models, Payload, Session};
 
 /// Candidates that may be asked for at once.
@@ -78,6 +78,20 @@ impl Clerk {
             return self.refuse(Deed::Measure, "there is no such version or segment".to_owned());
         }
         self.appraise(of, Purpose::Measure);
+    }
+
+    /// Asks whether the pair fits a scorer.
+    pub(super) fn ask_fit(&mut self, setup: Setup) {
+        if let Some(example) = self.unscored_example() {
+            self.send(aside::fit(self.back_ends.clone(), setup, example), Work::Idle, 0, None);
+        }
+    }
+
+    /// The pair, as long as there is no score of it.
+    pub(super) fn unscored_example(&self) -> Option<Example> {
+        let state = self.book.state();
+        let scored = state.search.as_ref().is_some_and(|search| search.baseline().is_some());
+        state.pair().filter(|_| !scored)
     }
 
     /// Asks for more candidates outside a step.
@@ -217,6 +231,7 @@ impl Clerk {
                 self.end_scores(aside, outcome);
                 self.send_waiting();
             }
+            Heard::Fit { scorer, fits } => (self.news)(News::Fit { scorer, fits }),
             Heard::Candidates(outcome) => {
                 let done = outcome.and_then(|generated| self.record_candidates(*generated));
                 match done {

@@ -47,6 +47,12 @@ pub enum News {
         /// Nats, one a token of y.
         logprobs: Vec<f32>,
     },
+    /// Whether the pair fits the context of the scorer that settings name so.
+    Fit {
+        scorer: String,
+        /// Why not, with the remedy.
+        fits: Result<(), String>,
+    },
     /// An order could not be carried out; nothing is lost and the desk goes on.
     Refused {
         /// What was asked for.

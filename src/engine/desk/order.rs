@@ -31,6 +31,8 @@ pub enum Order {
     },
     /// The person's own draft, split into segments by the usual rule and scored together with the baseline.
     Write { text: String },
+    /// Says whether the pair fits the scorer of these settings, with [`News::Fit`](super::News::Fit); records nothing.
+    Fit(Setup),
     /// Starts the search, or goes on with it from the current version; see [`Setup::going_on`].
     Search(Setup),
     /// Stops the search at once, so that it can go on.

@@ -8,8 +8,10 @@ use futures::future::{self, BoxFuture};
 use super::aside::same_scorer;
 use super::book::Teller;
 use super::{Activity, News, Stream, Work};
+use crate::engine::fit::fits;
 use crate::engine::run::{Run, deadline};
 use crate::engine::{BackEnds, Equipment, Observer, Progress, RunError, Setup};
+use crate::reer::Example;
 use crate::reer::search::{ScoreOf, Search, StopReason, Want};
 use crate::session::{Author, Payload, Session, State};
 
@@ -19,7 +21,7 @@ pub(super) enum Pursuit {
     /// Its back ends are being opened.
     Loading {
         setup: Box<Setup>,
-        opening: BoxFuture<'static, Result<Equipment, String>>,
+        opening: BoxFuture<'static, Result<Equipment, Refused>>,
     },
     Running {
         run: Box<Run<'static>>,
@@ -29,18 +31,23 @@ pub(super) enum Pursuit {
 
 /// What a pursuit came to next.
 pub(super) enum Came {
-    Opened(Box<Result<Equipment, String>>),
+    Opened(Box<Result<Equipment, Refused>>),
     /// An answer of a flight, or the last ones.
     Answer,
 }
 
 impl Pursuit {
-    /// Begins to open back ends.
-    pub fn load(setup: Setup, back_ends: Arc<BackEnds>) -> Pursuit {
+    /// Begins to open back ends; a pair that no score was recorded of must fit the scorer.
+    pub fn load(setup: Setup, back_ends: Arc<BackEnds>, unscored: Option<Example>) -> Pursuit {
         let wanted = setup.clone();
         let opening = async move {
             let opened = tokio::task::spawn_blocking(move || back_ends.open(&wanted)).await;
-            opened.map_err(|e| e.to_string())?.map_err(|e| e.to_string())
+            let opened = opened.map_err(|e| e.to_string()).and_then(|opened| opened.map_err(|e| e.to_string()));
+            let equipment = opened.map_err(Refused::Why)?;
+            if let Some(example) = unscored {
+                fits(equipment.models.scorer.as_ref(), &example).await.map_err(Refused::Misfit)?;
+            }
+            Ok(equipment)
         };
         Pursuit::Loading { setup: Box::new(setup), opening: Box::pin(opening) }
     }
@@ -196,6 +203,8 @@ pub(super) fn begin(
 /// Why a run could not begin.
 pub(super) enum Refused {
     Why(String),
+    /// The pair is too long for the scorer.
+    Misfit(String),
     Run(RunError),
 }
 

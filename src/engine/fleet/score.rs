@@ -55,6 +55,10 @@ impl Scorer for Fleet<dyn Scorer> {
         self.dispatch.watched(all).await
     }
 
+    async fn fits(&self, example: &Example, target: &Target, context: &Context) -> Result<(), LmError> {
+        self.back_ends[0].fits(example, target, context).await
+    }
+
     /// Of a back end in this process alone: a server's cache may have let go of what was scored before.
     fn reads_in_parts(&self) -> bool {
         self.local && self.back_ends[0].reads_in_parts()

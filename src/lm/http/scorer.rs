@@ -36,6 +36,15 @@ impl HttpScorer {
         self.frame.name()
     }
 
+    /// Checks that so many tokens, and the one that is generated after them, fit the model where its limit is known.
+    fn fitting(&self, tokens: usize) -> Result<(), LmError> {
+        let have = tokens + GENERATED;
+        match self.limit.filter(|limit| have > *limit) {
+            Some(limit) => Err(LmError::TooLong { have, limit: Some(limit) }),
+            None => Ok(()),
+        }
+    }
+
     async fn ask(
         &self,
         context: Passage<'_>,
@@ -44,10 +53,7 @@ impl HttpScorer {
         affinity: Option<&str>,
         fresh: bool,
     ) -> Result<TokenLogprobs, LmError> {
-        let have = context.ids.len() + target.ids.len() + GENERATED;
-        if let Some(limit) = self.limit.filter(|limit| have > *limit) {
-            return Err(LmError::TooLong { have, limit: Some(limit) });
-        }
+        self.fitting(context.ids.len() + target.ids.len())?;
         let mut scored =
             TokenLogprobs { logprobs: Vec::with_capacity(target.ids.len()), prompt_tokens: 0, cached_tokens: 0 };
         let mut before = context.ids.to_vec();
@@ -124,6 +130,12 @@ impl Scorer for HttpScorer {
             answers[place] = answer;
         }
         answers
+    }
+
+    async fn fits(&self, example: &Example, target: &Target, context: &Context) -> Result<(), LmError> {
+        let Context::Thinking { z } = context;
+        let prompt = self.codec.prompt(&self.frame.context(example, z)?).await?;
+        self.fitting(prompt.ids.len() + target.tokens.len())
     }
 }
 

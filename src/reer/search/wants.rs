@@ -74,8 +74,9 @@ impl Search {
     fn wants_score(&self, node: NodeId) -> Option<Want> {
         let version = self.tree.get(node)?;
         if version.too_long {
-            let why = "the current trajectory does not fit the scorer's context".to_owned();
-            return Some(Want::Stop(StopReason::Error, why));
+            let why = "the current trajectory does not fit the scorer's context; shorten it by hand, or search with a \
+                       scorer that takes more";
+            return Some(Want::Stop(StopReason::Error, why.to_owned()));
         }
         version.can_be_scored().then_some(Want::Score(ScoreOf::Node(node)))
     }

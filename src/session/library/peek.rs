@@ -77,7 +77,8 @@ fn last_word(bytes: &[u8]) -> Last {
 fn is_neutral(payload: &Payload) -> bool {
     match payload {
         Payload::Open(open) => open.annotates,
-        Payload::Note(_) | Payload::Star(_) | Payload::Mark(_) | Payload::Recovered(_) | Payload::Export(_) => true,
+        Payload::Note(note) => !note.name,
+        Payload::Star(_) | Payload::Mark(_) | Payload::Recovered(_) | Payload::Export(_) => true,
         _ => false,
     }
 }

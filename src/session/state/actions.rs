@@ -12,7 +12,7 @@ pub struct Action {
     pub seqs: Vec<u64>,
     pub grp: Option<u64>,
     pub by: Author,
-    /// Name of its first event, for a person to read.
+    /// Name of its first event, for a person to read; `name` where that names the session.
     pub name: String,
     /// The current version before and after it, where it moved the current version.
     pub head_before: Option<NodeId>,
@@ -69,7 +69,7 @@ impl Actions {
                 seqs: vec![event.seq],
                 grp: event.grp,
                 by: event.by.clone(),
-                name: event.payload.name().to_owned(),
+                name: name(&event.payload).to_owned(),
                 head_before: before,
                 head_after: after,
             }),
@@ -111,5 +111,12 @@ impl Actions {
 
     pub fn done(&self) -> impl Iterator<Item = u64> + '_ {
         self.done.iter().map(|action| action.seq)
+    }
+}
+
+fn name(payload: &Payload) -> &str {
+    match payload {
+        Payload::Note(note) if note.name => "name",
+        other => other.name(),
     }
 }

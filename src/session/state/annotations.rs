@@ -18,7 +18,7 @@ pub struct Setting<T> {
 /// Everything one thing was set to, in order.
 type Said<T> = Vec<Setting<T>>;
 
-/// Verdict, rating, tags, notes, stars, marks, flags, forks and overrides.
+/// Verdict, rating, tags, notes, the name, stars, marks, flags, forks and overrides.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Annotations {
     verdict: Said<Verdict>,
@@ -26,6 +26,7 @@ pub struct Annotations {
     tags: BTreeMap<String, Said<bool>>,
     /// By version; `None` for the note on the example.
     notes: BTreeMap<Option<NodeId>, Said<String>>,
+    name: Said<String>,
     stars: BTreeMap<NodeId, Said<bool>>,
     marks: BTreeMap<NodeId, Said<Mark>>,
     flags: BTreeMap<String, Said<Flag>>,
@@ -42,6 +43,7 @@ impl Annotations {
             Payload::Verdict(verdict) => self.verdict.push(setting(event, verdict.verdict)),
             Payload::Rate(rate) => self.rating.push(setting(event, rate.stars)),
             Payload::Tag(tag) => set(self.tags.entry(tag.name.clone()).or_default(), tag.on),
+            Payload::Note(note) if note.name => self.name.push(setting(event, note.text.clone())),
             Payload::Note(note) => self.notes.entry(note.node).or_default().push(setting(event, note.text.clone())),
             Payload::Star(star) => set(self.stars.entry(star.node).or_default(), star.on),
             Payload::Mark(mark) => self.marks.entry(mark.node).or_default().push(setting(event, mark.clone())),
@@ -99,6 +101,11 @@ impl Annotations {
     pub fn notes(&self) -> BTreeMap<Option<NodeId>, &str> {
         let notes = self.standing_of(&self.notes).filter(|(_, note)| !note.value.is_empty());
         notes.map(|(of, note)| (*of, note.value.as_str())).collect()
+    }
+
+    /// What a person calls the session, where they named it.
+    pub fn name(&self) -> Option<&str> {
+        self.standing(&self.name).map(|name| name.value.as_str()).filter(|name| !name.is_empty())
     }
 
     pub fn stars(&self) -> BTreeSet<NodeId> {

@@ -87,7 +87,7 @@ fn other(score: &OtherScore) -> Value {
 }
 
 fn annotations(said: &Annotations) -> Value {
-    json!({
+    let mut said_of_it = json!({
         "verdict": said.verdict_setting().map(setting),
         "rating": said.rating(),
         "tags": value(said.tags()),
@@ -99,7 +99,12 @@ fn annotations(said: &Annotations) -> Value {
         "overrides": list(said.overrides().map(setting)),
         "branch": said.branch(),
         "undone": value(said.undone()),
-    })
+    });
+    // Absent where there is none: what was recorded before sessions had names keeps its digest.
+    if let Some(name) = said.name() {
+        said_of_it["name"] = name.into();
+    }
+    said_of_it
 }
 
 fn setting<T: Serialize>(setting: &Setting<T>) -> Value {

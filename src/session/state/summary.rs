@@ -19,6 +19,13 @@ impl State {
         }
     }
 
+    /// What the session is called: the name that a person gave it, else its id, else, before it has a file, its pair's.
+    pub fn called(&self) -> &str {
+        let id = Some(self.id.as_str()).filter(|id| !id.is_empty());
+        let of_pair = || self.example.as_ref().map(|example| example.id.as_str());
+        self.annotations.name().or(id).or_else(of_pair).unwrap_or_default()
+    }
+
     /// What a list shows of this session.
     pub fn summary(&self) -> Summary {
         let search = self.search.as_ref();
@@ -27,6 +34,7 @@ impl State {
         let models = self.models.as_ref();
         Summary {
             id: self.id.clone(),
+            name: self.annotations.name().map(str::to_owned),
             title: self.example.as_ref().map(title).unwrap_or_default(),
             hash: self.example.as_ref().map(|example| example.hash.clone()).unwrap_or_default(),
             status: self.status(),

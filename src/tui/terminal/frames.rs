@@ -1,4 +1,5 @@
-//! When to draw: only when somebody asked, many requests at once as one frame, at most sixty frames a second.
+//! When to draw: only when somebody asked, many requests at once as one frame, at most sixty frames a second. What comes by
+//! itself gets half of them at most, so that what a person does need not wait for the frame after it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -35,9 +36,16 @@ impl Shared {
 }
 
 impl Requester {
-    /// Asks for a frame as soon as may be.
+    /// Asks for a frame as soon as may be: a person did something, or waits for it.
     pub fn request(&self) {
         self.request_at(Instant::now());
+    }
+
+    /// Asks for a frame of what comes by itself while something runs.
+    pub fn request_live(&self) {
+        if self.0.pace().want_live(Instant::now()) {
+            self.0.changed.notify_one();
+        }
     }
 
     /// Asks for a frame at a time: the next step of a play-back, the end of a notice. An earlier request stays.
@@ -77,9 +85,13 @@ impl Frames {
 struct Pace {
     /// Since when a frame is wanted as soon as may be.
     soon: Option<Instant>,
+    /// Since when one is wanted of what comes by itself.
+    live: Option<Instant>,
     /// When further frames are wanted, in order, each at least one frame after the one before.
     later: Vec<Instant>,
     drawn: Option<Instant>,
+    /// When the last frame was drawn that was wanted as soon as may be.
+    answered: Option<Instant>,
 }
 
 impl Pace {
@@ -90,6 +102,13 @@ impl Pace {
             true => self.soon = Some(self.soon.map_or(at, |soon| soon.min(at))),
             false => self.want_later(at),
         }
+        self.due() != before
+    }
+
+    /// As [`Pace::want`], of what comes by itself.
+    fn want_live(&mut self, now: Instant) -> bool {
+        let before = self.due();
+        self.live.get_or_insert(now);
         self.due() != before
     }
 
@@ -108,15 +127,25 @@ impl Pace {
 
     /// When the next frame is to be drawn.
     fn due(&self) -> Option<Instant> {
-        let wanted = self.soon.into_iter().chain(self.later.first().copied()).min()?;
-        Some(self.drawn.map_or(wanted, |drawn| wanted.max(drawn + LEAST)))
+        let after = |wanted: Option<Instant>, last: Option<Instant>, least: Duration| {
+            let wanted = wanted?;
+            Some(last.map_or(wanted, |last| wanted.max(last + least)))
+        };
+        // A person's frame keeps its distance from their last one alone, and what comes by itself leaves room for one.
+        let soon = after(self.soon, self.answered, LEAST);
+        let live = after(self.live, self.drawn, 2 * LEAST);
+        let later = after(self.later.first().copied(), self.drawn, LEAST);
+        [soon, live, later].into_iter().flatten().min()
     }
 
     /// Whether a frame is drawn `now`; then the wishes up to now are fulfilled.
     fn draw(&mut self, now: Instant) -> bool {
         let due = self.due().is_some_and(|due| due <= now);
         if due {
-            self.soon = None;
+            if self.soon.take().is_some() {
+                self.answered = Some(now);
+            }
+            self.live = None;
             self.later.retain(|later| *later > now);
             self.drawn = Some(now);
         }
@@ -156,6 +185,20 @@ mod tests {
     }
 
     #[test]
+    fn a_key_is_answered_at_once_while_something_runs() {
+        let (begin, mut pace) = (Instant::now(), Pace::default());
+        pace.want_live(begin);
+        assert!(pace.draw(begin));
+        pace.want_live(begin + MS);
+        assert_eq!(pace.due(), Some(begin + 2 * LEAST), "what comes by itself waits");
+        assert!(pace.want(begin + 2 * MS, begin + 2 * MS));
+        assert!(pace.draw(begin + 2 * MS), "a key does not");
+        assert_eq!(pace.due(), None, "both were one");
+        pace.want(begin + 3 * MS, begin + 3 * MS);
+        assert_eq!(pace.due(), Some(begin + 2 * MS + LEAST), "the next key keeps its distance from the first");
+    }
+
+    #[test]
     fn a_frame_is_there_at_once_and_the_next_is_not() {
         let (requester, mut frames) = frames();
         assert!(frames.next().now_or_never().is_none(), "nobody asked");
@@ -169,6 +212,39 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn keys_wait_for_keys_alone_and_all_together_are_at_most_sixty_a_second(
+            wishes in prop::collection::vec((0u32..600, any::<bool>()), 1..300),
+        ) {
+            let (begin, mut pace, mut wishes) = (Instant::now(), Pace::default(), wishes);
+            wishes.sort();
+            let (mut drawn, mut answered): (Vec<u32>, Vec<u32>) = (Vec::new(), Vec::new());
+            for ms in 0..700u32 {
+                let now = begin + ms * MS;
+                for (_, typed) in wishes.iter().filter(|(at, _)| *at == ms) {
+                    if *typed { pace.want(now, now) } else { pace.want_live(now) };
+                }
+                let typed = pace.soon.is_some();
+                if pace.draw(now) {
+                    drawn.push(ms);
+                    answered.extend(typed.then_some(ms));
+                }
+            }
+            for (at, typed) in wishes {
+                let by = if typed { &answered } else { &drawn };
+                let within = if typed { 17 } else { 34 };
+                prop_assert!(by.iter().any(|ms| (at..=at + within).contains(ms)), "{at} in {by:?}");
+                let last = answered.iter().rev().find(|ms| **ms < at);
+                if typed && last.is_none_or(|last| at - last >= 17) {
+                    prop_assert!(answered.contains(&at), "a key at {at} waits for none but keys: {answered:?}");
+                }
+            }
+            for (at, first) in drawn.iter().enumerate() {
+                let count = drawn[at..].iter().take_while(|ms| **ms - first < 200).count();
+                prop_assert!(count <= 13, "{count} frames in 200 ms: {drawn:?}");
+            }
+        }
+
         #[test]
         fn every_wish_gets_a_frame_in_time_and_frames_keep_their_distance(wishes in prop::collection::vec((0u32..400, 0u32..200), 1..60)) {
             let (begin, mut pace, mut wishes) = (Instant::now(), Pace::default(), wishes);
@@ -184,7 +260,8 @@ mod tests {
                     drawn.push(ms);
                 }
             }
-            prop_assert!(drawn.windows(2).all(|pair| pair[1] - pair[0] >= 17), "{drawn:?}");
+            // One that was waited for may come right before one that is wanted at once.
+            prop_assert!(drawn.windows(3).all(|frames| frames[2] - frames[0] >= 17), "{drawn:?}");
             for (asked, ahead) in wishes {
                 let at = asked + ahead;
                 prop_assert!(drawn.iter().any(|ms| (at..=at + 34).contains(ms)), "{at} in {drawn:?}");

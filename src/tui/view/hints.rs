@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 
 use super::super::theme::{Role, Theme};
 use super::super::widgets::{hints, paint, pane, text};
+use super::layout;
 use crate::app::App;
 use crate::app::batch::Batch;
 use crate::app::bench::Pane;
@@ -19,10 +20,11 @@ use crate::session::runs::Seen;
 use crate::text::width;
 
 /// What can be done, most needed first, with short words.
-fn wanted(app: &App) -> Vec<(Command, &'static str)> {
+fn wanted(app: &App, width: u16) -> Vec<(Command, &'static str)> {
     match app.overlays.last() {
         Some(Overlay::List(picker)) => {
-            let choose = (picker.picking != Picking::Legend).then_some((Command::Choose, "choose"));
+            let choose =
+                (!matches!(picker.picking, Picking::Legend | Picking::Measures)).then_some((Command::Choose, "choose"));
             let rest = [(Command::ListDown, "move"), (Command::ListClose, "close")];
             return choose.into_iter().chain(rest).collect();
         }
@@ -119,9 +121,16 @@ fn wanted(app: &App) -> Vec<(Command, &'static str)> {
     } else if !bench.candidates().is_empty() {
         list.extend([(Command::CandidateDown, "candidate"), (Command::Take, "take"), (Command::Refuse, "refuse")]);
     }
+    // Where panes share a place, the others are behind this key.
+    if layout::columns(width) < 3 {
+        list.insert(2, (Command::NextPane, "pane"));
+    }
     let edit = if bench.picked().is_some() { "edit candidate" } else { "edit" };
     list.extend([(Command::Edit, edit), (Command::Again, "again")]);
-    list.extend(rest.into_iter().filter(|(command, _)| *command != Command::Run || !bench.is_searching()));
+    let new = |command: Command| !list.iter().any(|(listed, _)| *listed == command);
+    let rest = rest.into_iter().filter(|(command, _)| *command != Command::Run || !bench.is_searching());
+    let rest: Vec<_> = rest.filter(|(command, _)| new(*command)).collect();
+    list.extend(rest);
     list
 }
 
@@ -169,7 +178,7 @@ pub fn notice(buf: &mut Buffer, area: Rect, app: &App, theme: &Theme) {
 pub fn draw(buf: &mut Buffer, area: Rect, app: &App, theme: &Theme) {
     paint::clear(buf, area, theme.ground());
     let keyed: Vec<(String, &str)> =
-        wanted(app).into_iter().filter_map(|(command, word)| Some((pair(app, command)?, word))).collect();
+        wanted(app, area.width).into_iter().filter_map(|(command, word)| Some((pair(app, command)?, word))).collect();
     let hints: Vec<(&str, &str)> = keyed.iter().map(|(key, word)| (key.as_str(), *word)).collect();
     let (palette, help) = (app.key_of(Command::Palette), app.key_of(Command::Help));
     let last: Vec<(&str, &str)> = [(&palette, "commands"), (&help, "help")]

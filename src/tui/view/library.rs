@@ -89,7 +89,11 @@ impl View {
             Source::Pair(_) => format!("no session yet; once begun it is kept in {}", app.home().display()),
             Source::File(_) => String::new(),
         };
-        let title = pane::Pane { title: &row.summary.id, right: &right, focused: false };
+        let title = match &row.summary.name {
+            Some(name) => format!("{name} ({})", row.summary.id),
+            None => row.summary.id.clone(),
+        };
+        let title = pane::Pane { title: &title, right: &right, focused: false };
         let inner = pane::draw(buf, area, look.theme, title);
         let query = match &row.source {
             Source::Pair(example) => example.query.clone(),
@@ -146,14 +150,14 @@ fn kept(width: u16) -> Vec<usize> {
 
 fn cells(row: &Row, runs: bool) -> Vec<table::Cell> {
     let summary = &row.summary;
-    let (verdict, role) = status::verdict_word(summary.verdict).unwrap_or(("", Role::Dim));
+    let (verdict, role) = status::verdict_word(row.verdict()).unwrap_or(("", Role::Dim));
     let number = |value: Option<String>| value.unwrap_or_default();
     let gain = row.gain_percent();
     let gain_role = if gain.is_some_and(|gain| gain > 0.0) { Role::Better } else { Role::Worse };
     let stars = "★".repeat(usize::from(summary.rating));
     vec![
         (verdict.to_owned(), role),
-        (summary.id.clone(), Role::Text),
+        (summary.called().to_owned(), Role::Text),
         (number(row.perplexity().map(|ppl| format!("{ppl:.1}"))), Role::Text),
         (number(gain.map(|gain| format!("{gain:.1}").replace('-', "−"))), gain_role),
         (number(summary.leak.map(|leak| format!("{} w", leak.span_words))), Role::Text),

@@ -10,7 +10,7 @@ use crate::app::batch::Batch;
 use crate::app::bench::{Bench, stop_in_words};
 use crate::app::library::Place;
 use crate::engine::desk::Work;
-use crate::reer::{Objective, search::Search};
+use crate::reer::search::Search;
 use crate::session::{Status, Verdict};
 use crate::text::{Safe, fit_end, width};
 
@@ -18,6 +18,8 @@ type Part = (String, Role);
 
 /// The parts at the left that stand before what runs: name, score and place.
 const FIRST: usize = 3;
+/// Cells of the name at most.
+const NAME: usize = 40;
 /// Cells that what runs has in any case.
 const LEAST: u16 = 8;
 
@@ -74,16 +76,19 @@ fn put(buf: &mut Buffer, at: (u16, u16), room: u16, theme: &Theme, parts: &[Part
 
 fn of_bench(app: &App, bench: &Bench, place: String) -> Vec<Part> {
     let example = bench.state.example.as_ref();
-    let name = match (bench.state.id.as_str(), example) {
-        ("", Some(example)) => example.id.clone(),
-        ("", None) => "…".to_owned(),
-        (id, _) => id.to_owned(),
+    let name = match bench.state.called() {
+        "" => "…",
+        called => called,
     };
+    // A name that a person made long leaves room for the score.
+    let name = fit_end(&Safe::new(name), NAME).into_owned();
     let mut parts = vec![(format!(" {name}"), Role::TitleFocused)];
     parts.push((score(bench).map(|score| format!("  {score}")).unwrap_or_default(), Role::Accent));
     parts.push((if place.is_empty() { place } else { format!("  {place}") }, Role::Text));
-    if let Some((word, role)) = verdict_word(bench.state.annotations.verdict()) {
-        parts.push((format!("  {word}"), role));
+    let said = bench.state.annotations.verdict_setting();
+    if let Some((said, (word, role))) = said.and_then(|said| Some((said, verdict_word(said.value)?))) {
+        let by = if said.by == bench.me { String::new() } else { format!(" by {}", said.by.name()) };
+        parts.push((format!("  {word}{by}"), role));
     }
     if !bench.state.annotations.flags().is_empty() {
         parts.push(("  ⚑".to_owned(), Role::Warning));
@@ -117,7 +122,7 @@ fn place(bench: &Bench, full: bool) -> String {
                 let before = bench.timeline.moments()[..cursor].iter().rev().find_map(|moment| moment.step());
                 let before = before.filter(|_| full);
                 let after = before.map(|step| format!(" after step {step}/{of}")).unwrap_or_default();
-                format!("{}{after}{segment}", moment.name())
+                format!("{}{after}{segment}", moment.name(&bench.me))
             }
         },
     }
@@ -134,15 +139,7 @@ pub fn stands_for(bench: &Bench) -> Option<String> {
     let search = bench.search()?;
     let measures = search.tree().get(bench.node()?)?.measures?;
     let scorer = bench.state.scorer.as_ref().map(|scorer| scorer.model.as_str()).unwrap_or_default();
-    Some(format!("by {scorer}, {}, {} tokens", objective(search), measures.tokens))
-}
-
-/// The objective's name, as it is written everywhere.
-pub fn objective(search: &Search) -> &'static str {
-    match search.config().objective {
-        Objective::Nll => "nll",
-        Objective::ReerClipped => "reer-clipped",
-    }
+    Some(format!("by {scorer}, {}, {} tokens", search.config().objective.name(), measures.tokens))
 }
 
 /// A verdict as a word with its role; none for none.
@@ -161,12 +158,12 @@ fn running(app: &App, bench: &Bench, room: usize) -> Vec<Part> {
     }
     let work = match bench.activity.work {
         Work::Idle if bench.is_searching() => "searching".to_owned(),
-        Work::Idle => return idle(bench, room),
+        Work::Idle => return idle(app, bench, room),
         Work::Loading => "loading the models".to_owned(),
         Work::Drafting => "drafting".to_owned(),
         Work::Proposing { .. } => format!("rewriting{}", count(bench)),
         Work::Scoring => format!("scoring{}", count(bench)),
-        Work::LeaveOneOut => format!("leave one out{}", count(bench)),
+        Work::LeaveOneOut => format!("weighing segments{}", count(bench)),
         Work::Measuring => format!("measuring{}", count(bench)),
     };
     let mut said = vec![format!("● {work}")];
@@ -236,7 +233,7 @@ fn count(bench: &Bench) -> String {
     }
 }
 
-fn idle(bench: &Bench, room: usize) -> Vec<Part> {
+fn idle(app: &App, bench: &Bench, room: usize) -> Vec<Part> {
     if let Some(play) = bench.play {
         return vec![(format!("▶ playing ×{} ", play.speed), Role::Running)];
     }
@@ -244,6 +241,7 @@ fn idle(bench: &Bench, room: usize) -> Vec<Part> {
         return vec![("read-only ".to_owned(), Role::Warning)];
     }
     let said = match bench.state.status() {
+        Status::Fresh if app.misfit().is_some() => return vec![("too long for its scorer ".to_owned(), Role::Warning)],
         Status::Fresh => "fresh".to_owned(),
         Status::Unfinished => "paused".to_owned(),
         Status::Failed => return vec![(format!("{} ", failed(bench, room)), Role::Error)],

@@ -31,6 +31,9 @@ impl Scripted {
     }
 }
 
+/// Words that the scorer takes.
+const CONTEXT: usize = 1000;
+
 /// What searches run with.
 pub fn setup() -> Setup {
     let search = Config { steps: 8, ..Config::preset(Preset::Retrace) };
@@ -98,11 +101,18 @@ impl Scorer for Scripted {
             if let Ok(permit) = self.scores.acquire().await {
                 permit.forget();
             }
-            let answer = Ok(logprobs(y, target, z));
+            let fits = self.fits(example, target, &Context::Thinking { z: z.clone() }).await;
+            let answer = fits.map(|()| logprobs(y, target, z));
             answered(place, &answer);
             answers.push(answer);
         }
         answers
+    }
+
+    async fn fits(&self, example: &Example, target: &Target, context: &Context) -> Result<(), LmError> {
+        let Context::Thinking { z } = context;
+        let have = spans(&example.query).len() + spans(z).len() + target.tokens.len();
+        if have > CONTEXT { Err(LmError::TooLong { have, limit: Some(CONTEXT) }) } else { Ok(()) }
     }
 }
 

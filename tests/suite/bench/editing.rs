@@ -66,6 +66,16 @@ async fn an_edit_that_changes_nothing_records_nothing_and_a_changed_one_is_not_l
     assert_eq!(script.bench().state.last_seq, before);
 }
 
+/// What stands beside the segments is together what the version's score lies below its draft's.
+fn adds_up(script: &Script) {
+    let (bench, search) = (script.bench(), script.bench().search().unwrap());
+    let node = bench.node().unwrap();
+    let draft = search.tree().lineage(node)[0];
+    let change = search.score(node).unwrap() - search.score(draft).unwrap();
+    let bought: f64 = bench.segments().iter().filter_map(|row| row.bought).sum();
+    assert!((bought - change).abs() < 1e-9, "{bought} is not {change}: {}", shape(script));
+}
+
 #[tokio::test]
 async fn segments_are_split_merged_moved_inserted_and_deleted() {
     let mut script = Script::at(120, 40).await;
@@ -77,21 +87,26 @@ async fn segments_are_split_merged_moved_inserted_and_deleted() {
     script.keys("ctrl-right ctrl-right ctrl-right enter enter");
     script.act("ctrl-s").await;
     told.push(shape(&script));
+    adds_up(&script);
     script.keys("home");
     script.act("v m").await;
     told.push(shape(&script));
+    adds_up(&script);
     script.keys("home");
     script.act("v j").await;
     told.push(shape(&script));
+    adds_up(&script);
     script.keys("home");
     script.act("v down").await;
     script.keys("end");
     script.act("v k").await;
     told.push(shape(&script));
+    adds_up(&script);
     script.keys("end v i");
     script.write("Something new stands here, and it has the winter in it.");
     script.act("ctrl-s").await;
     told.push(shape(&script));
+    adds_up(&script);
     script.keys("end");
     script.act("v d").await;
     told.push(shape(&script));

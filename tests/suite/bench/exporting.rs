@@ -78,7 +78,7 @@ async fn a_pasted_text_becomes_a_session() {
     script.until(|app| app.front.is_some()).await;
     script.settled().await;
     assert!(script.shows("Describe a well.") && script.shows("The well is older"));
-    insta::assert_snapshot!(script.hints(), @"the session is saved; r starts the search");
+    insta::assert_snapshot!(script.hints(), @"the session is saved");
     let path =
         files(&script.path("library")).into_iter().find(|path| path.to_string_lossy().contains("describe-a-well-"));
     let state = read(&path.expect("it is saved")).unwrap().state;

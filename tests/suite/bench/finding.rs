@@ -25,6 +25,9 @@ async fn a_text_is_found_inside_a_pane_while_it_is_typed() {
     script.keys("esc");
     assert!(script.bench().find.is_none() && script.shows("Trajectory"), "closing ends the search first");
     assert_eq!(script.bench().state.last_seq, seq, "n refused nothing while it found");
+    script.keys("n");
+    insta::assert_snapshot!(script.hints(), @r#"the find is closed: / finds again, n once more is "refuse""#);
+    assert_eq!(script.bench().state.last_seq, seq, "nor right after");
     script.keys("/");
     script.write("zebra");
     assert!(script.shows("not found"));
@@ -127,4 +130,26 @@ async fn nothing_matching_says_how_to_go_back() {
     │  Nothing matches "qqqq".                                                                         │
     │  / changes the filter, q takes it away                                                           │
     "#);
+}
+
+#[tokio::test]
+async fn the_keys_of_a_find_do_nothing_else_at_their_first_press_after_it() {
+    let mut script = Script::at(150, 44).await;
+    script.open_session("harbour").await;
+    script.keys("/");
+    script.write("the");
+    script.keys("enter esc N");
+    assert!(script.app().overlays.is_empty(), "N begins no session: {}", script.hints());
+    script.keys("N esc");
+    script.keys("/");
+    script.write("the");
+    script.keys("enter esc");
+    // Whoever did something else since means what they press.
+    script.keys("down");
+    script.act("n").await;
+    script.act("u").await;
+    script.keys("/");
+    script.write("the");
+    script.keys("enter esc n");
+    script.act("n").await;
 }

@@ -81,7 +81,7 @@ async fn a_candidate_taken_where_other_segments_changed_since_shows_who_took_it(
     script.act("y").await;
     assert_ne!(script.bench().state.head(), Some(taken.node), "later steps changed other segments");
     assert_eq!(stands(&script), Some(taken.new.clone()));
-    assert_eq!(script.bench().moment().map(|moment| moment.name()), Some("your choice".to_owned()));
+    assert_eq!(script.bench().moment().map(|moment| moment.name(&ada())), Some("your choice".to_owned()));
     let candidate = script.bench().candidate().unwrap();
     assert_eq!((candidate.node, candidate.by_hand), (taken.node, Some(ByHand::Taken)), "it stays selected");
     assert!(script.shows("◆ you took it"), "{}", script.screen());
@@ -232,6 +232,15 @@ async fn the_last_verdict_leads_back_to_the_library() {
     assert!(script.status().contains("decided 4 of 4"));
     script.keys("R");
     insta::assert_snapshot!("decisions", script.screen());
+    // A verdict that is taken back is no decision; brought back, it is one again.
+    let decisions = |script: &Script| script.app().memory.decisions.len();
+    script.keys("esc u");
+    script.until(|app| app.memory.decisions.len() == 3).await;
+    script.keys("U");
+    script.until(|app| app.memory.decisions.len() == 4).await;
+    script.until(|app| app.library.tally().decided() == 4).await;
+    assert_eq!(decisions(&script), 4);
+    script.keys("R");
     script.keys("down enter");
     script.settled().await;
     assert!(script.status().starts_with("lowland"));
@@ -353,4 +362,41 @@ async fn an_undo_at_once_takes_back_the_verdict_just_given_and_nothing_older() {
     script.until(is_back).await;
     assert_eq!(script.bench().state.annotations.verdict(), Verdict::None);
     assert_eq!(script.bench().state.annotations.rating(), 3);
+}
+
+#[tokio::test]
+async fn a_fresh_library_has_decided_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("retrace")).unwrap();
+    let opening = Opening { size: (150, 42), at: "retrace", home: "retrace", own: true, ..Opening::default() };
+    let mut script = Script::open_in(folder, opening).await;
+    let none = "decided 0 of 10  0 kept · 0 dropped · 0 later";
+    assert!(script.status().contains(none), "{}", script.status());
+    script.open_session("lighthouse-letter").await;
+    assert!(script.status().contains("✓ kept by mara"), "{}", script.status());
+    // Another person's acts are theirs.
+    for _ in 0..8 {
+        script.keys("\"");
+        if script.status().contains("mara's") && script.shows("◆ mara") {
+            break;
+        }
+    }
+    assert!(
+        script.status().contains("mara's edit") || script.status().contains("mara's choice"),
+        "{}",
+        script.status()
+    );
+    assert!(script.shows("◆ mara") && !script.shows("◆ you"), "{}", script.screen());
+    script.act("m").await;
+    assert!(!script.status().contains("kept"), "{}", script.status());
+    script.keys("q");
+    script.until(|app| app.library.listed_rows().filter(|row| !row.is_sample()).count() == 1).await;
+    assert!(script.status().contains(none), "{}", script.status());
+    script.keys("X");
+    assert!(script.shows("0 of 1 sessions") || script.shows("all: 1 sessions"), "{}", script.screen());
+    script.keys("esc");
+    script.open_session("lighthouse-letter").await;
+    script.keys("a q");
+    script.until(|app| app.library.tally().kept == 1).await;
+    assert!(script.status().contains("decided 1 of 10"), "{}", script.status());
 }

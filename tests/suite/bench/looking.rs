@@ -109,9 +109,9 @@ async fn the_reference_is_tinted_by_one_measure_after_the_other() {
     assert!(script.shows("what the segment does"));
     script.keys(", g");
     insta::assert_snapshot!(script.lines(&["copied "]), @"
-    │copied      2 w ru│  anchoring         that gain as a share of the score without thinking: 0 nothing explained, 1 all of it      │                  │
-    │scorer    scripted│  leak 5w (+2)      the longest run copied from the reference, in words, and how much longer it became        │                  │
-    ╭ Perplexity ──────│  underlined words  in reference and trajectory: what the thinking copied                                     │ copied 2w 2.6 % ─╮
+    │copied      2 w ru│  anchoring          that gain as a share of the score without thinking: 0 nothing explained, 1 all of it     │                  │
+    │scorer    scripted│  leak 5w (+2)       the longest run copied from the reference, in words, and how much longer it became       │                  │
+    ╭ Perplexity ──────│  underlined words   in reference and trajectory: what the thinking copied                                    │ copied 2w 2.6 % ─╮
     ");
 }
 

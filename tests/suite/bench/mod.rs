@@ -13,6 +13,7 @@ mod finding;
 mod judging;
 mod laws;
 mod looking;
+mod naming;
 mod pictures;
 mod readme;
 mod searching;

@@ -73,8 +73,8 @@ async fn candidates_appear_as_they_are_scored() {
     script.until(|app| app.bench().is_some_and(|b| b.candidates().iter().any(|c| c.fate == Fate::Open))).await;
     told.push(status(&mut script));
     insta::assert_snapshot!(told.join("\n"), @"
-    kettle ppl 5.9 draft · seg 1 by scripted, nll, 45 tokens 2 of 4 how-to, en ● leave one out 0 of 4 · step 1/8
-    kettle ppl 5.9 draft · seg 1 by scripted, nll, 45 tokens 2 of 4 how-to, en ● leave one out 3 of 4 · step 1/8
+    kettle ppl 5.9 draft · seg 1 by scripted, nll, 45 tokens 2 of 4 how-to, en ● weighing segments 0 of 4 · step 1/8
+    kettle ppl 5.9 draft · seg 1 by scripted, nll, 45 tokens 2 of 4 how-to, en ● weighing segments 3 of 4 · step 1/8
     kettle ppl 5.9 draft · seg 1 by scripted, nll, 45 tokens 2 of 4 how-to, en ● scoring 0 of 4 · step 1/8
     kettle ppl 5.9 draft · seg 1 by scripted, nll, 45 tokens 2 of 4 how-to, en ● scoring 1 of 4 · step 1/8
     ");
@@ -172,6 +172,8 @@ async fn more_candidates_come_on_request_and_as_asked() {
     script.write("say less");
     script.act("enter").await;
     script.until(|app| app.bench().is_some_and(|b| b.candidates().iter().all(|c| c.fate != Fate::Scoring))).await;
+    script.settled().await;
+    insta::assert_snapshot!(script.hints(), @"4 came: none is lower; h comes nearest, +0.087 nats · y takes what is selected");
     let all = script.bench().candidates();
     assert!(all.len() > before);
     assert!(all.iter().any(|candidate| candidate.step.is_none() && candidate.new.contains("I was asked: say less")));
@@ -204,4 +206,61 @@ async fn a_search_that_cannot_begin_says_why_and_what_to_do() {
     script.settled().await;
     insta::assert_snapshot!(script.hints(), @"✗ search: nowhere.jsonl: No such file or directory (os error 2)");
     assert!(script.bench().timeline.is_empty());
+}
+
+#[tokio::test]
+async fn a_pair_too_long_for_the_scorer_is_told_before_the_search() {
+    let opening = Opening { size: (150, 44), home: "library", ..Opening::default() };
+    let mut script = Script::open(opening).await;
+    script.keys("N");
+    script.write("Describe a well.");
+    script.keys("ctrl-s");
+    script.paste(&"The well is deep and nobody measures it. ".repeat(150));
+    script.keys("ctrl-s");
+    script.until(|app| app.front.is_some() && app.misfit().is_some()).await;
+    insta::assert_snapshot!("too_long", script.screen());
+    script.keys("S");
+    insta::assert_snapshot!("too_long_in_the_form", script.screen());
+    script.resize(80, 20);
+    assert!(script.shows("too long for its scorer") && script.shows("seed"), "{}", script.screen());
+    script.resize(150, 44);
+    script.keys("esc");
+    let seq = script.bench().state.last_seq;
+    script.keys("r");
+    script.until(|app| app.notice.as_ref().is_some_and(|notice| notice.text.contains("too long"))).await;
+    script.settled().await;
+    assert_eq!(script.bench().state.stop, None, "nothing was begun that could only fail");
+    assert!(script.bench().state.last_seq <= seq + 1 && script.shows("It cannot be searched as it is"));
+    // A text that fits says nothing of it.
+    script.keys("q");
+    script.open_session("kettle").await;
+    assert!(script.app().misfit().is_none() && script.shows("No thinking yet"));
+}
+
+#[tokio::test]
+async fn why_a_search_failed_stays_to_be_read_at_any_size() {
+    let opening = Opening { size: (150, 44), home: "library", ..Opening::default() };
+    let mut script = Script::open(opening).await;
+    script.keys("N");
+    script.write("Describe a well.");
+    script.keys("ctrl-s");
+    // It fits with a few sentences of thinking, and not with the draft that comes.
+    script.paste(&"The well is deep and nobody measures it. ".repeat(117));
+    script.keys("ctrl-s");
+    script.until(|app| app.front.is_some()).await;
+    script.settled().await;
+    assert!(script.app().misfit().is_none());
+    script.keys("r");
+    script.until(|app| app.bench().is_some_and(|bench| bench.state.stop.is_some())).await;
+    script.until(|app| app.bench().is_some_and(|bench| !bench.is_busy())).await;
+    for (width, height) in [(150, 44), (110, 35), (80, 24), (60, 18)] {
+        script.resize(width, height);
+        let seen = script.screen().replace(['│', '\n'], " ");
+        let seen = seen.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(seen.contains("shorten it by hand") || width >= 110, "at {width}x{height}: {}", script.screen());
+        assert!(script.shows("r tries again"), "at {width}x{height}: {}", script.screen());
+        assert!(script.shows("too long for the scorer"), "at {width}x{height}: {}", script.screen());
+    }
+    insta::assert_snapshot!("failed_60", script.screen());
+    script.keys("left");
 }

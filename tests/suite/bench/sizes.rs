@@ -131,3 +131,26 @@ fn every_size(script: &mut Script, what: &str) {
     }
     script.resize(150, 44);
 }
+
+#[tokio::test]
+async fn every_measure_is_reached_at_any_size() {
+    for (width, height) in [(160, 48), (110, 35), (80, 24), (60, 18)] {
+        let mut script = Script::at(width, height).await;
+        script.open_session("harbour").await;
+        let measures: Vec<_> = script.bench().measures();
+        assert!(measures.len() > 6);
+        script.keys("i");
+        for measure in &measures {
+            assert!(script.shows(measure.name) && script.shows(&measure.value), "{} at {width}x{height}", measure.name);
+            let first: Vec<&str> = measure.means.split(' ').take(4).collect();
+            let seen = script.screen().split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(seen.contains(&first.join(" ")), "{first:?} at {width}x{height}: {seen}");
+            script.keys("down");
+        }
+        if width == 80 {
+            insta::assert_snapshot!("measures_80", script.screen());
+        }
+        script.keys("esc");
+        assert!(script.app().overlays.is_empty());
+    }
+}

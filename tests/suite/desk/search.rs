@@ -1,5 +1,17 @@
 //! The search at the desk: as an undisturbed one where nobody interferes, and overtaken where somebody does.
 
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use retrace::engine::BackEnds;
+use retrace::engine::desk::Origin;
+use retrace::lm::prompts::Prompts;
+use retrace::lm::{Answered, Context, LmError, Scorer, TokenLogprobs};
+use retrace::reer::{Example, Identity, Target};
+use tokio::sync::Semaphore;
+
+use crate::engine::World;
+
 use retrace::engine::desk::{News, Order, Work};
 use retrace::reer::search::{NodeId, Reason, StopReason, Why};
 use retrace::session::{Head, Override, Payload, Status, Verdict, VerdictRecord};
@@ -148,4 +160,71 @@ async fn a_refused_candidate_taken_by_hand_gets_its_token_log_probabilities() {
     stand.until(|_, state| state.logprobs.contains_key(&retrace::reer::search::ScoreOf::Node(node))).await;
     assert_eq!(stand.state.head(), Some(node));
     stand.close(&path).await;
+}
+
+/// Answers the contexts of a call from the last on, and the first only when it is let on.
+struct Backwards {
+    world: World,
+    gate: Semaphore,
+    asked: Mutex<Vec<usize>>,
+}
+
+#[async_trait]
+impl Scorer for Backwards {
+    fn identity(&self) -> &Identity {
+        Scorer::identity(&self.world)
+    }
+
+    async fn tokenize(&self, example: &Example) -> Result<Target, LmError> {
+        self.world.tokenize(example).await
+    }
+
+    async fn score(
+        &self,
+        example: &Example,
+        target: &Target,
+        of: &[Context],
+        answered: Answered<'_>,
+    ) -> Vec<Result<TokenLogprobs, LmError>> {
+        self.asked.lock().unwrap().push(of.len());
+        let answers = self.world.score(example, target, of, &|_, _| {}).await;
+        (1..of.len()).rev().for_each(|place| answered(place, &answers[place]));
+        if of.len() > 1 {
+            self.gate.acquire().await.unwrap().forget();
+        }
+        answers
+    }
+}
+
+#[tokio::test]
+async fn a_pause_keeps_the_scores_that_came_before_others_that_were_asked_for_first() {
+    let whole = undisturbed().await;
+    let (_folder, path) = fresh();
+    let scorer =
+        Arc::new(Backwards { world: World::new("scripted"), gate: Semaphore::new(0), asked: Mutex::default() });
+    let back_ends = BackEnds::new(Prompts::default(), setup()).with_generator("scripted", Gated::open());
+    let back_ends = Arc::new(back_ends.with_scorer("scripted", scorer.clone()));
+    let mut stand = Stand::open(Origin::File(path.clone()), back_ends);
+    stand.search();
+    let but_one =
+        |news: &News| matches!(news, News::Activity(a) if a.work == Work::LeaveOneOut && a.done + 1 == a.asked);
+    stand.until(|news, _| but_one(news)).await;
+    let asked = *scorer.asked.lock().unwrap().last().unwrap();
+    assert!(asked > 2, "{asked}");
+    stand.desk.order(Order::Pause);
+    stand.until(|_, state| state.stop.is_some()).await;
+    let search = stand.state.search.as_ref().unwrap();
+    let (head, tree) = (search.head().unwrap(), search.tree());
+    let segments = &tree.trajectory(head).unwrap().segments;
+    let known = segments.iter().filter(|segment| search.importance(head, segment.id).is_some()).count();
+    assert_eq!((known, asked), (segments.len() - 1, segments.len()));
+    stand.idle().await;
+    scorer.gate.add_permits(10_000);
+    scorer.asked.lock().unwrap().clear();
+    stand.search();
+    stand.until(|_, state| state.stop.as_ref().is_some_and(|stop| stop.reason.is_final())).await;
+    assert_eq!(scorer.asked.lock().unwrap()[0], 1, "only what is missing");
+    let (search, whole) = (stand.close(&path).await.search.unwrap(), whole.search.unwrap());
+    assert_eq!(search.decisions(), whole.decisions());
+    assert_eq!(search.tree(), whole.tree());
 }

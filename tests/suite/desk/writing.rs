@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use retrace::engine::desk::{News, Order, Origin};
-use retrace::session::{Author, Note, Payload, Session, Tag, Verdict, library};
+use retrace::session::{Author, Note, Payload, Session, Tag, Verdict, VerdictRecord, library};
 
 use super::stand::{Gated, Stand, back_ends, example, fresh, setup};
 use crate::session::processes::{child_at, session_of_parent};
@@ -70,6 +70,39 @@ async fn a_sample_is_copied_by_the_first_action_and_not_before() {
     again.opened().await;
     assert!(again.state.annotations.tags().contains("mine"), "the copy stands for the sample");
     again.close(&copy).await;
+}
+
+#[tokio::test]
+async fn what_a_sample_s_author_decided_is_not_decided_in_this_library() {
+    let (_folder, source) = fresh();
+    let mut author = Session::annotate(&source).unwrap();
+    author.judge(Author::User("mara".to_owned()), Verdict::Keep).unwrap();
+    author.close().unwrap();
+    let bytes: &'static [u8] = std::fs::read(&source).unwrap().leak();
+    let home = tempfile::tempdir().unwrap();
+    let origin = || Origin::Sample { name: "p0".to_owned(), bytes, library: home.path().to_owned() };
+    let open = Gated::open();
+    let mut stand = Stand::open(origin(), back_ends(&open, &open));
+    stand.opened().await;
+    assert_eq!(stand.state.annotations.verdict(), Verdict::Keep, "as it was recorded");
+    stand.desk.order(tag("mine"));
+    stand.until(|_, state| state.annotations.tags().contains("mine")).await;
+    let copy = home.path().join("p0.jsonl");
+    let state = stand.close(&copy).await;
+    assert_eq!(state.annotations.verdict(), Verdict::None);
+    let judge = |verdict| Order::Record(vec![Payload::Verdict(VerdictRecord { verdict, summary: None })]);
+    let mut again = Stand::open(origin(), back_ends(&open, &open));
+    again.opened().await;
+    again.desk.order(judge(Verdict::Drop));
+    again.until(|_, state| state.annotations.verdict() == Verdict::Drop).await;
+    again.desk.order(Order::Undo);
+    again.until(|_, state| state.annotations.verdict() == Verdict::None).await;
+    again.desk.order(judge(Verdict::Later));
+    again.close(&copy).await;
+    let mut last = Stand::open(origin(), back_ends(&open, &open));
+    last.opened().await;
+    last.desk.order(tag("more"));
+    assert_eq!(last.close(&copy).await.annotations.verdict(), Verdict::Later, "what was decided here stays");
 }
 
 #[tokio::test]
@@ -162,7 +195,11 @@ async fn child_that_writes_more_than_fits() {
     let open = Gated::open();
     let mut stand = Stand::at(&path, &open, &open);
     stand.desk.order(tag("before"));
-    stand.desk.order(Order::Record(vec![Payload::Note(Note { text: "long ".repeat(20_000), node: None })]));
+    stand.desk.order(Order::Record(vec![Payload::Note(Note {
+        text: "long ".repeat(20_000),
+        node: None,
+        name: false,
+    })]));
     let why = stand.refused().await;
     assert!(why.contains("free some space"), "{why}");
     stand.desk.order(tag("after"));

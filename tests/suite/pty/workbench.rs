@@ -268,7 +268,7 @@ fn keys_are_answered_while_a_search_runs() {
     pty.write("\r");
     pty.wait_for_text("No thinking yet");
     pty.write("r");
-    pty.wait_for_text("leave one out");
+    pty.wait_for_text("weighing segments");
     let selected = |pty: &Pty| pty.text().lines().position(|line| line.contains('▌'));
     let mut times: Vec<Duration> = Vec::new();
     for turn in 0..40 {

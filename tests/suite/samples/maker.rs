@@ -233,7 +233,7 @@ impl Maker {
     }
 
     pub async fn note(&mut self, node: Option<NodeId>, text: &str) {
-        self.record(vec![Payload::Note(Note { text: text.to_owned(), node })]).await;
+        self.record(vec![Payload::Note(Note { text: text.to_owned(), node, name: false })]).await;
     }
 
     pub async fn tag(&mut self, name: &str) {

@@ -34,7 +34,8 @@ pub fn action() -> impl Strategy<Value = Payload> {
             .prop_map(|verdict| Payload::Verdict(retrace::session::VerdictRecord { verdict, summary: None })),
         (0u8..6).prop_map(|stars| Payload::Rate(Rate { stars })),
         (name(), any::<bool>()).prop_map(|(name, on)| Payload::Tag(Tag { name, on })),
-        (any::<String>(), proptest::option::of(node())).prop_map(|(text, node)| Payload::Note(Note { text, node })),
+        (any::<String>(), proptest::option::of(node()), any::<bool>())
+            .prop_map(|(text, node, name)| Payload::Note(Note { text, node, name })),
         (node(), any::<bool>()).prop_map(|(node, on)| Payload::Star(Star { node, on })),
         (node(), proptest::option::of(name()), any::<bool>()).prop_map(|(node, name, on)| Payload::Mark(Mark {
             node,

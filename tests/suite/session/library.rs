@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use retrace::session::{Library, Payload, Purpose, Session, Status, Tag, Verdict, read};
+use retrace::session::{Library, Note, Payload, Purpose, Session, Status, Tag, Verdict, read};
 
 use super::scripted::{ada, append, begin, drive, example, finished, folder, ticks};
 
@@ -54,6 +54,15 @@ fn a_summary_from_the_end_of_a_file_is_that_of_the_whole() {
     session.undo(ada()).unwrap();
     session.undo(ada()).unwrap();
     agree(&path);
+    let said = |text: &str, name| Payload::Note(Note { text: text.into(), node: None, name });
+    session.record(ada(), said("a remark", false)).unwrap();
+    agree(&path);
+    session.record(ada(), said("of my own", true)).unwrap();
+    agree(&path);
+    assert_eq!(session.state().summary().called(), "of my own");
+    session.record(ada(), said("", true)).unwrap();
+    agree(&path);
+    assert_eq!((session.state().summary().called(), session.state().annotations.notes().len()), ("s", 1));
     drop(session);
     let mut session = Session::open_at(&path, Purpose::Search, ticks()).unwrap();
     agree(&path);

@@ -34,7 +34,7 @@ pub fn session_of_parent() -> PathBuf {
 }
 
 fn note(text: String) -> Payload {
-    Payload::Note(Note { text, node: None })
+    Payload::Note(Note { text, node: None, name: false })
 }
 
 #[test]

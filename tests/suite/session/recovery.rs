@@ -9,7 +9,7 @@ use super::scripted::{ada, append, finished, folder, sealed, ticks};
 const WORKERS: usize = 4;
 
 fn note(number: usize) -> Payload {
-    Payload::Note(Note { text: format!("note {number} 备注"), node: None })
+    Payload::Note(Note { text: format!("note {number} 备注"), node: None, name: false })
 }
 
 fn reopen(path: &Path) -> Result<Session, SessionError> {

@@ -74,8 +74,16 @@ fn threshold(search: &Search, shown: Shown) -> Option<f64> {
 fn readout(bench: &Bench, shown: Shown) -> String {
     let Some((moment, search)) = bench.moment().zip(bench.search()) else { return String::new() };
     let score = |node| bench.shown_score(node, shown);
-    let what = moment.name();
-    let Some(now) = score(moment.node) else { return format!("{what}: being scored") };
+    let what = moment.name(&bench.me);
+    let Some(now) = score(moment.node) else {
+        let version = search.tree().get(moment.node);
+        return match version {
+            Some(version) if version.too_long => format!("{what}: too long for the scorer"),
+            Some(version) if version.error.is_some() => format!("{what}: could not be scored"),
+            _ if bench.is_busy() => format!("{what}: being scored"),
+            _ => format!("{what}: not scored yet"),
+        };
+    };
     let before = moment.parent.and_then(|parent| bench.timeline.get(parent)).and_then(|before| score(before.node));
     let delta = before.map(|before| {
         let delta = now - before;

@@ -10,8 +10,9 @@ use super::super::super::theme::{Role, Theme};
 use super::super::super::widgets::diff::{Comparison, Comparisons, Marks};
 use super::super::super::widgets::paint;
 use super::trajectory::minus;
-use crate::app::bench::{ByHand, Candidate, Fate, reason_in_words, refusal_in_words};
+use crate::app::bench::{ByHand, Candidate, Fate, letter, reason_in_words, refusal_in_words};
 use crate::lm::rewrite;
+use crate::session::Author;
 use crate::text::{Safe, fit_start, width};
 
 /// Comparing may take so long in one frame; the rest is shown as replaced.
@@ -28,11 +29,6 @@ pub fn compared(comparisons: &mut Comparisons, candidate: &Candidate) -> Arc<Com
 /// The difference of two texts, with the signs of what was taken out and what came in.
 pub fn between(comparisons: &mut Comparisons, old: &str, new: &str) -> Arc<Comparison> {
     comparisons.get(old, new, Marks { brackets: true, unfolded: false }, PATIENCE)
-}
-
-/// `a`, `b`, ... for a candidate's place.
-pub fn letter(at: usize) -> char {
-    char::from_u32('a' as u32 + (at % 26) as u32).unwrap_or('a')
 }
 
 /// What was asked for; the generator's own reason, or what kept it from being scored.
@@ -58,7 +54,7 @@ pub fn draw_head(
     place: Rect,
     theme: &Theme,
     (at, candidates): (usize, &[Candidate]),
-    selected: bool,
+    (selected, me): (bool, &Author),
 ) {
     let candidate = &candidates[at];
     let branch = if at + 1 == candidates.len() && !selected { "└ " } else { "├ " };
@@ -74,9 +70,9 @@ pub fn draw_head(
     }
     let (fate, role) = fate(candidate);
     parts.push((format!("  {fate}"), role));
-    let same = candidates[..at].iter().position(|other| !other.new.is_empty() && other.new == candidate.new);
+    let same = candidate.repeats(&candidates[..at]);
     parts.extend(same.map(|same| (format!(" · same as {}", letter(same)), Role::Dim)));
-    if let Some(hand) = by_hand(candidate) {
+    if let Some(hand) = by_hand(candidate, me) {
         parts.push((format!(" · {hand}"), Role::Edited));
     }
     if let Some(leak) = candidate.leak {
@@ -134,12 +130,13 @@ fn fate(candidate: &Candidate) -> (String, Role) {
     }
 }
 
-/// What a person did, when it says something beside the search.
-fn by_hand(candidate: &Candidate) -> Option<&'static str> {
+/// What a person did, when it says something beside the search; who is at the bench is `you`.
+fn by_hand(candidate: &Candidate, me: &Author) -> Option<String> {
+    let who = candidate.by.as_ref().filter(|by| *by != me).map_or("you", Author::name);
     Some(match (candidate.by_hand?, candidate.is_disputed()) {
-        (ByHand::Taken, true) => "◆ you took it",
-        (ByHand::Taken, false) => "you too",
-        (ByHand::Refused, true) => "◆ you refused it",
-        (ByHand::Refused, false) => "you too refused",
+        (ByHand::Taken, true) => format!("◆ {who} took it"),
+        (ByHand::Taken, false) => format!("{who} too"),
+        (ByHand::Refused, true) => format!("◆ {who} refused it"),
+        (ByHand::Refused, false) => format!("{who} too refused"),
     })
 }

@@ -5,23 +5,19 @@ use ratatui::layout::Rect;
 
 use super::super::super::theme::{Role, Theme};
 use super::super::super::widgets::{paint, scrollbar, text};
-use super::super::{Look, View, status};
+use super::super::{Look, View};
 use super::border;
 use crate::app::App;
-use crate::app::bench::{Bench, Moment, Pane};
-use crate::reer::{Measures, Objective};
+use crate::app::bench::{Bench, Measure, Moment, Pane, Tone};
 use crate::text::width;
 
 /// Rows of a note or of the tags at most: the rest is read where it is written.
 const NOTE: u16 = 6;
 
-/// One line of the measures: name, value, and what stands behind it.
-type Line = (&'static str, String, Role, String);
-
 impl View {
     pub(super) fn draw_query(&mut self, buf: &mut Buffer, area: Rect, bench: &Bench, tabs: bool, look: Look<'_>) {
         let inner = border(buf, area, look.theme, (Pane::Query, bench), tabs, ("Query", ""));
-        let lines = measures(bench);
+        let lines = bench.measures();
         let notes = notes(bench);
         let rows = |text: &str| (text::Sheet::new(text, inner.width.max(1)).rows() as u16).clamp(1, NOTE);
         let noted: u16 = notes.iter().map(|(text, _)| rows(text)).sum();
@@ -33,8 +29,9 @@ impl View {
         self.draw_text(buf, top, Pane::Query, bench.query(), &[&syntax, &find], look);
         let mut y = top.bottom();
         if !lines.is_empty() && y < inner.bottom() {
-            let rule = format!("─ measures {}", "─".repeat(usize::from(inner.width)));
+            let rule = "─".repeat(usize::from(inner.width));
             paint::put(buf, (inner.x, y), inner.width, &rule, look.theme.style(Role::Border));
+            paint::fitted(buf, (inner.x + 1, y), inner.width - 1, " measures ", look.theme.style(Role::Dim));
             y += 1;
         }
         for line in lines {
@@ -44,7 +41,7 @@ impl View {
         for (said, role) in notes {
             let place = Rect { y, height: rows(&said).min(inner.bottom().saturating_sub(y)), ..inner };
             let mut sheet = text::Sheet::new(&said, inner.width.max(1));
-            text::draw(buf, place, &mut sheet, 0, text::Look { base: role, ..text::Look::plain(look.theme) });
+            text::draw_folded(buf, place, &mut sheet, text::Look { base: role, ..text::Look::plain(look.theme) });
             y += place.height;
         }
     }
@@ -88,7 +85,7 @@ impl View {
         look: Look<'_>,
     ) {
         let score = bench.shown_score(held.node, app.memory.shown).map(|value| app.memory.shown.write(value));
-        let title = format!("Held v{}, {}", held.node.0, held.name());
+        let title = format!("Held v{}, {}", held.node.0, held.name(&bench.me));
         let inner = border(buf, area, look.theme, (Pane::Query, bench), tabs, (&title, &score.unwrap_or_default()));
         let z = bench.search().and_then(|search| search.tree().trajectory(held.node));
         let text = z.map(crate::reer::Trajectory::text).unwrap_or_default();
@@ -96,13 +93,21 @@ impl View {
     }
 }
 
-fn draw_line(buf: &mut Buffer, row: Rect, theme: &Theme, (name, value, role, behind): &Line, bottom: u16) {
+fn draw_line(buf: &mut Buffer, row: Rect, theme: &Theme, measure: &Measure, bottom: u16) {
     if row.y >= bottom {
         return;
     }
+    let Measure { name, value, behind, .. } = measure;
+    let role = match measure.tone {
+        Tone::Plain => Role::Text,
+        Tone::Main => Role::Accent,
+        Tone::Better => Role::Better,
+        Tone::Worse => Role::Worse,
+        Tone::Warning => Role::Warning,
+    };
     let used = paint::put(buf, (row.x, row.y), row.width, &format!("{name:<9}"), theme.style(Role::Label));
     let value_room = if value.is_empty() { 0 } else { 6.max(width(value) as u16).min(row.width.saturating_sub(used)) };
-    paint::fitted_right(buf, (row.x + used, row.y), value_room, value, theme.style(*role));
+    paint::fitted_right(buf, (row.x + used, row.y), value_room, value, theme.style(role));
     let rest = used + value_room + 1;
     paint::fitted(
         buf,
@@ -111,52 +116,6 @@ fn draw_line(buf: &mut Buffer, row: Rect, theme: &Theme, (name, value, role, beh
         behind,
         theme.style(Role::Dim),
     );
-}
-
-fn measures(bench: &Bench) -> Vec<Line> {
-    let Some(search) = bench.search() else { return Vec::new() };
-    let version = bench.node().and_then(|node| search.tree().get(node));
-    let Some((version, now)) = version.and_then(|version| Some((version, version.measures?))) else {
-        return Vec::new();
-    };
-    let mut lines = Vec::new();
-    let baseline = search.baseline();
-    // What the search minimises comes first, where it is no perplexity.
-    if let Some(clipped) = now.clipped.filter(|_| search.config().objective == Objective::ReerClipped) {
-        let before =
-            baseline.and_then(|baseline| baseline.clipped).map(|before| format!("baseline {:.3}", before.nll.0));
-        lines.push(("clipped", format!("{:.3}", clipped.nll.0), Role::Accent, before.unwrap_or_default()));
-    }
-    let behind = baseline.map(|b| format!("baseline {:.1}", b.ppl.0)).unwrap_or_default();
-    lines.push(("ppl", format!("{:.1}", now.ppl.0), Role::Accent, behind));
-    if let Some(baseline) = baseline {
-        let gain = now.gain(baseline);
-        let role = if gain.gain_nats.0 > 0.0 { Role::Better } else { Role::Worse };
-        let percent = format!("nats, {:.1} %", gain.gain_percent).replace('-', "−");
-        lines.push(("gain", format!("{:.3}", gain.gain_nats.0).replace('-', "−"), role, percent));
-        lines.push(("anchoring", format!("{:.2}", anchoring(&now, baseline)), Role::Text, String::new()));
-    }
-    if let Some(leak) = version.leak {
-        let role = if leak.span_words > 8 || leak.ngram > 0.02 { Role::Warning } else { Role::Text };
-        let run = format!("run, {:.1} %", 100.0 * leak.span_share);
-        lines.push(("copied", format!("{} w", leak.span_words), role, run));
-        lines.push(("8-grams", format!("{:.1}%", 100.0 * leak.ngram), role, "copied".to_owned()));
-    }
-    lines.push(("bits/char", format!("{:.3}", now.bits_per_char.0), Role::Text, clipped(&now)));
-    let scorer = bench.state.scorer.as_ref().map(|scorer| scorer.model.as_str()).unwrap_or_default();
-    lines.push(("scorer", String::new(), Role::Text, format!("{scorer}, {}", status::objective(search))));
-    lines.push(("tokens", now.tokens.to_string(), Role::Text, "of y".to_owned()));
-    lines
-}
-
-/// What the official score would see of it.
-fn clipped(measures: &Measures) -> String {
-    format!("{:.0} % clipped", 100.0 * measures.clipped_fraction)
-}
-
-/// 1 - nll / baseline.nll, 0 to 1: what SSR counts as a leak, and REER maximises.
-fn anchoring(now: &Measures, baseline: &Measures) -> f64 {
-    (1.0 - now.nll.0 / baseline.nll.0).clamp(0.0, 1.0)
 }
 
 /// Tags, flags and the note of the example.

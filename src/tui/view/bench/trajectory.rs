@@ -89,6 +89,7 @@ impl View {
             self.draw_without_version(buf, inner, app, bench, look);
             return;
         }
+        let inner = self.draw_failure(buf, inner, app, bench, look);
         let candidates = bench.candidates();
         let laid = self.lay_out(inner, bench, &segments, &candidates, look);
         let total: usize = laid.blocks.iter().map(|(_, rows)| rows).sum();
@@ -222,7 +223,7 @@ impl View {
             Block::Candidate(at) => {
                 self.targets.add(place, Target::Candidate(candidates[*at].node));
                 let selected = bench.candidate_index(candidates) == *at;
-                hunk::draw_head(buf, indented(place), look.theme, (*at, candidates), selected);
+                hunk::draw_head(buf, indented(place), look.theme, (*at, candidates), (selected, &bench.me));
             }
             Block::Hunk(at) => {
                 self.targets.add(place, Target::Candidate(candidates[*at].node));

@@ -23,6 +23,9 @@ impl View {
         bench: &Bench,
         look: Look<'_>,
     ) {
+        // The keys of the screen, also while a form or a list lies over it.
+        let contexts = app.screen_contexts();
+        let key = |command| app.keymap.keys_of(&contexts, command).into_iter().next().unwrap_or_default();
         let unscored = || {
             let mut drafts = bench.search()?.tree().iter().filter_map(|(_, version)| version.trajectory.as_ref());
             drafts.next_back().map(crate::reer::Trajectory::text)
@@ -33,13 +36,9 @@ impl View {
             let mut area = Rect { width: inner.width - 1, ..inner };
             // Why the draft has no score comes before it.
             if let Some(failure) = failure {
-                let again = app.key_of(Command::Run).unwrap_or_default();
+                let again = key(Command::Run);
                 let said = format!("{failure}\n{again} tries again. The draft, not scored:\n\n");
-                let sheet = self.sheets.get(&said, area.width);
-                let rows = (sheet.rows() as u16).min(area.height / 2);
-                let look = text::Look { base: Role::Error, ..text::Look::plain(look.theme) };
-                text::draw(buf, Rect { height: rows, ..area }, sheet, 0, look);
-                (area.y, area.height) = (area.y + rows, area.height - rows);
+                area = self.draw_above(buf, area, &said, look);
             }
             let sheet = self.sheets.get(&draft, area.width);
             // What comes in is followed, what is there is read from its beginning.
@@ -47,7 +46,6 @@ impl View {
             text::draw(buf, area, sheet, first, text::Look::plain(look.theme));
             return;
         }
-        let key = |command| app.key_of(command).unwrap_or_default();
         let said: Vec<String> = if bench.loading {
             vec!["Reading the session…".to_owned()]
         } else if !idle {
@@ -56,6 +54,12 @@ impl View {
             vec![failure, format!("{} tries again", key(Command::Run))]
         } else if bench.state.example.is_none() {
             vec!["This file holds no example.".to_owned(), format!("{} goes back", key(Command::Close))]
+        } else if let Some(why) = app.misfit() {
+            vec![
+                format!("It cannot be searched as it is: {why}."),
+                format!("{}  chooses another scorer", key(Command::RunWith)),
+                format!("{}  begins a session from a shorter text", key(Command::New)),
+            ]
         } else {
             vec![
                 "No thinking yet: the query and the text are here, the way from one to the other is not.".to_owned(),
@@ -69,9 +73,39 @@ impl View {
     }
 }
 
+impl View {
+    /// Says why the search failed above the segments, as long as nothing is done about it; where the segments go.
+    pub(super) fn draw_failure(
+        &mut self,
+        buf: &mut Buffer,
+        inner: Rect,
+        app: &App,
+        bench: &Bench,
+        look: Look<'_>,
+    ) -> Rect {
+        let idle = bench.activity.work == Work::Idle && !bench.is_searching();
+        let Some(why) = stopped(bench).filter(|_| idle && bench.is_at_end()) else { return inner };
+        let again = app.keymap.keys_of(&app.screen_contexts(), Command::Run).into_iter().next().unwrap_or_default();
+        self.draw_above(buf, inner, &format!("{why}. {again} tries again.\n\n"), look)
+    }
+
+    /// What went wrong, above the rest of a pane; where the rest goes.
+    fn draw_above(&mut self, buf: &mut Buffer, area: Rect, said: &str, look: Look<'_>) -> Rect {
+        let sheet = self.sheets.get(said, area.width.saturating_sub(1).max(1));
+        let rows = (sheet.rows() as u16).min(area.height / 2);
+        let look = text::Look { base: Role::Error, ..text::Look::plain(look.theme) };
+        text::draw(buf, Rect { height: rows, ..area }, sheet, 0, look);
+        Rect { y: area.y + rows, height: area.height - rows, ..area }
+    }
+}
+
+/// Why the search stopped, when it failed.
+fn stopped(bench: &Bench) -> Option<String> {
+    let stop = bench.state.stop.as_ref().filter(|_| bench.state.status() == Status::Failed);
+    stop.and_then(|stop| stop.detail.clone()).map(|why| format!("The search failed: {why}"))
+}
+
 /// Why there is no version with a score, when something failed.
 fn failure(bench: &Bench) -> Option<String> {
-    let stop = bench.state.stop.as_ref().filter(|_| bench.state.status() == Status::Failed);
-    let stopped = stop.and_then(|stop| stop.detail.clone()).map(|why| format!("The search failed: {why}"));
-    stopped.or_else(|| bench.state.errors.last().map(|error| format!("{}: {}", error.purpose, error.message)))
+    stopped(bench).or_else(|| bench.state.errors.last().map(|error| format!("{}: {}", error.purpose, error.message)))
 }

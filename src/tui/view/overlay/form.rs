@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::super::super::theme::Role;
-use super::super::super::widgets::{paint, pane};
+use super::super::super::widgets::{paint, pane, text};
 use super::super::{Look, View, layout};
 use super::Over;
 use crate::app::message::Target;
@@ -14,10 +14,21 @@ use crate::reer::Objective;
 /// Cells of the names and of the values.
 const NAME: u16 = 13;
 const VALUE: u16 = 26;
+/// Rows for why the pair does not fit.
+const MISFIT: u16 = 3;
 
 impl View {
-    pub(super) fn draw_form(&mut self, buf: &mut Buffer, body: Rect, form: &Form, look: Look<'_>) -> Over {
-        let area = layout::centred(body, 110, Knob::ALL.len() as u16 + 6);
+    /// `misfit` says why the pair is too long for the scorer that is chosen.
+    pub(super) fn draw_form(
+        &mut self,
+        buf: &mut Buffer,
+        body: Rect,
+        form: &Form,
+        misfit: Option<&str>,
+        look: Look<'_>,
+    ) -> Over {
+        let more = if misfit.is_some() { MISFIT } else { 0 };
+        let area = layout::centred(body, 110, Knob::ALL.len() as u16 + 6 + more);
         let theme = look.theme;
         paint::clear(buf, area, theme.style(Role::Overlay));
         let title = if form.begun { "Go on with the search" } else { "Settings of the search" };
@@ -70,6 +81,14 @@ impl View {
                     theme.style(Role::Dim),
                 );
             }
+        }
+        if let Some(why) = misfit {
+            let mut sheet = text::Sheet::new(&format!("! {why}"), inner.width.saturating_sub(3).max(1));
+            // On a small screen it takes the place of what the numbers mean.
+            let y = (inner.y + Knob::ALL.len() as u16 + 3).min(inner.bottom().saturating_sub(sheet.rows() as u16));
+            let place = Rect { x: inner.x + 2, y, width: inner.width.saturating_sub(3), height: inner.bottom() - y };
+            paint::clear(buf, place, theme.style(Role::Overlay));
+            text::draw(buf, place, &mut sheet, 0, text::Look { base: Role::Error, ..text::Look::plain(theme) });
         }
         Over { cursor: None, page: Knob::ALL.len() }
     }

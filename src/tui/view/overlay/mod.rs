@@ -35,7 +35,10 @@ impl View {
             Overlay::List(picker) => self.draw_list(buf, body, picker, look),
             Overlay::Field(prompt) => Over { cursor: draw_field(buf, body, app, prompt, look.theme), page: 0 },
             Overlay::Writing(about) => self.draw_writing(buf, body, app, about, top, look),
-            Overlay::Form(form) => self.draw_form(buf, body, form, look),
+            Overlay::Form(form) => {
+                let misfit = app.bench().and_then(|bench| bench.misfit(&form.setup.scorer));
+                self.draw_form(buf, body, form, misfit, look)
+            }
             Overlay::Export(view) => self.draw_export(buf, body, view, look),
         }
     }

@@ -128,7 +128,10 @@ impl Layers {
         for stretches in &self.layers {
             let at = stretches.partition_point(|stretch| stretch.shown.end <= here.start);
             if let Some(stretch) = stretches.get(at).filter(|stretch| stretch.shown.start < here.end) {
-                style = style.patch(stretch.style);
+                // On a band's own ground the colour of a copied run could not be read: its other marks are laid there.
+                let on_band = stretch.role == Role::Leak && style.bg != base.bg;
+                let over = if on_band { Style { fg: None, ..stretch.style } } else { stretch.style };
+                style = style.patch(over);
             }
         }
         style
@@ -210,6 +213,24 @@ mod tests {
         +3 kind to me this
         !1 winter
         ");
+    }
+
+    #[test]
+    fn a_copied_run_on_a_band_is_read_as_the_band_is() {
+        use crate::tui::theme::Depth;
+        use ratatui::style::Modifier;
+        for name in ["dark", "light", "high-contrast", "colour-blind"] {
+            let theme = Theme::load(name, Depth::True, None).unwrap();
+            for band in [Role::Cheaper1, Role::Cheaper3, Role::Dearer2, Role::Dearer3, Role::Surprise3] {
+                let (tint, copied) = ([(0..8, band)], [(4..12, Role::Leak)]);
+                let look = Look { layers: &[&tint, &copied], ..Look::plain(&theme) };
+                let buf = drawn("the lamp has been", (20, 1), 0, look);
+                let (of_band, both, alone) = (&buf[(0, 0)], &buf[(5, 0)], &buf[(10, 0)]);
+                assert_eq!((both.fg, both.bg), (of_band.fg, of_band.bg), "{name} {band:?}");
+                assert!(both.modifier.contains(Modifier::UNDERLINED), "{name} {band:?}");
+                assert_eq!(Some(alone.fg), theme.style(Role::Leak).fg, "{name} {band:?}");
+            }
+        }
     }
 
     #[test]
