@@ -236,6 +236,11 @@ impl App {
         self.keymap.keys_of(&self.contexts(), command).into_iter().next()
     }
 
+    /// The first key of a command on the screen itself, also while something lies over it: for what panes say.
+    pub fn screen_key_of(&self, command: Command) -> Option<String> {
+        self.keymap.keys_of(&self.screen_contexts(), command).into_iter().next()
+    }
+
     /// Name of the theme that is drawn with.
     pub fn theme(&self) -> &str {
         match self.overlays.last() {

@@ -188,9 +188,7 @@ fn standing(row: &Row) -> String {
 }
 
 fn empty(buf: &mut Buffer, area: Rect, app: &App, look: Look<'_>) {
-    // The keys of the screen, also while the filter is being typed over it.
-    let contexts = app.screen_contexts();
-    let key = |command| app.keymap.keys_of(&contexts, command).into_iter().next().unwrap_or_default();
+    let key = |command| app.screen_key_of(command).unwrap_or_default();
     let library = &app.library;
     let said: Vec<String> = if let Some(error) = &library.error {
         vec![error.clone(), format!("{} looks again", key(Command::Refresh))]

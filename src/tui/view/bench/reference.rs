@@ -35,7 +35,7 @@ impl View {
         let right = match (&tinted, bench.compared()) {
             (None, Some(_)) if !bench.is_searching() => "measuring…".to_owned(),
             (None, None) if bench.tint == Tint::SinceHeld => {
-                format!("{} holds a version", app.key_of(Command::Compare).unwrap_or_default())
+                format!("{} holds a version", app.screen_key_of(Command::Compare).unwrap_or_default())
             }
             (Some(_), Some(compared)) => mean_change(bench, compared),
             _ => String::new(),

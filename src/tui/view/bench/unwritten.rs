@@ -23,9 +23,7 @@ impl View {
         bench: &Bench,
         look: Look<'_>,
     ) {
-        // The keys of the screen, also while a form or a list lies over it.
-        let contexts = app.screen_contexts();
-        let key = |command| app.keymap.keys_of(&contexts, command).into_iter().next().unwrap_or_default();
+        let key = |command| app.screen_key_of(command).unwrap_or_default();
         let unscored = || {
             let mut drafts = bench.search()?.tree().iter().filter_map(|(_, version)| version.trajectory.as_ref());
             drafts.next_back().map(crate::reer::Trajectory::text)
@@ -85,7 +83,7 @@ impl View {
     ) -> Rect {
         let idle = bench.activity.work == Work::Idle && !bench.is_searching();
         let Some(why) = stopped(bench).filter(|_| idle && bench.is_at_end()) else { return inner };
-        let again = app.keymap.keys_of(&app.screen_contexts(), Command::Run).into_iter().next().unwrap_or_default();
+        let again = app.screen_key_of(Command::Run).unwrap_or_default();
         self.draw_above(buf, inner, &format!("{why}. {again} tries again.\n\n"), look)
     }
 
