@@ -13,9 +13,9 @@ use super::flight::{Flight, Landed};
 use super::scoring::{self, Answer, Pair};
 use super::{Observer, Progress};
 use crate::lm::{Generator, LmError, Scorer};
+use crate::reer::Target;
 use crate::reer::search::{NodeId, ScoreOf, Search, StopReason, Want};
-use crate::reer::{MeasureError, Target};
-use crate::session::{Author, Failure, Payload, Score, Session, SessionError, State, Stop, Tokens};
+use crate::session::{Author, Failure, Payload, Score, Session, SessionError, State, Stop};
 
 /// The back ends of a run.
 #[derive(Clone)]
@@ -325,7 +325,7 @@ impl<'a> Run<'a> {
             Ok(target) => target,
             Err(error) => return fault(error.to_string()),
         };
-        match new_tokens(session.state(), self.models.scorer.as_ref(), &target) {
+        match scoring::new_tokens(session.state(), self.models.scorer.as_ref(), &target) {
             Ok(None) => {}
             Ok(Some(tokens)) => drop(session.record(Author::Search, Payload::Tokens(tokens))?),
             Err(why) => return fault(why),
@@ -366,26 +366,6 @@ impl<'a> Run<'a> {
 
 fn search_of(state: &State) -> Result<&Search, RunError> {
     state.search.as_ref().ok_or(RunError::NotConfigured)
-}
-
-/// The record of y's tokens for a scorer, where it is new.
-///
-/// # Errors
-/// There are no tokens, or others than in an earlier run.
-pub(super) fn new_tokens(state: &State, scorer: &dyn Scorer, target: &Target) -> Result<Option<Tokens>, String> {
-    if target.tokens.is_empty() {
-        return Err(MeasureError::Empty.to_string());
-    }
-    match state.tokens.get(scorer.identity()) {
-        Some(known) if known.ids != target.tokens => {
-            Err("the scorer splits the reference into other tokens than in the earlier run".to_owned())
-        }
-        Some(_) => Ok(None),
-        None => {
-            let ends = target.spans.iter().map(|span| span.end).collect();
-            Ok(Some(Tokens { scorer: scorer.identity().clone(), ids: target.tokens.clone(), ends }))
-        }
-    }
 }
 
 /// The current version, when its score is there but its token log-probabilities are not: a run died between

@@ -6,8 +6,8 @@ use super::fleet::measured;
 use super::heat::Heat;
 use crate::lm::{Context, LmError, Scorer, TokenLogprobs};
 use crate::reer::search::{Fact, NodeId, Outraced, Race, ScoreOf, Scored, Search, Unscored, Version, Want, Why, laps};
-use crate::reer::{Example, Identity, LeakProbe, Target, measure};
-use crate::session::{Call, Score, State};
+use crate::reer::{Example, Identity, LeakProbe, MeasureError, Target, measure};
+use crate::session::{Call, Score, State, Tokens};
 
 /// A scorer's answer for one context.
 pub(super) type Answer = Result<Reading, LmError>;
@@ -208,6 +208,26 @@ fn thinking(search: &Search, of: ScoreOf) -> String {
         ScoreOf::Without(node, segment) => tree.trajectory(node).and_then(|z| z.without(segment)),
     };
     z.unwrap_or_default().text()
+}
+
+/// The record of y's tokens for a scorer, where it is new.
+///
+/// # Errors
+/// There are no tokens, or others than in an earlier run.
+pub(super) fn new_tokens(state: &State, scorer: &dyn Scorer, target: &Target) -> Result<Option<Tokens>, String> {
+    if target.tokens.is_empty() {
+        return Err(MeasureError::Empty.to_string());
+    }
+    match state.tokens.get(scorer.identity()) {
+        Some(known) if known.ids != target.tokens => {
+            Err("the scorer splits the reference into other tokens than in the earlier run".to_owned())
+        }
+        Some(_) => Ok(None),
+        None => {
+            let ends = target.spans.iter().map(|span| span.end).collect();
+            Ok(Some(Tokens { scorer: scorer.identity().clone(), ids: target.tokens.clone(), ends }))
+        }
+    }
 }
 
 /// A fact as the event that records it.

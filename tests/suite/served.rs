@@ -9,7 +9,7 @@ use retrace::engine::{BackEnds, Company, EquipError, Equipment, Plan, Report, Se
 use retrace::lm::http::client::Patience;
 use retrace::lm::prompts::Prompts;
 use retrace::lm::spec::Spec;
-use retrace::lm::{LmError, Passage};
+use retrace::lm::{Context, LmError, Passage};
 use retrace::reer::Objective;
 use retrace::reer::search::{Config, Preset};
 use retrace::session;
@@ -193,6 +193,22 @@ async fn p56_a_prompt_that_just_fits_is_scored_and_one_token_more_is_not_sent() 
     let before = server.count("/v1/completions");
     assert_eq!(ask(64).await, Err(LmError::TooLong { have: 65, limit: Some(64) }));
     assert_eq!(server.count("/v1/completions"), before, "nothing was sent");
+}
+
+/// Whether a pair fits is told from the server's context alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn whether_a_pair_fits_a_server_is_known_before_anything_is_scored() {
+    let server = Server::vllm().pseudo(Pseudo::default()).context_length(256).start();
+    let scorer = opened(setup("cues", &server.url()), Trust::Any).await.unwrap().models.scorer;
+    let written = session::ExampleRecord::written("Write a piece.", "The piece is written.\n\nIt is short.");
+    let example = written.to_example();
+    let target = scorer.tokenize(&example).await.unwrap();
+    let before = server.count("/v1/completions");
+    let fits = async |z: &str| scorer.fits(&example, &target, &Context::Thinking { z: z.to_owned() }).await;
+    assert_eq!(fits("").await, Ok(()));
+    let refused = fits(&"It must be short. ".repeat(200)).await;
+    assert!(matches!(refused, Err(LmError::TooLong { have, limit: Some(256) }) if have > 256), "{refused:?}");
+    assert_eq!(server.count("/v1/completions"), before, "nothing was sent to be scored");
 }
 
 /// The engine behind a server that goes on answering dies, and lives again: the search waits for it.

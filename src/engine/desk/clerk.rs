@@ -13,7 +13,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::aside::{Aside, Bound, Heard};
 use super::book::{self, Book, Teller};
 use super::pursuit::{self, Came, Pursuit, Refused};
-use super::{Activity, Deed, News, Order, Origin, hand};
+use super::{Activity, Deed, News, Order, Origin, Work, hand};
 use crate::engine::run::{self, Course, OUT_OF_TIME};
 use crate::engine::{BackEnds, RunError, Setup};
 use crate::lm::Context;
@@ -314,7 +314,8 @@ impl Clerk {
     }
 
     fn tell_activity(&mut self) {
-        let aside = || self.doing.last().map(|aside| aside.activity);
+        // Whether a pair fits is asked so quickly that nobody is told.
+        let aside = || self.doing.iter().rev().map(|aside| aside.activity).find(|activity| activity.work != Work::Idle);
         let now = self.pursuit.activity().or_else(aside).unwrap_or_default();
         if now != self.known {
             self.known = now;

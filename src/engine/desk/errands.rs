@@ -345,7 +345,7 @@ fn missing_baseline(search: &Search) -> Option<ScoreOf> {
 /// Records what scores hang on, where it is new: in a session that no search has touched, which models and settings.
 fn configure(session: &mut Session, bound: &Bound, defaults: Setup, prompts: String) -> Result<(), String> {
     let state = session.state();
-    let tokens = run::new_tokens(state, bound.scorer.as_ref(), &bound.target)?;
+    let tokens = scoring::new_tokens(state, bound.scorer.as_ref(), &bound.target)?;
     let mut payloads = Vec::new();
     if state.models.is_none() {
         payloads.push(Payload::Models(models(bound, &defaults, prompts)));
