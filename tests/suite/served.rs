@@ -198,7 +198,7 @@ async fn p56_a_prompt_that_just_fits_is_scored_and_one_token_more_is_not_sent() 
 /// Whether a pair fits is told from the server's context alone.
 #[tokio::test(flavor = "multi_thread")]
 async fn whether_a_pair_fits_a_server_is_known_before_anything_is_scored() {
-    let server = Server::vllm().pseudo(Pseudo::default()).context_length(256).start();
+    let server = Server::vllm().pseudo(Pseudo::default()).context_length(512).start();
     let scorer = opened(setup("cues", &server.url()), Trust::Any).await.unwrap().models.scorer;
     let written = session::ExampleRecord::written("Write a piece.", "The piece is written.\n\nIt is short.");
     let example = written.to_example();
@@ -207,7 +207,7 @@ async fn whether_a_pair_fits_a_server_is_known_before_anything_is_scored() {
     let fits = async |z: &str| scorer.fits(&example, &target, &Context::Thinking { z: z.to_owned() }).await;
     assert_eq!(fits("").await, Ok(()));
     let refused = fits(&"It must be short. ".repeat(200)).await;
-    assert!(matches!(refused, Err(LmError::TooLong { have, limit: Some(256) }) if have > 256), "{refused:?}");
+    assert!(matches!(refused, Err(LmError::TooLong { have, limit: Some(512) }) if have > 512), "{refused:?}");
     assert_eq!(server.count("/v1/completions"), before, "nothing was sent to be scored");
 }
 

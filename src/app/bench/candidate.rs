@@ -198,7 +198,7 @@ impl Bench {
             }
         });
         let repeats = mine.iter().filter(|(at, candidate)| candidate.repeats(&all[..*at]).is_some()).count();
-        let repeats = (repeats > 0).then(|| format!("; {repeats} only repeat another")).unwrap_or_default();
+        let repeats = if repeats > 0 { format!("; {repeats} only repeat another") } else { String::new() };
         Some(format!("{} came{}{repeats}", proposed.len(), best.unwrap_or_default()))
     }
 }

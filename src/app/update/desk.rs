@@ -188,7 +188,7 @@ impl App {
                 (None, false) => format!("taken: v{} is current", choice.node.0),
             }),
             Payload::Mark(mark) => Some(if mark.on { "marked" } else { "the mark is gone" }.to_owned()),
-            Payload::Note(note) if note.name => return None,
+            Payload::Note(note) if note.name => None,
             Payload::Note(note) if note.text.is_empty() => Some("the note is gone".to_owned()),
             Payload::Note(_) => Some("the note is saved".to_owned()),
             Payload::Tag(tag) if tag.on => Some(format!("tagged #{}", tag.name)),

@@ -7,7 +7,6 @@ use crate::session::Payload;
 
 /// One thing a person asks for. What cannot be carried out is answered with [`News::Refused`](super::News::Refused).
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "orders are given by hand, one at a time")]
 pub enum Order {
     /// Records one action of the person: all of its events in one group, so that one undo takes them back.
     Record(Vec<Payload>),
