@@ -55,7 +55,7 @@ pub(super) fn sample(logits: &[f32], sampling: &Sampling, random: &mut Random) -
     kept.last().map_or(best, |(id, _)| *id)
 }
 
-/// The candidates that may be chosen, likeliest first.
+/// The candidates that may be chosen, in no order; the likeliest weighs 1.
 fn keep<'a>(weights: &'a mut [(u32, f64)], sampling: &Sampling) -> &'a [(u32, f64)] {
     let all = weights.len();
     let top_k = sampling.top_k.map_or(all, |k| if k == 0 { all } else { all.min(k as usize) });
@@ -63,16 +63,24 @@ fn keep<'a>(weights: &'a mut [(u32, f64)], sampling: &Sampling) -> &'a [(u32, f6
         weights.select_nth_unstable_by(top_k, likelier);
     }
     let weights = &mut weights[..top_k];
-    let total: f64 = weights.iter().map(|(_, weight)| weight).sum();
-    let mut nucleus = weights.len();
-    if sampling.top_p < 1.0 {
-        nucleus = nucleus_size(weights, sampling.top_p.max(0.0) * total);
-    } else {
-        weights.sort_unstable_by(likelier);
+    let nucleus = match sampling.top_p {
+        top_p if top_p < 1.0 => {
+            let total: f64 = weights.iter().map(|(_, weight)| weight).sum();
+            nucleus_size(weights, top_p.max(0.0) * total)
+        }
+        _ => weights.len(),
+    };
+    let weights = &mut weights[..nucleus];
+    // The likeliest passes any floor.
+    let floor = sampling.min_p.unwrap_or(0.0).min(1.0);
+    let mut kept = 0;
+    for at in 0..weights.len() {
+        if weights[at].1 >= floor {
+            weights.swap(kept, at);
+            kept += 1;
+        }
     }
-    let floor = sampling.min_p.unwrap_or(0.0) * weights.first().map_or(0.0, |(_, weight)| *weight);
-    let kept = weights[..nucleus].iter().take_while(|(_, weight)| *weight >= floor).count();
-    &weights[..kept.max(1).min(weights.len())]
+    &weights[..kept]
 }
 
 /// Sorts the front of `weights` until it holds `mass`, and returns how many that takes.
