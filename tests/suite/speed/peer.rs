@@ -67,6 +67,8 @@ pub struct LlamaServer {
 impl LlamaServer {
     /// Starts the server beside llama-bench and waits until it has loaded the model.
     pub async fn start(beside: &LlamaBench, model: &Path) -> LlamaServer {
+        // Fails only when a provider is there already; the client wants one even for plain HTTP.
+        drop(rustls::crypto::ring::default_provider().install_default());
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
         let child = Command::new(beside.0.with_file_name("llama-server"))
             .args(["-t", THREADS, "-c", "4096", "-np", "1", "--port", &port, "-m"])
