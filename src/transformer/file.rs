@@ -220,9 +220,9 @@ fn header_error(name: String, message: &str) -> GgufError {
 
 /// Maps a model file read-only.
 ///
-/// The only `unsafe` of this crate: the map is undefined behaviour if another process truncates or rewrites the
-/// file while it is mapped. Model files are written once and then only read, the weights are copied out of the
-/// map while the model loads, and reading gigabytes through a buffer instead would double the memory meanwhile.
+/// The only `unsafe` of the house: the map is undefined behaviour if another process truncates or rewrites the file
+/// while it is mapped. Model files are written once and then only read, and weights that are used where they lie are in
+/// memory once, shared by all processes that use them.
 #[allow(unsafe_code)]
 fn map(file: &File) -> std::io::Result<memmap2::Mmap> {
     // SAFETY: see above.
