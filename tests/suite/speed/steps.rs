@@ -86,7 +86,8 @@ async fn measure(path: &Path, server: Option<&LlamaServer>) -> Times {
         bound = all as f64 / (all - together.iter().map(|answer| answer.cached_tokens).sum::<usize>()) as f64;
         let (mut alone, mut theirs) = (0.0, 0.0);
         for (z, together) in thoughts.iter().zip(&together) {
-            let ids = backend.encode(&format!("{}\n{z}", example.query), true).await.unwrap().tokens;
+            let text = backend.encode(&format!("{}\n{z}", example.query), true).await.unwrap();
+            let ids: Vec<u32> = backend.bos().into_iter().chain(text.tokens).collect();
             let passage = |ids| Passage { ids, text: "" };
             let begun = Instant::now();
             let answer = backend.logprobs(passage(&ids), passage(&target.tokens), true).await.unwrap();
