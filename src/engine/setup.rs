@@ -56,7 +56,7 @@ impl Setup {
     }
 
     /// Examples to search at the same time: where models run here one a core, where a server scores as many as keep
-    /// 256 texts in work.
+    /// `TEXTS` texts in work.
     pub fn at_once(&self) -> usize {
         match self.scorer.parse() {
             Ok(Spec::Servers(_)) => (TEXTS / (self.search.candidates.max(1) as usize)).max(1),

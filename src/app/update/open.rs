@@ -84,9 +84,14 @@ impl App {
             // It goes on out of sight: see `rested`.
             return Vec::new();
         }
-        let name = self.title_of(desk);
+        self.close_out_of_sight(desk)
+    }
+
+    /// Closes a bench's desk; what it still has to write it writes as an errand.
+    pub(super) fn close_out_of_sight(&mut self, desk: DeskId) -> Vec<Effect> {
+        let title = self.title_of(desk);
         if let Some(bench) = self.benches.remove(&desk) {
-            self.errands.insert(desk, Errand { key: bench.key, title: name, state: bench.state });
+            self.errands.insert(desk, Errand { key: bench.key, title, state: bench.state });
         }
         vec![Effect::CloseDesk(desk)]
     }

@@ -5,7 +5,7 @@ use crate::app::command::{Command, Context};
 use crate::app::effect::{DeskId, Tick};
 use crate::app::memory::RememberedSetup;
 use crate::app::overlay::{BackEndNames, Form, Overlay};
-use crate::app::{App, Effect, Errand};
+use crate::app::{App, Effect};
 use crate::engine::Setup;
 use crate::engine::desk::Order;
 use crate::lm::spec::Spec;
@@ -211,15 +211,10 @@ impl App {
 
     /// Closes a desk out of sight that has nothing more to do.
     pub(super) fn rested(&mut self, desk: DeskId) -> Vec<Effect> {
-        if self.front == Some(desk) || self.benches.get(&desk).is_none_or(Bench::is_busy) {
-            return Vec::new();
-        }
-        let title = self.title_of(desk);
-        if let Some(bench) = self.benches.remove(&desk) {
-            self.library.update(&bench.key, bench.state.summary());
-            self.errands.insert(desk, Errand { key: bench.key, title, state: bench.state });
-        }
-        vec![Effect::CloseDesk(desk)]
+        let bench = self.benches.get(&desk).filter(|bench| self.front != Some(desk) && !bench.is_busy());
+        let Some(bench) = bench else { return Vec::new() };
+        self.library.update(&bench.key, bench.state.summary());
+        self.close_out_of_sight(desk)
     }
 }
 
