@@ -2,6 +2,8 @@
 
 use toml_edit::Value;
 
+use crate::reer::search::Config;
+
 /// One setting, named as in the file: `generator`, `search.max-seconds`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Key {
@@ -16,8 +18,8 @@ pub enum Kind {
     Text,
     /// One of these words.
     Choice(&'static [&'static str]),
-    /// A whole number from `min` to `u32::MAX`; with `off`, also the word `off`.
-    Whole { min: u32, off: bool },
+    /// A whole number from `min` to `max`; with `off`, also the word `off`.
+    Whole { min: u32, max: u32, off: bool },
     /// A number; with `off`, also the word `off`.
     Number { min: f64, max: f64, off: bool },
 }
@@ -25,11 +27,15 @@ pub enum Kind {
 use Kind::{Choice, Number, Text, Whole};
 
 const fn whole(min: u32) -> Kind {
-    Whole { min, off: false }
+    between(min, u32::MAX)
+}
+
+const fn between(min: u32, max: u32) -> Kind {
+    Whole { min, max, off: false }
 }
 
 const fn whole_or_off(min: u32) -> Kind {
-    Whole { min, off: true }
+    Whole { min, max: u32::MAX, off: true }
 }
 
 const fn number(min: f64, max: f64) -> Kind {
@@ -55,19 +61,19 @@ macro_rules! keys {
 keys! {
     GENERATOR = "generator": Text;
     SCORER = "scorer": Text;
-    CONCURRENCY = "concurrency": whole(1);
+    CONCURRENCY = "concurrency": between(1, 4096);
     LIBRARY = "library": Text;
     PROMPTS = "prompts": Text;
     PRESET = "search.preset": Choice(&["retrace", "paper"]);
     OBJECTIVE = "search.objective": Choice(&["nll", "reer-clipped"]);
-    CANDIDATES = "search.candidates": whole(1);
+    CANDIDATES = "search.candidates": between(*Config::AT_ONCE.start(), *Config::AT_ONCE.end());
     STEPS = "search.steps": whole(0);
     THRESHOLD = "search.threshold": number_or_off(0.0, f64::MAX);
     MIN_DELTA = "search.min-delta": number(0.0, f64::MAX);
     ORDER = "search.order": Choice(&["weakest-first", "left-to-right", "random"]);
     PASSES = "search.passes": whole_or_off(1);
     PATIENCE = "search.patience": whole_or_off(1);
-    BEAM = "search.beam": whole(1);
+    BEAM = "search.beam": between(*Config::AT_ONCE.start(), *Config::AT_ONCE.end());
     RESTARTS = "search.restarts": whole(0);
     ANNEAL = "search.anneal": number_or_off(f64::MIN_POSITIVE, f64::MAX);
     SEED = "search.seed": whole(0);
@@ -150,7 +156,9 @@ impl Kind {
         match self {
             Text => value.as_str().is_some_and(|text| !text.trim().is_empty()),
             Choice(words) => value.as_str().is_some_and(|word| words.contains(&word)),
-            Whole { min, off } => as_whole(value).is_some_and(|n| n >= min) || (off && value.as_str() == Some(OFF)),
+            Whole { min, max, off } => {
+                as_whole(value).is_some_and(|n| n >= min && n <= max) || (off && value.as_str() == Some(OFF))
+            }
             Number { min, max, off } => {
                 as_number(value).is_some_and(|n| n >= min && n <= max) || (off && value.as_str() == Some(OFF))
             }
@@ -163,7 +171,10 @@ impl Kind {
         match self {
             Text => "text in quotes that is not blank".to_owned(),
             Choice(words) => format!("one of {}", words.join(", ")),
-            Whole { min, off: or } => format!("a whole number of at least {min} and under 2^32{}", off(or)),
+            Whole { min, max: u32::MAX, off: or } => {
+                format!("a whole number of at least {min} and under 2^32{}", off(or))
+            }
+            Whole { min, max, off: or } => format!("a whole number from {min} to {max}{}", off(or)),
             Number { min, max, off: or } => {
                 let least = if min == f64::MIN_POSITIVE { "above 0".to_owned() } else { format!("of at least {min}") };
                 let most = if max == f64::MAX { String::new() } else { format!(" and at most {max}") };

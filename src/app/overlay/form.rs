@@ -117,7 +117,7 @@ impl Knob {
             Knob::Generator => "cues, gguf:PATH, recorded:FILE or servers at http://HOST:PORT",
             Knob::Scorer => "bundled, gguf:PATH or servers at http://HOST:PORT",
             Knob::Objective => "nll or reer-clipped",
-            Knob::Candidates => "a whole number from 1 up, under 4 billion",
+            Knob::Candidates => "a whole number from 1 to 1024",
             Knob::Steps | Knob::Seed => "a whole number, under 4 billion",
             Knob::Order => "weakest-first, left-to-right or random",
             Knob::Passes | Knob::Patience => "a whole number of at least 1, or off",
@@ -223,7 +223,10 @@ impl Form {
     /// What it must be.
     pub fn set(&mut self, knob: Knob, text: &str) -> Result<(), String> {
         if self.begun && !knob.may_change() {
-            return Err(format!("the search has begun: its {} stays as it was recorded", knob.name()));
+            return Err(format!(
+                "the search has begun: its {} stays as it was recorded; a new session of the same texts may have another",
+                knob.name()
+            ));
         }
         let text = text.trim();
         let wrong = || format!("{} must be {}", knob.name(), knob.expects());
@@ -241,7 +244,9 @@ impl Form {
                 text.clone_into(&mut self.setup.scorer);
             }
             Knob::Objective => search.objective = choice::<Objective>(text).ok_or_else(wrong)?,
-            Knob::Candidates => search.candidates = whole(1)?,
+            Knob::Candidates => {
+                search.candidates = text.parse().ok().filter(|n| Config::AT_ONCE.contains(n)).ok_or_else(wrong)?;
+            }
             Knob::Steps => search.steps = whole(0)?,
             Knob::Order => search.order = choice::<Order>(text).ok_or_else(wrong)?,
             Knob::Passes => search.passes = limit()?,
@@ -311,6 +316,18 @@ mod tests {
         let other = Setup { generator: "gguf:m.gguf".to_owned(), scorer: "http://h:1".to_owned(), ..setup.clone() };
         let known = BackEndNames::of([&setup, &other]);
         Form::new(setup, false, 0, known)
+    }
+
+    #[test]
+    fn a_slip_of_the_finger_asks_for_no_billions() {
+        let mut form = form();
+        for value in ["0", "1025", "3000000000"] {
+            assert_eq!(
+                form.set(Knob::Candidates, value).unwrap_err(),
+                "candidates must be a whole number from 1 to 1024"
+            );
+        }
+        form.set(Knob::Candidates, "1024").unwrap();
     }
 
     #[test]

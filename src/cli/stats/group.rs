@@ -44,6 +44,37 @@ pub struct GainByCopying {
 /// A run that two texts on one subject share by chance has about this many words at most.
 const FEW_WORDS: u32 = 8;
 
+/// What the steps of the searches did not take.
+#[derive(Debug, Default, PartialEq, Serialize)]
+pub struct NotTaken {
+    pub steps: usize,
+    /// Steps that took no candidate.
+    pub empty_steps: usize,
+    /// Candidates by why they were not taken, over all steps.
+    pub by_reason: BTreeMap<String, usize>,
+}
+
+impl NotTaken {
+    fn of(search: &Search) -> NotTaken {
+        let decisions = search.decisions();
+        let mut by_reason = BTreeMap::new();
+        for other in decisions.iter().flat_map(|decision| &decision.others) {
+            *by_reason.entry(spelled(&other.reason)).or_default() += 1;
+        }
+        let empty_steps = decisions.iter().filter(|decision| decision.chosen.is_none()).count();
+        NotTaken { steps: decisions.len(), empty_steps, by_reason }
+    }
+
+    fn merge(mut self, other: &NotTaken) -> NotTaken {
+        self.steps += other.steps;
+        self.empty_steps += other.empty_steps;
+        for (reason, count) in &other.by_reason {
+            *self.by_reason.entry(reason.clone()).or_default() += count;
+        }
+        self
+    }
+}
+
 /// Lengths of trajectories.
 #[derive(Debug, Default, PartialEq, Serialize)]
 pub struct Lengths {
@@ -84,6 +115,7 @@ pub struct Group {
     pub steps: Option<Spread>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accepted: Option<Spread>,
+    pub not_taken: NotTaken,
     /// Why the searches ended, with how many.
     pub stops: BTreeMap<String, usize>,
 }
@@ -95,6 +127,7 @@ pub struct Member {
     /// The first draft that has a score, and what was arrived at.
     initial: Option<Length>,
     last: Option<Length>,
+    not_taken: NotTaken,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -113,7 +146,12 @@ impl Member {
     pub fn of(state: &State, summary: Summary) -> Member {
         let search = state.search.as_ref();
         let outcome = search.and_then(|s| s.tree().trajectory(s.outcome()?));
-        Member { summary, initial: search.and_then(first_draft).map(Length::of), last: outcome.map(Length::of) }
+        Member {
+            summary,
+            initial: search.and_then(first_draft).map(Length::of),
+            last: outcome.map(Length::of),
+            not_taken: search.map(NotTaken::of).unwrap_or_default(),
+        }
     }
 }
 
@@ -165,6 +203,7 @@ impl Group {
             },
             steps: over(&|s| Some(f64::from(s.steps))),
             accepted: over(&|s| Some(f64::from(s.accepted))),
+            not_taken: members.iter().fold(NotTaken::default(), |sum, member| sum.merge(&member.not_taken)),
             stops: stops(&summaries),
             scorer,
             objective,

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
+
 use super::Report;
 use super::group::{Course, Group};
 use super::spread::Spread;
-use crate::app::bench::stop_in_words;
+use crate::app::bench::{reason_in_words, stop_in_words};
 use crate::cli::numbers::{counted, scorer};
 use crate::cli::table::{bars, table};
 use crate::cli::{Output, note};
-use crate::reer::search::StopReason;
 
 pub fn tell(report: &Report, output: &mut Output) {
     for unreadable in &report.unreadable {
@@ -50,8 +51,18 @@ fn tell_group(group: &Group, output: &mut Output) {
         "{} of {} end below their baseline; ended: {}",
         group.improved,
         group.compared,
-        counts(&in_words(&group.stops))
+        counts(&words_of(&group.stops, |reason| stop_in_words(reason).to_owned()))
     ));
+    let refused = &group.not_taken;
+    if refused.steps > 0 {
+        let reasons = counts(&words_of(&refused.by_reason, |reason| reason_in_words(reason).to_owned()));
+        let reasons = if reasons.is_empty() { String::new() } else { format!("; candidates not taken: {reasons}") };
+        output.line(format_args!(
+            "{} of {} took nothing{reasons}",
+            refused.empty_steps,
+            counted(refused.steps, "step")
+        ));
+    }
     let mut rows = Vec::new();
     course(&mut rows, "nll, nats/token", &group.nll, 3);
     course(&mut rows, "ppl", &group.ppl, 1);
@@ -60,8 +71,8 @@ fn tell_group(group: &Group, output: &mut Output) {
     }
     row(&mut rows, "gain, nats/token", group.gain_nats.as_ref(), 3);
     row(&mut rows, "gain, % of ppl", group.gain_percent.as_ref(), 1);
-    row(&mut rows, "gain of those that copy a run of over 8 words", group.gain_by_copying.copied.as_ref(), 3);
-    row(&mut rows, "gain of those that do not", group.gain_by_copying.free.as_ref(), 3);
+    row(&mut rows, "gain where a run of over 8 words is copied", group.gain_by_copying.copied.as_ref(), 3);
+    row(&mut rows, "gain where no such run is copied", group.gain_by_copying.free.as_ref(), 3);
     row(&mut rows, "anchoring", group.anchoring.as_ref(), 3);
     row(&mut rows, "leak, share of 8-grams", group.leak.ngram.as_ref(), 4);
     row(&mut rows, "leak, longest run in words", group.leak.span_words.as_ref(), 0);
@@ -90,13 +101,10 @@ fn row(rows: &mut Vec<Vec<String>>, name: &str, spread: Option<&Spread>, digits:
     rows.push(cells);
 }
 
-/// Ends as the screens call them; the JSON keeps the words of the sessions.
-fn in_words(stops: &BTreeMap<String, usize>) -> BTreeMap<String, usize> {
-    let word = |spelled: &String| {
-        let reason = serde_json::from_value::<StopReason>(spelled.as_str().into());
-        reason.map_or_else(|_| spelled.clone(), |reason| stop_in_words(reason).to_owned())
-    };
-    stops.iter().map(|(spelled, count)| (word(spelled), *count)).collect()
+/// Words of the sessions as the screens say them; the JSON keeps the former.
+fn words_of<T: DeserializeOwned>(spelled: &BTreeMap<String, usize>, word: fn(T) -> String) -> BTreeMap<String, usize> {
+    let word = |known: &String| serde_json::from_value(known.as_str().into()).map_or_else(|_| known.clone(), word);
+    spelled.iter().map(|(known, count)| (word(known), *count)).collect()
 }
 
 fn counts(counts: &BTreeMap<String, usize>) -> String {

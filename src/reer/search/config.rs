@@ -1,5 +1,7 @@
 //! Every knob of a search, with the two presets.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 
 use super::{GuardLimits, Rule};
@@ -131,14 +133,18 @@ impl Config {
         }
     }
 
+    /// How many candidates a step may have, and how many versions a beam: all of them are asked for, scored and kept at once, so that a
+    /// slip of the finger must not fill the memory.
+    pub const AT_ONCE: RangeInclusive<u32> = 1..=1024;
+
     /// Checks every knob's range.
     ///
     /// # Errors
     /// The first knob out of range, with what it must be.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let rule = |ok: bool, knob, expected| if ok { Ok(()) } else { Err(ConfigError { knob, expected }) };
-        rule(self.candidates >= 1, "candidates", "at least 1")?;
-        rule(self.beam >= 1, "beam", "at least 1")?;
+        rule(Config::AT_ONCE.contains(&self.candidates), "candidates", "from 1 to 1024")?;
+        rule(Config::AT_ONCE.contains(&self.beam), "beam", "from 1 to 1024")?;
         rule(self.min_delta >= 0.0 && self.min_delta.is_finite(), "min-delta", "a number of nats, 0 or more")?;
         rule(self.threshold.is_none_or(f64::is_finite), "threshold", "a number of nats")?;
         rule(self.anneal.is_none_or(|t| t > 0.0 && t.is_finite()), "anneal", "a temperature above 0")?;

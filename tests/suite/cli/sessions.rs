@@ -59,6 +59,25 @@ fn play_tells_every_decision() {
     assert!(ran.out.lines().last().unwrap().starts_with("stopped: "), "{}", ran.out);
 }
 
+/// What stands behind an undo's line is what was taken back, and a decision tells what it gained.
+#[test]
+fn replay_names_what_was_done_and_taken_back() {
+    let house = House::new();
+    let path = library(&house).join("ben.jsonl");
+    let mut live = session::Session::annotate(&path).unwrap();
+    let mara = || "user:mara".parse::<session::Author>().unwrap();
+    live.record(mara(), session::Payload::Tag(session::Tag { name: "calm".into(), on: true })).unwrap();
+    live.undo(mara()).unwrap();
+    live.redo(mara()).unwrap();
+    drop(live);
+    let told = house.run(&["replay", path.to_str().unwrap()]).fine().out;
+    let acts: Vec<&str> = told.lines().filter(|line| line.starts_with("user:mara")).collect();
+    assert_eq!(acts, ["user:mara: tag #calm", "user:mara: took back: tag #calm", "user:mara: brought back: tag #calm"]);
+    let taken = told.lines().find(|line| line.contains(" taken, ")).unwrap();
+    assert!(taken.contains(" taken, -0.") && taken.contains(" nats, ppl "), "{taken}");
+    assert!(!told.lines().any(|line| line.starts_with("version ") && line.contains("candidate")), "{told}");
+}
+
 #[test]
 fn check_names_the_damaged_line_and_passes_a_torn_tail() {
     let house = House::new();
@@ -102,7 +121,11 @@ fn stats_never_leave_a_number_without_its_scorer() {
     assert!(nll("final") <= nll("initial"));
     assert_eq!(group.get("clipped_nll"), None, "another objective's score is not mixed in");
     assert!(report["cost"]["calls"].as_u64() > Some(0));
+    let not_taken = &report["groups"][0]["not_taken"];
+    let counts = not_taken["by_reason"].as_object().unwrap().values().map(|n| n.as_u64().unwrap());
+    assert!(counts.sum::<u64>() > not_taken["empty_steps"].as_u64().unwrap(), "{not_taken}");
     let told = house.run(&["stats", "out"]).fine().out;
+    assert!(told.contains(" took nothing; candidates not taken: ") && told.contains(" not lower"), "{told}");
     assert!(told.contains("scorer bundled script") && told.contains("objective nll"), "{told}");
     assert!(house.run(&["stats", "data"]).refused().starts_with("data: "));
 }
