@@ -47,6 +47,8 @@ pub struct Memory {
     pub export_to: Option<String>,
     /// Keys of the sessions in which a person did something last, the last one last.
     pub done: Vec<String>,
+    /// Keys of the sessions in which something was undone since, the last one last.
+    pub undone: Vec<String>,
 }
 
 /// Where the tour is.
@@ -112,7 +114,8 @@ impl Memory {
             self.order.retain(|known| known != old);
             self.keep_place(new, place);
         }
-        self.done.iter_mut().filter(|key| *key == old).for_each(|key| new.clone_into(key));
+        let acted = self.done.iter_mut().chain(&mut self.undone);
+        acted.filter(|key| *key == old).for_each(|key| new.clone_into(key));
         self.decisions
             .iter_mut()
             .filter(|decided| decided.key == old)

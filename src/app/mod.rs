@@ -104,8 +104,6 @@ pub struct App {
     errands: BTreeMap<DeskId, Errand>,
     /// What a person did that is not on disk yet, in the order in which it was ordered.
     given: Vec<Given>,
-    /// Keys of the sessions in which something was undone, the last one last; what was done is in the memory.
-    undone: Vec<String>,
     /// Verdicts that were undone, the last one last, for when they are brought back.
     taken_back: Vec<memory::Decided>,
     last_command: Option<Command>,
@@ -163,7 +161,6 @@ impl App {
             home: start.home,
             errands: BTreeMap::new(),
             given: Vec::new(),
-            undone: Vec::new(),
             taken_back: Vec::new(),
             last_command: None,
             last_tag: None,

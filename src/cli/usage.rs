@@ -10,6 +10,11 @@ use super::{Cli, Fault, note};
 
 /// Prints what clap has to say of a command line: help to stdout, a mistake as one line to stderr.
 pub fn answer(error: &clap::Error, line: &[OsString]) -> ExitCode {
+    // `help` is no command that has help of its own: who asks for it means the list.
+    if line.len() == 3 && line[1] == "help" && (line[2] == "--help" || line[2] == "-h") {
+        let _closed = Cli::command().print_long_help();
+        return ExitCode::SUCCESS;
+    }
     if error.use_stderr() {
         note(format_args!("retrace: {}", refusal(error, line)));
         return Fault::code();

@@ -62,7 +62,7 @@ impl Bench {
 
 fn of_score(now: &Measures, baseline: Option<&Measures>) -> Vec<Measure> {
     let behind = baseline.map(|b| format!("baseline {:.1}", b.ppl.0)).unwrap_or_default();
-    let means = "the perplexity of the reference behind query and thinking; the baseline is behind the query alone; less is \
+    let means = "the perplexity of the reference behind query and thinking; the baseline has an empty think block; less is \
                  better";
     let mut all = vec![measure("ppl", format!("{:.1}", now.ppl.0), Tone::Main, behind, means)];
     let Some(baseline) = baseline else { return all };

@@ -29,6 +29,8 @@ pub struct Library {
     pub filter: Line,
     /// Rows that the filter leaves, best first, and what was asked for.
     filtered: Option<(String, Vec<u32>)>,
+    /// Rows that a filter left stand in the column's order: a person asked for it since the filter began.
+    sorted: bool,
     /// Indices of the rows in view, in order.
     view: Vec<usize>,
     /// Key of the selected row.
@@ -71,6 +73,33 @@ impl Library {
         self.listing.as_ref().map_or(&[], |listing| &listing.rows)
     }
 
+    /// Filters by another text, at first with the best matches before the others.
+    pub fn filter_by(&mut self, text: &str) {
+        self.sorted &= !self.filter.text().is_empty();
+        self.filter = Line::new(text);
+    }
+
+    /// True where the best matches of the filter stand first.
+    pub fn is_by_match(&self) -> bool {
+        !self.sorted && !self.filter.text().is_empty()
+    }
+
+    /// Sorts by the next column; where the best matches stood first, by the column that was chosen before.
+    pub fn turn_sort(&mut self) {
+        if !self.is_by_match() {
+            self.column = self.column.next();
+        }
+        self.sorted = true;
+        self.arrange();
+    }
+
+    /// Turns the order round.
+    pub fn turn_order(&mut self) {
+        self.descending = !self.descending;
+        self.sorted = true;
+        self.arrange();
+    }
+
     /// What the filter left; an answer to an older question is passed over.
     pub fn filtered(&mut self, wanted: String, rows: Vec<u32>) {
         if wanted == self.filter.text() {
@@ -91,7 +120,7 @@ impl Library {
             }
             _ => (0..rows.len()).filter(in_queue).collect(),
         };
-        if wanted.is_empty() {
+        if !self.is_by_match() {
             view.sort_by(|a, b| self.column.compare(&rows[*a], &rows[*b], self.descending));
         }
         self.view = view;
@@ -200,7 +229,7 @@ impl Library {
             }
             _ => (0..rows.len()).collect(),
         };
-        if self.filter.text().is_empty() {
+        if !self.is_by_match() {
             order.sort_by(|a, b| self.column.compare(&rows[*a], &rows[*b], self.descending));
         }
         order.into_iter().map(|index| &rows[index])

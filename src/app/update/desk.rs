@@ -95,7 +95,7 @@ impl App {
         let acted = events.iter().any(|event| event.by.is_person() && Action::is_undoable(&event.payload));
         if acted && !following && self.arrived(desk) {
             self.memory.did(self.key_of_desk(desk));
-            self.undone.clear();
+            self.memory.undone.clear();
         }
         if let Some(said) = self.chosen(desk, events) {
             let undo = self.key_of(Command::Undo).map(|key| format!(" · {key} undoes")).unwrap_or_default();
@@ -279,9 +279,6 @@ impl App {
         self.library.renamed(&old, path);
         for given in self.given.iter_mut().filter(|given| given.key == old) {
             given.key.clone_from(&new);
-        }
-        for key in self.undone.iter_mut().filter(|key| **key == old) {
-            key.clone_from(&new);
         }
         self.memory.renamed(&old, &new);
         self.remember()

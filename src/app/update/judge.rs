@@ -158,7 +158,7 @@ impl App {
         });
         match on_its_way.or_else(|| self.done_here()) {
             Some(key) => {
-                self.undone.push(key.clone());
+                self.memory.undone.push(key.clone());
                 self.restore(&key).unwrap_or_else(|| self.order_at(&key, Order::Undo))
             }
             None => self.undo_earlier(),
@@ -187,12 +187,12 @@ impl App {
             return self.tell(format!("there is nothing to undo here{}", elsewhere.unwrap_or_default()));
         };
         let key = bench.key.clone();
-        self.undone.push(key.clone());
+        self.memory.undone.push(key.clone());
         self.order_at(&key, Order::Undo)
     }
 
     pub(super) fn redo(&mut self) -> Vec<Effect> {
-        match self.undone.pop() {
+        match self.memory.undone.pop() {
             Some(key) => match self.remove_again(&key) {
                 Some(effects) => effects,
                 None => {

@@ -39,7 +39,7 @@ impl App {
     }
 
     pub(super) fn filter(&mut self, text: String) -> Vec<Effect> {
-        self.library.filter = crate::app::line::Line::new(&text);
+        self.library.filter_by(&text);
         if text.is_empty() {
             self.library.arrange();
             return Vec::new();
@@ -60,16 +60,14 @@ impl App {
     }
 
     pub(super) fn turn_sort(&mut self) -> Vec<Effect> {
-        self.library.column = self.library.column.next();
+        self.library.turn_sort();
         self.memory.column = self.library.column;
-        self.library.arrange();
         self.remember()
     }
 
     pub(super) fn turn_order(&mut self) -> Vec<Effect> {
-        self.library.descending = !self.library.descending;
+        self.library.turn_order();
         self.memory.descending = self.library.descending;
-        self.library.arrange();
         self.remember()
     }
 }

@@ -53,7 +53,7 @@ impl App {
             self.library.select(&beside);
         }
         self.memory.did(record(&from, &to));
-        self.undone.clear();
+        self.memory.undone.clear();
         let undo = self.key_of(crate::app::command::Command::Undo).unwrap_or_default();
         let mut effects = self.tell(format!("moved to {} · {undo} brings it back", to.display()));
         effects.push(Effect::List);

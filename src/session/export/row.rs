@@ -1,11 +1,13 @@
 //! One session as a row: the canonical think form, and a `meta` that names scorer, objective and token count
 //! beside every number.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::refuse;
-use crate::reer::search::{Search, Why};
+use crate::reer::search::{NodeId, Search, Why};
 use crate::reer::{Identity, Measures, Objective};
 use crate::session::{ExampleRecord, State, Status, hash16};
 
@@ -129,7 +131,7 @@ fn meta(state: &State, example: &ExampleRecord, search: &Search, version: &str) 
         "tags": summary.tags,
         "flags": summary.flags,
         "note": state.annotations.notes().get(&None),
-        "by_hand": by_hand(search),
+        "by_hand": by_hand(state, search),
         "generator": models.map(|m| &m.generator),
         "frame": models.map(|m| &m.frame),
         "steps": summary.steps,
@@ -149,12 +151,15 @@ fn meta(state: &State, example: &ExampleRecord, search: &Search, version: &str) 
     meta
 }
 
-/// How many versions on the way to the outcome a person wrote.
-fn by_hand(search: &Search) -> usize {
+/// How many versions on the way to the outcome are a person's: written, or taken where the search chose otherwise.
+fn by_hand(state: &State, search: &Search) -> usize {
     let tree = search.tree();
     let line = search.outcome().map(|outcome| tree.lineage(outcome)).unwrap_or_default();
-    let written = |why| !matches!(why, Why::Draft | Why::Candidate | Why::Import);
-    line.into_iter().filter_map(|node| tree.get(node)).filter(|version| written(version.node.why)).count()
+    let taken: BTreeSet<NodeId> = state.annotations.overrides().map(|choice| choice.value.node).collect();
+    let searched = |why| matches!(why, Why::Draft | Why::Candidate | Why::Import);
+    let is_a_persons =
+        |node: &NodeId| taken.contains(node) || tree.get(*node).is_some_and(|version| !searched(version.node.why));
+    line.iter().filter(|node| is_a_persons(node)).count()
 }
 
 fn nll(scorer: &Identity, baseline: Option<&Measures>, initial: Option<&Measures>, last: &Measures) -> Value {

@@ -17,12 +17,20 @@ use crate::text::Align;
 /// Rows for the selected session's query, on a screen that has them.
 const PREVIEW: u16 = 7;
 
+/// How the rows are sorted, in words.
+fn order(app: &App) -> String {
+    if app.library.is_by_match() {
+        return "best match first".to_owned();
+    }
+    let by = if app.library.column == Column::Listed { "" } else { "by " };
+    format!("{by}{}{}", app.library.column.name(), if app.library.descending { " ↓" } else { " ↑" })
+}
+
 impl View {
     pub(super) fn draw_library(&mut self, buf: &mut Buffer, body: Rect, app: &App, look: Look<'_>) -> Drawn {
         let preview = if body.height >= 24 { PREVIEW } else { 0 };
         let area = Rect { height: body.height - preview, ..body };
-        let by = if app.library.column == Column::Listed { "" } else { "by " };
-        let order = format!("{by}{}{}", app.library.column.name(), if app.library.descending { " ↓" } else { " ↑" });
+        let order = order(app);
         let title = pane::Pane { title: "Library", right: &order, focused: true };
         let inner = pane::draw(buf, area, look.theme, title);
         if inner.height < 3 {

@@ -110,6 +110,32 @@ async fn the_library_is_filtered_sorted_and_queued() {
     assert!(script.app().front.is_none(), "nothing is there to be opened or judged");
 }
 
+/// What stands over the list is how it is sorted.
+#[tokio::test]
+async fn a_filtered_library_is_sorted_when_asked() {
+    let mut script = Script::at(120, 24).await;
+    script.keys("o");
+    script.keys("/");
+    script.write("write");
+    script.until(|app| app.library.len() == 2).await;
+    script.keys("enter");
+    assert!(script.shows("best match first"));
+    let order =
+        |script: &Script| script.app().library.view().map(|row| row.summary.id.clone()).collect::<Vec<_>>().join(" ");
+    let by_match = order(&script);
+    script.keys("o");
+    assert!(script.shows("by name ↑"), "the column that was chosen before comes first");
+    let rising = order(&script);
+    script.keys("O");
+    assert!(script.shows("by name ↓"));
+    assert_ne!(order(&script), rising);
+    script.keys("q");
+    script.keys("/");
+    script.write("write");
+    script.until(|app| app.library.len() == 2).await;
+    assert_eq!(order(&script), by_match, "another filter begins with its best match");
+}
+
 #[tokio::test]
 async fn an_empty_library_says_what_can_be_done() {
     let opening = Opening { at: "nowhere", home: "nowhere-else", size: (100, 30), ..Opening::default() };

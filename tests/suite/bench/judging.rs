@@ -197,6 +197,24 @@ async fn the_undone_verdict_is_gone_from_the_library_too() {
 }
 
 #[tokio::test]
+async fn what_was_undone_can_be_brought_back_after_a_restart() {
+    let mut script = Script::at(120, 30).await;
+    script.keys("a");
+    script.until(|app| app.library.tally().kept == 1).await;
+    script.settled().await;
+    script.keys("u");
+    script.until(|app| app.library.tally().kept == 0).await;
+    script.settled().await;
+    let memory = script.app().memory.clone();
+    let mut script = Script::open_in(script.close().await, Opening { memory, ..Opening::default() }).await;
+    script.keys("U");
+    script.until(|app| app.library.tally().kept == 1).await;
+    script.settled().await;
+    script.keys("U");
+    assert!(script.hints().contains("there is nothing to bring back"), "{}", script.hints());
+}
+
+#[tokio::test]
 async fn the_library_is_judged_row_by_row() {
     let mut script = Script::at(120, 30).await;
     for (key, decided) in [("a", 1), ("x", 2), ("s", 2)] {

@@ -130,6 +130,18 @@ fn stats_never_leave_a_number_without_its_scorer() {
     assert!(house.run(&["stats", "data"]).refused().starts_with("data: "));
 }
 
+/// The keeper's letter goes by a candidate that a person took in the search's place.
+#[test]
+fn an_exported_row_counts_what_a_person_took() {
+    let house = House::new();
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/sessions/lighthouse-letter.jsonl");
+    house.run(&["export", sample, "--to", "rows", "--format", "messages", "--queue", "all"]).fine();
+    let row = std::fs::read_to_string(house.path("rows/messages/train.jsonl")).unwrap();
+    let row: Value = serde_json::from_str(&row).unwrap();
+    let meta: Value = serde_json::from_str(row["meta"].as_str().unwrap()).unwrap();
+    assert_eq!(meta["by_hand"], 1);
+}
+
 #[test]
 fn export_takes_the_kept_or_all_and_says_what_it_refused() {
     let house = House::new();
