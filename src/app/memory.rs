@@ -79,6 +79,9 @@ pub struct RememberedSetup {
 pub struct Place {
     /// Index of the moment; absent at the last one.
     pub moment: Option<usize>,
+    /// How many moments there were. Where more came since, the current version is what there is to see.
+    #[serde(default)]
+    pub of: Option<usize>,
     pub segment: Option<SegmentId>,
     pub pane: Pane,
 }

@@ -154,7 +154,7 @@ fn by_hand<'a>(state: &'a State, candidate: &Version, until: u64) -> Option<(ByH
 }
 
 /// Whether a person put the candidate's text into this version: it was taken where other segments had changed since.
-fn has_text_of(made: &Version, candidate: &Version) -> bool {
+pub fn has_text_of(made: &Version, candidate: &Version) -> bool {
     let text = || {
         let z = made.trajectory.as_ref()?;
         Some(&z.segments[z.position(made.node.segment?)?].text)

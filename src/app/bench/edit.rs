@@ -3,7 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Bench, ByHand, Candidate, Fate};
+use super::candidate::has_text_of;
+use super::{Bench, ByHand, Candidate, Fate, Happened, Moment};
 use crate::engine::desk::Order;
 use crate::reer::search::{NodeId, Why};
 use crate::reer::{SegmentId, Trajectory};
@@ -70,6 +71,10 @@ impl Bench {
         let head = self.state.head().ok_or("there is no version yet")?;
         let stands = self.trajectory(node).and_then(|z| Some(z.segments[z.position(self.segment()?)?].text.clone()))
             == Some(candidate.new.clone());
+        if let Some(before) = self.before_taking(candidate, node) {
+            let choice = Override { node: before, step: candidate.step, refused: Some(candidate.node) };
+            return Ok(Order::Record(vec![Payload::Override(choice)]));
+        }
         if candidate.node == node {
             let choice = Override { node: candidate.parent, step: candidate.step, refused: Some(candidate.node) };
             return Ok(Order::Record(vec![Payload::Override(choice)]));
@@ -77,10 +82,39 @@ impl Bench {
         let chosen = candidate.fate == Fate::Chosen || candidate.by_hand == Some(ByHand::Taken);
         if stands && chosen {
             let segment = self.segment().ok_or("no segment is selected")?;
-            return self.with_text((node, segment), (candidate.step, Some(candidate.node)), &candidate.old);
+            let before = self.text_before(candidate, (node, segment)).unwrap_or(&candidate.old);
+            return self.with_text((node, segment), (candidate.step, Some(candidate.node)), before);
         }
         let choice = Override { node: head, step: candidate.step, refused: Some(candidate.node) };
         Ok(Order::Record(vec![Payload::Override(choice)]))
+    }
+
+    /// Where the person stood when they took the candidate by making `made` current.
+    fn before_taking(&self, candidate: &Candidate, made: NodeId) -> Option<NodeId> {
+        if candidate.by_hand != Some(ByHand::Taken) {
+            return None;
+        }
+        if self.is_taken_by(candidate, made) {
+            return self.search()?.tree().get(made)?.node.parent;
+        }
+        let moments = self.timeline.moments();
+        let took = |moment: &Moment| moment.node == made && moment.happened == Happened::Override;
+        let at = moments.iter().rposition(took).filter(|_| candidate.node == made)?;
+        moments.get(at.checked_sub(1)?).map(|moment| moment.node)
+    }
+
+    /// The text that a candidate took the place of when a person took it, wherever on the way to `node` that was.
+    fn text_before(&self, candidate: &Candidate, (node, segment): (NodeId, SegmentId)) -> Option<&str> {
+        let tree = self.search()?.tree();
+        let before = tree.lineage(node).into_iter().rev().find_map(|made| self.before_taking(candidate, made))?;
+        let z = tree.trajectory(before)?;
+        Some(&z.segments[z.position(segment)?].text)
+    }
+
+    /// Whether a person made this version by taking the candidate.
+    fn is_taken_by(&self, candidate: &Candidate, made: NodeId) -> bool {
+        let known = self.search().and_then(|search| Some((search.tree().get(candidate.node)?, search.tree().get(made)?)));
+        known.is_some_and(|(candidate, made)| has_text_of(made, candidate))
     }
 
     /// True when the candidate's version differs from `node` in nothing but the candidate's segment.

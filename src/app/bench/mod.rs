@@ -164,8 +164,7 @@ impl Bench {
 
     /// The named branch that the moment under the cursor is on.
     pub fn branch(&self) -> Option<&str> {
-        let moments = self.timeline.line(self.cursor).into_iter().rev().filter_map(|index| self.timeline.get(index));
-        moments.filter_map(|moment| moment.branch.as_deref()).next()
+        self.timeline.branch(self.cursor, &self.state)
     }
 
     /// The version that others are compared with: the held one, else the one marked last.

@@ -53,6 +53,17 @@ pub struct Timeline {
     since: u64,
     /// How the last version that a person made came to be.
     made: Option<(NodeId, Why)>,
+    /// Every name that a branch was given, or gone on with, in order.
+    names: Vec<Named>,
+}
+
+/// A branch has a name from a moment on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Named {
+    at: usize,
+    /// The event that says so, which may be undone.
+    seq: u64,
+    name: String,
 }
 
 impl Timeline {
@@ -64,7 +75,15 @@ impl Timeline {
         {
             self.made = Some((node.id, node.why));
         }
-        let Some((happened, node)) = self.happened(event, state) else { return };
+        let happened = self.happened(event, state);
+        if let Payload::Head(head) = &event.payload
+            && let Some(name) = &head.branch
+        {
+            // A branch that begins where the person stands adds no moment to those that there are.
+            let at = if happened.is_some() { self.moments.len() } else { self.moments.len().saturating_sub(1) };
+            self.names.push(Named { at, seq: event.seq, name: name.clone() });
+        }
+        let Some((happened, node)) = happened else { return };
         let parent = self.parent(node, state);
         self.moments.push(Moment {
             seq: event.seq,
@@ -139,6 +158,51 @@ impl Timeline {
         line
     }
 
+    /// The name of the branch that the moment is on: the last one given on the way to it that stands in `state`.
+    pub fn branch(&self, index: usize, state: &State) -> Option<&str> {
+        let line = self.line(index);
+        let holds = |named: &&Named| {
+            let place = line.binary_search(&named.at).ok();
+            // What went on from there before the name was given is another branch.
+            let next = place.and_then(|place| line.get(place + 1)).and_then(|next| self.moments.get(*next));
+            place.is_some() && next.is_none_or(|next| next.seq > named.seq) && !state.is_undone(named.seq)
+        };
+        self.names.iter().filter(holds).max_by_key(|named| (named.at, named.seq)).map(|named| named.name.as_str())
+    }
+
+    /// True when nothing goes on from the moment: it is where a branch ends.
+    pub fn is_tip(&self, index: usize) -> bool {
+        let Some(moment) = self.moments.get(index) else { return false };
+        !self.moments[index + 1..].iter().any(|later| later.parent == Some(index) || later.node == moment.node)
+    }
+
+    /// True for an end of a branch that is there only because something was undone: whatever made its version current
+    /// was taken back, or undo came by where another branch goes on.
+    pub fn is_left_by_undo(&self, index: usize, state: &State) -> bool {
+        let undone = |moment: &Moment| match moment.happened {
+            Happened::Undone | Happened::Redone => true,
+            _ => moment.is_hand_made() && state.is_undone(moment.seq),
+        };
+        let stands = |node: NodeId| self.moments.iter().any(|moment| moment.node == node && !undone(moment));
+        let Some(end) = self.moments.get(index).filter(|end| undone(end)) else { return false };
+        let goes_on = |later: &Moment| {
+            let from = later.parent.and_then(|parent| self.moments.get(parent));
+            from.is_some_and(|from| from.node == end.node) && later.node != end.node && stands(later.node)
+        };
+        !stands(end.node) || self.moments.iter().any(goes_on)
+    }
+
+    /// Where the person, or the search, stood before the moment. One that goes back to a version stands where that did,
+    /// and so is told against what was there just before.
+    pub fn before(&self, index: usize) -> Option<&Moment> {
+        let moment = self.moments.get(index)?;
+        let built_on = moment.parent.and_then(|parent| self.moments.get(parent));
+        match built_on {
+            Some(same) if same.node == moment.node => self.moments.get(index.checked_sub(1)?),
+            other => other,
+        }
+    }
+
     /// Index of the last moment of a step, if it was decided.
     pub fn of_step(&self, wanted: u32) -> Option<usize> {
         let of = |moment: &Moment| matches!(moment.happened, Happened::Step { step, .. } if step == wanted);
@@ -169,7 +233,7 @@ impl Moment {
             Happened::Step { step, .. } => format!("step {step}"),
             Happened::Edit(_) => format!("{whose} edit"),
             Happened::Override => format!("{whose} choice"),
-            Happened::Forked => format!("begin of {}", self.branch.as_deref().unwrap_or("a branch")),
+            Happened::Forked => format!("beginning of {}", self.branch.as_deref().unwrap_or("a branch")),
             Happened::Moved => match &self.branch {
                 Some(branch) => format!("back on {branch}"),
                 None => format!("back to v{}", self.node.0),

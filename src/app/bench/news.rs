@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Bench;
+use super::{Bench, Happened};
 use crate::engine::desk::{Activity, News, Work};
 use crate::reer::SegmentId;
 use crate::reer::search::{Node, Why};
@@ -61,6 +61,14 @@ impl Bench {
         }
         if events.iter().any(|event| matches!(event.payload, Payload::Node(_))) {
             self.streams.clear();
+        }
+        // What one takes back or brings back is what one looks at next, wherever one was.
+        let stepped_back = |moment: &super::Moment| {
+            matches!(moment.happened, Happened::Undone | Happened::Redone) && moment.by == self.me
+        };
+        if self.timeline.moments()[moments..].iter().any(stepped_back) && moments > 0 {
+            self.go_along();
+            self.steady = true;
         }
         if self.follow {
             let by_hand = self.timeline.moments()[moments..].iter().any(super::Moment::is_hand_made);

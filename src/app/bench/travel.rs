@@ -156,12 +156,14 @@ impl Bench {
 
     /// Where the person is, to be found again.
     pub fn place(&self) -> Place {
-        Place { moment: (!self.is_at_end()).then_some(self.cursor), segment: self.segment, pane: self.focus }
+        let moment = (!self.is_at_end()).then_some(self.cursor);
+        Place { moment, of: moment.map(|_| self.timeline.len()), segment: self.segment, pane: self.focus }
     }
 
     /// Goes back to where the person was.
     pub(super) fn return_to(&mut self, place: &Place) {
-        match place.moment {
+        let grown = place.of.is_some_and(|of| self.timeline.len() > of);
+        match place.moment.filter(|_| !grown) {
             Some(moment) => self.go_to(moment),
             None => self.go_to_end(),
         }

@@ -1,6 +1,7 @@
 //! What a person says of the example and of versions, as the events that record it.
 
 use super::Bench;
+use crate::reer::search::NodeId;
 use crate::session::{Flag, Fork, Head, Mark, Note, Payload, Rate, Tag, Verdict, VerdictRecord};
 
 /// The one flag that a key raises.
@@ -40,11 +41,10 @@ impl Bench {
         Some(Payload::Mark(Mark { node, name: None, on }))
     }
 
-    /// Makes the version under the cursor current, as a branch of this name.
-    pub fn fork(&self, name: &str) -> Option<Vec<Payload>> {
-        let node = self.node()?;
+    /// Makes a version current, as a branch of this name.
+    pub fn fork(node: NodeId, name: &str) -> Vec<Payload> {
         let fork = Fork { node, name: name.to_owned() };
-        Some(vec![Payload::Fork(fork), Payload::Head(Head { node, branch: Some(name.to_owned()) })])
+        vec![Payload::Fork(fork), Payload::Head(Head { node, branch: Some(name.to_owned()) })]
     }
 
     /// A name for the next branch.

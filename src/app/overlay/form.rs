@@ -3,7 +3,7 @@
 use crate::engine::Setup;
 use crate::lm::spec::Spec;
 use crate::reer::Objective;
-use crate::reer::search::{Config, Order, Preset};
+use crate::reer::search::{Config, NodeId, Order, Preset};
 
 /// One setting of the form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub struct Form {
     done: u32,
     /// Generators and scorers to turn through; any other can be typed.
     known: BackEndNames,
+    /// The version that the search goes on from once this is accepted, where that is not the current one.
+    pub from: Option<NodeId>,
 }
 
 /// Back ends by the names that a person gave them.
@@ -134,7 +136,7 @@ impl Knob {
 
 impl Form {
     pub fn new(setup: Setup, begun: bool, done: u32, known: BackEndNames) -> Form {
-        Form { setup, selected: if begun { 5 } else { 0 }, begun, done, known }
+        Form { setup, selected: if begun { 5 } else { 0 }, begun, done, known, from: None }
     }
 
     pub fn selected(&self) -> Knob {

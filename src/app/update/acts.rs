@@ -35,7 +35,7 @@ impl App {
             Command::RunWith => self.open_form(),
             Command::GoOn => self.go_on_from_here(),
             Command::Fork => self.ask_branch_name(),
-            Command::Branches => self.list_branches(),
+            Command::Branches => self.list_branches(false),
             Command::CandidateDown => self.touch(|bench| bench.step_candidate(1)),
             Command::CandidateUp => self.touch(|bench| bench.step_candidate(-1)),
             Command::Take => self.take(),

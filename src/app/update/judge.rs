@@ -121,9 +121,9 @@ impl App {
         }
     }
 
-    pub(super) fn fork(&mut self, name: &str) -> Vec<Effect> {
-        let payloads = self.bench().and_then(|bench| bench.fork(name));
-        let Some(payloads) = payloads else { return Vec::new() };
+    /// Begins a branch of this name at a version, and makes it current.
+    pub(super) fn fork(&mut self, node: NodeId, name: &str) -> Vec<Effect> {
+        let payloads = Bench::fork(node, name);
         self.on_bench(Bench::go_along);
         let mut effects = self.give(Order::Record(payloads));
         let searching = self.bench().is_some_and(Bench::is_searching);

@@ -1,6 +1,6 @@
 //! Lists over the screen: palette, keys, branches, decisions, themes; forms; what choosing a row does.
 
-use crate::app::bench::{Bench, Measure, Moment};
+use crate::app::bench::{Bench, Measure};
 use crate::app::command::{Command, REGISTRY};
 use crate::app::overlay::{Act, Item, Overlay, Picker, Picking};
 use crate::app::{App, Choice, Effect};
@@ -107,32 +107,41 @@ impl App {
         self.list(Picker::new(Picking::Measures, measures.into_iter().map(item).collect()))
     }
 
-    /// The ends of the branches, each with where it stands.
-    pub(super) fn list_branches(&mut self) -> Vec<Effect> {
+    /// The ends of the branches, each with where it stands; those that only undo left stand folded at the end.
+    pub(super) fn list_branches(&mut self, undone_too: bool) -> Vec<Effect> {
         let Some(bench) = self.bench() else { return Vec::new() };
-        let (head, moments) = (bench.state.head(), bench.timeline.moments());
-        let is_tip = |index: usize, moment: &Moment| {
-            let goes_on =
-                moments.get(index + 1).is_some_and(|next| next.parent == Some(index) || next.node == moment.node);
-            !goes_on && !moments[index + 1..].iter().any(|later| later.node == moment.node)
-        };
-        let mut items: Vec<Item> = Vec::new();
-        for (index, moment) in moments.iter().enumerate().filter(|(index, moment)| is_tip(*index, moment)) {
-            let line = bench.timeline.line(index).into_iter().rev().filter_map(|index| bench.timeline.get(index));
-            let branch = line.filter_map(|moment| moment.branch.as_deref()).next().map(str::to_owned);
+        let (head, timeline) = (bench.state.head(), &bench.timeline);
+        let (marks, mut items, mut left) = (bench.state.annotations.marks(), Vec::new(), 0);
+        for (index, moment) in timeline.moments().iter().enumerate().filter(|(index, _)| timeline.is_tip(*index)) {
+            let branch = timeline.branch(index, &bench.state).map(str::to_owned);
+            let current = Some(moment.node) == head;
+            let kept = current || undone_too || marks.contains_key(&moment.node);
+            if !kept && timeline.is_left_by_undo(index, &bench.state) {
+                left += 1;
+                continue;
+            }
             items.push(Item {
                 label: branch.clone().unwrap_or_else(|| "(no name)".to_owned()),
                 detail: format!("ends with {} · {}", moment.name(&bench.me), self.standing(bench, moment.node)),
-                aside: if Some(moment.node) == head { "current" } else { "" }.to_owned(),
+                aside: if current { "current" } else { "" }.to_owned(),
                 act: Act::Switch(moment.node, branch),
             });
         }
-        if items.len() < 2 {
+        if left > 0 {
+            items.push(Item {
+                label: format!("{left} undone"),
+                detail: "versions that undo took back; nothing of them is lost".to_owned(),
+                aside: "show".to_owned(),
+                act: Act::UndoneBranches,
+            });
+        }
+        let named = items.iter().any(|item| matches!(&item.act, Act::Switch(_, Some(_))));
+        if items.len() < 2 && !named {
             let fork = self.key_of(Command::Fork).unwrap_or_default();
             return self
                 .tell(format!("there is one branch yet; {fork} begins another at the version under the cursor"));
         }
-        self.list(Picker::new(Picking::Branch, items).at(|item| !item.aside.is_empty()))
+        self.list(Picker::new(Picking::Branch, items).at(|item| item.aside == "current"))
     }
 
     /// A version with its score, its gain over the baseline and its longest copied run.
@@ -230,6 +239,7 @@ impl App {
         match item.act {
             Act::Command(command) => self.run(command),
             Act::Switch(node, branch) => self.switch(node, branch),
+            Act::UndoneBranches => self.list_branches(true),
             Act::Session(key) => match self.library.row(&key).cloned() {
                 Some(row) => self.open_row(&row),
                 None => self.warn(format!("{} is no longer in the library", item.label)),

@@ -9,7 +9,7 @@ use crate::app::{App, Effect};
 use crate::engine::Setup;
 use crate::engine::desk::Order;
 use crate::lm::spec::Spec;
-use crate::reer::search::StopReason;
+use crate::reer::search::{NodeId, StopReason};
 use crate::session::Status;
 
 impl App {
@@ -110,6 +110,7 @@ impl App {
             self.memory.setup = Some(RememberedSetup { generator, scorer, search });
             effects.extend(self.remember());
         }
+        effects.extend(form.from.map(|node| self.branch_off(node)).unwrap_or_default());
         effects.extend(self.start(form.setup));
         effects
     }
@@ -117,24 +118,32 @@ impl App {
     /// Makes the version under the cursor current, and searches on from it.
     pub(super) fn go_on_from_here(&mut self) -> Vec<Effect> {
         let Some(bench) = self.bench() else { return Vec::new() };
-        let (elsewhere, branch) = (bench.node() != bench.state.head(), bench.next_branch());
-        let mut effects = Vec::new();
-        if bench.node().is_some() && elsewhere {
-            effects.extend(self.fork(&branch));
-        } else if bench.ended_for_good() {
-            return self.run_search();
-        }
-        if self.bench().is_some_and(Bench::is_searching) {
-            effects.extend(self.tell("the search goes on from here"));
+        let elsewhere = bench.node().filter(|node| Some(*node) != bench.state.head());
+        if bench.wants_steps() && !bench.is_searching() {
+            // Nothing is changed until the form is accepted.
+            let effects = self.ask_for_steps();
+            if let Some(Overlay::Form(form)) = self.overlays.last_mut() {
+                form.from = elsewhere;
+            }
             return effects;
         }
-        if self.bench().is_some_and(Bench::wants_steps) {
-            effects.extend(self.ask_for_steps());
+        if elsewhere.is_none() && bench.ended_for_good() {
+            return self.run_search();
+        }
+        let mut effects = elsewhere.map(|node| self.branch_off(node)).unwrap_or_default();
+        if self.bench().is_some_and(Bench::is_searching) {
+            effects.extend(self.tell("the search goes on from here"));
             return effects;
         }
         let Some(setup) = self.setup_here() else { return effects };
         effects.extend(self.start(setup));
         effects
+    }
+
+    /// Begins a branch at this version, under the next name that is free.
+    fn branch_off(&mut self, node: NodeId) -> Vec<Effect> {
+        let branch = self.bench().map(Bench::next_branch).unwrap_or_default();
+        self.fork(node, &branch)
     }
 
     fn ask_for_steps(&mut self) -> Vec<Effect> {

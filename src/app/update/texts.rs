@@ -104,7 +104,10 @@ impl App {
             },
             Wanting::Name => self.rename(&text),
             Wanting::BranchName if text.is_empty() => Vec::new(),
-            Wanting::BranchName => self.fork(&text),
+            Wanting::BranchName => match self.bench().and_then(Bench::node) {
+                Some(node) => self.fork(node, &text),
+                None => Vec::new(),
+            },
             Wanting::Value(knob) => self.typed_value(knob, prompt, &text),
             Wanting::Folder => self.typed_folder(text),
             Wanting::Path if text.is_empty() => Vec::new(),

@@ -140,6 +140,87 @@ async fn segments_are_split_merged_moved_inserted_and_deleted() {
 }
 
 #[tokio::test]
+async fn undo_shows_what_it_brought_back_whatever_was_selected_since() {
+    let mut script = Script::at(120, 40).await;
+    script.open_session("harbour").await;
+    let (begin, head) = (texts(&script), script.bench().state.head());
+    script.act("v d").await;
+    assert_eq!(texts(&script).len(), begin.len() - 1);
+    script.keys("up");
+    script.act("u").await;
+    assert_eq!((script.bench().node(), script.bench().state.head()), (head, head));
+    assert_eq!(texts(&script), begin);
+    assert!(!script.shows("(current:"), "{}", script.screen());
+    script.keys("e");
+    script.write("Hm. ");
+    script.act("ctrl-s").await;
+    assert_eq!(texts(&script).len(), begin.len(), "the deletion that was undone does not come back with the next edit");
+    // Looking at an earlier moment, and undone from there.
+    script.keys("0 l");
+    script.act("u").await;
+    assert_eq!(script.bench().node(), head);
+    script.act("U").await;
+    script.keys("0");
+    script.keys("q");
+    script.settled().await;
+    script.keys("u");
+    script.settled().await;
+    script.open_session("harbour").await;
+    let bench = script.bench();
+    assert_eq!(bench.node(), bench.state.head(), "what came since is what there is to see");
+}
+
+#[tokio::test]
+async fn a_name_given_to_a_branch_sticks_and_what_was_undone_is_folded() {
+    let mut script = Script::at(150, 44).await;
+    script.open_session("harbour").await;
+    let moments = script.bench().timeline.len();
+    script.keys("F ctrl-u");
+    script.write("rhythm");
+    script.act("enter").await;
+    assert_eq!(script.bench().timeline.len(), moments, "it begins where the person stands");
+    assert!(script.shows("branch rhythm"), "{}", script.screen());
+    script.act("v d").await;
+    assert_eq!(script.bench().branch(), Some("rhythm"));
+    for _ in 0..2 {
+        script.act("u").await;
+        script.keys("home");
+        script.act("v d").await;
+    }
+    script.act("u").await;
+    script.keys("b");
+    insta::assert_snapshot!("branch_named", script.screen());
+    script.keys("end");
+    script.keys("enter");
+    assert_eq!(script.screen().matches("ends with your").count(), 3, "{}", script.screen());
+    script.keys("esc");
+    let folder = script.close().await;
+    let mut script = Script::open_in(folder, Opening { size: (150, 44), ..Opening::default() }).await;
+    script.open_session("harbour").await;
+    assert_eq!(script.bench().branch(), Some("rhythm"), "also in another run of the program");
+    script.act("u").await;
+    assert_eq!(script.bench().branch(), None);
+}
+
+#[tokio::test]
+async fn after_an_undo_the_change_is_from_where_the_person_stood() {
+    let mut script = Script::at(150, 44).await;
+    script.open_session("harbour").await;
+    script.act("v d").await;
+    let there = script.lines(&["· best"]);
+    script.act("u").await;
+    let back = script.lines(&["· best"]);
+    let bracket = |line: &str| {
+        let from = line.rfind(": ").unwrap();
+        line[from..].split(['(', ')']).nth(1).unwrap().to_owned()
+    };
+    let (there, back) = (bracket(there.lines().last().unwrap()), bracket(back.lines().last().unwrap()));
+    assert_eq!(there.trim_start_matches(['+', '−']), back.trim_start_matches(['+', '−']));
+    assert_ne!(there, back);
+    assert_ne!(back, "+0.0");
+}
+
+#[tokio::test]
 async fn what_cannot_be_done_to_a_segment_says_why() {
     let mut script = Script::at(120, 40).await;
     script.open_session("harbour").await;

@@ -1,6 +1,6 @@
 //! Judging: candidates taken and refused, verdicts with the way back, notes, tags, marks; sessions nobody can write.
 
-use retrace::app::bench::{ByHand, Candidate, Fate};
+use retrace::app::bench::{ByHand, Candidate, Fate, Happened};
 use retrace::app::memory::{Memory, Tour};
 use retrace::app::message::{Message, Press};
 use retrace::engine::desk::{Deed, News};
@@ -68,6 +68,32 @@ async fn refusing_what_the_search_took_goes_back_to_the_text_before() {
 }
 
 #[tokio::test]
+async fn refusing_one_s_own_choice_leads_back_to_what_the_search_took() {
+    let mut script = Script::at(150, 44).await;
+    script.open_session("harbour").await;
+    let last = |script: &Script| {
+        let moments = script.bench().timeline.moments();
+        moments.iter().rposition(|moment| matches!(moment.happened, Happened::Step { taken: true, .. })).unwrap()
+    };
+    // The last step that took one, and another candidate of it: both are of one text, and only one stands.
+    let (moments, last) = (script.bench().timeline.len(), last(&script));
+    (last + 1..moments).for_each(|_| script.keys("h"));
+    let stood = script.bench().node().unwrap();
+    assert_eq!(script.bench().state.head(), Some(stood));
+    select(&mut script, |candidate| matches!(candidate.fate, Fate::Passed(_)) && candidate.delta.is_some());
+    while script.bench().candidate().is_none_or(|candidate| candidate.step != Some(last as u32)) {
+        script.keys("down J");
+    }
+    let score = |script: &Script, node| script.bench().search().unwrap().score(node);
+    let before = score(&script, stood);
+    script.act("y").await;
+    assert_ne!(score(&script, script.bench().node().unwrap()), before);
+    script.act("n").await;
+    assert_eq!(script.bench().state.head(), Some(stood), "{}", script.screen());
+    assert!(script.hints().starts_with("refused: v"), "{}", script.hints());
+}
+
+#[tokio::test]
 async fn a_candidate_taken_where_other_segments_changed_since_shows_who_took_it() {
     let mut script = Script::at(150, 44).await;
     script.open_session("harbour").await;
@@ -77,7 +103,7 @@ async fn a_candidate_taken_where_other_segments_changed_since_shows_who_took_it(
     select(&mut script, |candidate| {
         matches!(candidate.fate, Fate::Passed(_)) && candidate.step.is_some_and(|step| step < last)
     });
-    let taken = script.bench().candidate().unwrap();
+    let (taken, before) = (script.bench().candidate().unwrap(), script.bench().state.head());
     script.act("y").await;
     assert_ne!(script.bench().state.head(), Some(taken.node), "later steps changed other segments");
     assert_eq!(stands(&script), Some(taken.new.clone()));
@@ -86,7 +112,7 @@ async fn a_candidate_taken_where_other_segments_changed_since_shows_who_took_it(
     assert_eq!((candidate.node, candidate.by_hand), (taken.node, Some(ByHand::Taken)), "it stays selected");
     assert!(script.shows("◆ you took it"), "{}", script.screen());
     script.act("n").await;
-    assert_eq!(stands(&script), Some(taken.old.clone()));
+    assert_eq!(script.bench().state.head(), before, "back to where the person stood");
     let refused = script.bench().candidates().into_iter().find(|candidate| candidate.node == taken.node);
     assert_eq!(refused.and_then(|candidate| candidate.by_hand), Some(ByHand::Refused));
     script.act("u").await;

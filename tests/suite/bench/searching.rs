@@ -186,14 +186,19 @@ async fn the_search_goes_on_from_any_version() {
     let mut script = Script::at(150, 44).await;
     script.open_session("harbour").await;
     script.keys("0");
-    let first = script.bench().node().unwrap();
-    let steps = script.bench().state.steps();
+    let (first, head) = (script.bench().node().unwrap(), script.bench().state.head());
+    let (steps, before) = (script.bench().state.steps(), script.bench().state.last_seq);
     script.keys("A");
-    script.until(|app| app.bench().is_some_and(|bench| bench.state.head() == Some(first))).await;
-    script.settled().await;
     insta::assert_snapshot!(script.hints(), @"all steps are made: give it more");
+    script.keys("esc");
+    script.settled().await;
+    assert_eq!((script.bench().state.head(), script.bench().state.last_seq), (head, before), "never mind changes nothing");
+    script.keys("A enter");
+    script.until(|app| app.bench().is_some_and(|bench| bench.state.steps() > steps)).await;
+    script.settled().await;
+    let search = script.bench().search().unwrap();
+    assert!(search.tree().lineage(search.head().unwrap()).contains(&first));
     assert_eq!(script.bench().branch(), Some("branch-1"));
-    assert_eq!(script.bench().state.steps(), steps);
 }
 
 #[tokio::test]

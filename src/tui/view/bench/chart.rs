@@ -84,7 +84,7 @@ fn readout(bench: &Bench, shown: Shown) -> String {
             _ => format!("{what}: not scored yet"),
         };
     };
-    let before = moment.parent.and_then(|parent| bench.timeline.get(parent)).and_then(|before| score(before.node));
+    let before = bench.timeline.before(bench.cursor()).and_then(|before| score(before.node));
     let delta = before.map(|before| {
         let delta = now - before;
         let text = if shown == Shown::Perplexity { format!("{delta:+.1}").replace('-', "−") } else { minus(delta) };
