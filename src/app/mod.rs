@@ -104,6 +104,8 @@ pub struct App {
     errands: BTreeMap<DeskId, Errand>,
     /// What a person did that is not on disk yet, in the order in which it was ordered.
     given: Vec<Given>,
+    /// What the form asked for last, until that search begins.
+    tried: Option<(DeskId, Setup)>,
     /// Verdicts that were undone, the last one last, for when they are brought back.
     taken_back: Vec<memory::Decided>,
     last_command: Option<Command>,
@@ -161,6 +163,7 @@ impl App {
             home: start.home,
             errands: BTreeMap::new(),
             given: Vec::new(),
+            tried: None,
             taken_back: Vec::new(),
             last_command: None,
             last_tag: None,

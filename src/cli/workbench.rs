@@ -42,10 +42,8 @@ pub fn run(path: Option<&Path>) -> Result<Outcome, Fault> {
         state: settings::state_folder(),
     };
     let ended = tui::run(opening)?;
-    if ended.kept {
-        note(format_args!(
-            "retrace: the text you were writing is not saved yet; it comes again when you open its session"
-        ));
+    if let Some(left) = ended.unsaved {
+        note(format_args!("retrace: the text you were writing {left}"));
     }
     Ok(if ended.signal.is_some() { Outcome::Interrupted } else { Outcome::Done })
 }

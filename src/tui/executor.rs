@@ -43,7 +43,7 @@ pub struct Executor {
     remember: Arc<Mutex<Option<Box<Memory>>>>,
     texts: Texts,
     /// The text that is being kept.
-    keeping: Option<tokio::task::JoinHandle<()>>,
+    keeping: Option<tokio::task::JoinHandle<Result<(), String>>>,
 }
 
 /// What effects are carried out with.
@@ -282,9 +282,11 @@ impl Executor {
     pub fn keep_text(&mut self, unsaved: Unsaved) {
         let (texts, turn, messages) = (self.texts.clone(), self.texts.turn(), self.messages.clone());
         self.keeping = Some(tokio::task::spawn_blocking(move || {
-            if let Err(why) = texts.keep(turn, &unsaved) {
-                tell(&messages, Message::Warned(why));
+            let kept = texts.keep(turn, &unsaved);
+            if let Err(why) = &kept {
+                tell(&messages, Message::Warned(why.clone()));
             }
+            kept
         }));
     }
 
@@ -298,17 +300,21 @@ impl Executor {
     }
 
     /// Closes every desk and writes what is to be remembered.
-    pub async fn finish(self) {
+    ///
+    /// # Errors
+    /// Why the text that was being written last is not kept.
+    pub async fn finish(self) -> Result<(), String> {
         let memory = self.latest().take();
         if let (Some(folder), Some(memory)) = (self.state_folder.clone(), memory) {
             // Nobody is left to be told.
             drop(remembered::write(&folder, &memory));
         }
-        if let Some(keeping) = self.keeping {
-            // One that panicked has kept nothing.
-            drop(keeping.await);
-        }
+        let kept = match self.keeping {
+            Some(keeping) => keeping.await.unwrap_or_else(|panic| Err(panic.to_string())),
+            None => Ok(()),
+        };
         tokio::join!(self.batches.finish(), self.desks.finish());
+        kept
     }
 }
 

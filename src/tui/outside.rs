@@ -9,12 +9,15 @@ use crate::app::message::Message;
 /// Name of the file of keys, beside the settings.
 pub const KEYS: &str = "keymap.toml";
 
-/// Lets a person write; `None` when the text is as it was.
+/// What a segment's text is called while it is written.
+pub const SEGMENT: &str = "segment.md";
+
+/// Lets a person write in a file of this name; `None` when the text is as it was.
 ///
 /// # Errors
 /// One sentence.
-pub fn write(text: &str) -> Result<Option<String>, String> {
-    Editor::find().and_then(|editor| editor.edit(text)).map_err(|error| error.to_string())
+pub fn write(name: &str, text: &str) -> Result<Option<String>, String> {
+    Editor::find().and_then(|editor| editor.edit(name, text)).map_err(|error| error.to_string())
 }
 
 /// Lets a person change the file of keys, or go on with what was `refused`, and says what came of it. A file that is
@@ -23,7 +26,7 @@ pub fn edit_keys(folder: &Path, refused: Option<String>) -> Message {
     let path = folder.join(KEYS);
     let again = refused.is_some();
     let text = refused.unwrap_or_else(|| std::fs::read_to_string(&path).unwrap_or_else(|_| template()));
-    let text = match write(&text) {
+    let text = match write(KEYS, &text) {
         Ok(Some(text)) => text,
         Ok(None) if again => text,
         Ok(None) => return Message::Keys(keys(Some(folder)).map(Box::new)),

@@ -127,12 +127,12 @@ impl Stage {
         }
     }
 
-    /// Keeps a text that is being written and was not saved; whether there was one.
-    pub fn keep_unsaved(&mut self) -> bool {
+    /// Keeps a text that is being written and was not saved; that text.
+    pub fn keep_unsaved(&mut self) -> Option<String> {
         let effects = self.app.keep_text();
-        let is_one = !effects.is_empty() && self.unsaved().is_some();
+        let text = self.unsaved().filter(|_| !effects.is_empty());
         self.carry_out(effects, &mut Vec::new());
-        is_one
+        text
     }
 
     /// A text that is being written and was not saved.
@@ -141,7 +141,10 @@ impl Stage {
     }
 
     /// Closes every session and writes what is to be remembered.
-    pub async fn finish(self) {
-        self.executor.finish().await;
+    ///
+    /// # Errors
+    /// Why the text that was being written last is not kept.
+    pub async fn finish(self) -> Result<(), String> {
+        self.executor.finish().await
     }
 }

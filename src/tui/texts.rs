@@ -1,9 +1,9 @@
 //! Texts that were not saved when the program ended, a file each, beside what is remembered.
 
-use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::{fmt, fs};
 
 use crate::app::unsaved::Unsaved;
 
@@ -13,6 +13,47 @@ pub struct Texts {
     /// Without one, nothing is kept.
     folder: Option<PathBuf>,
     kept: Arc<Mutex<Kept>>,
+}
+
+/// What became of a text that was being written when the program ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Left {
+    /// It is kept where the program finds it again.
+    Kept,
+    /// It could not be kept there, for this reason, and was put aside in a file.
+    Aside {
+        why: String,
+        path: PathBuf,
+    },
+    Lost {
+        why: String,
+    },
+}
+
+impl Left {
+    /// Puts a text aside that could not be kept for this reason.
+    pub fn aside(text: &str, why: String) -> Left {
+        let write = || -> std::io::Result<PathBuf> {
+            let mut file = tempfile::Builder::new().prefix("retrace-unsaved-").suffix(".md").tempfile()?;
+            file.write_all(text.as_bytes())?;
+            Ok(file.keep()?.1)
+        };
+        match write() {
+            Ok(path) => Left::Aside { why, path },
+            Err(error) => Left::Lost { why: format!("{why}; nor could it be put aside: {error}") },
+        }
+    }
+}
+
+impl fmt::Display for Left {
+    /// Goes on from "the text you were writing".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Left::Kept => f.write_str("is not saved yet; it comes again where you were writing it"),
+            Left::Aside { why, path } => write!(f, "is not saved; it is in {} now ({why})", path.display()),
+            Left::Lost { why } => write!(f, "is lost ({why})"),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -92,6 +133,18 @@ mod tests {
 
     fn note(key: &str, text: &str) -> Unsaved {
         Unsaved { about: About::Session { key: key.to_owned(), writing: Writing::Note }, text: text.to_owned() }
+    }
+
+    #[test]
+    fn a_text_that_cannot_be_kept_is_put_aside_and_said_to_be() {
+        let left = Left::aside("half a thought", "nowhere to keep it".to_owned());
+        let Left::Aside { path, .. } = &left else { panic!("{left}") };
+        assert_eq!(fs::read_to_string(path).unwrap(), "half a thought");
+        assert!(
+            left.to_string().contains(&path.display().to_string()) && left.to_string().contains("nowhere"),
+            "{left}"
+        );
+        fs::remove_file(path).unwrap();
     }
 
     #[test]

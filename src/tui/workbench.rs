@@ -9,6 +9,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::executor::Means;
 use super::stage::Stage;
 use super::terminal::{self, Frames, Inputs, Modes, Requester, Screen, Signal, Signals, frames};
+use super::texts::Left;
 use super::theme::{Depth, Theme, ThemeError};
 use super::view::View;
 use super::widgets::code::Highlighter;
@@ -64,8 +65,8 @@ pub enum WorkbenchError {
 pub struct Ended {
     /// The signal that ended it; none when the person quit.
     pub signal: Option<Signal>,
-    /// A text that was being written is not saved, and comes again with its session.
-    pub kept: bool,
+    /// What became of a text that was being written and is not saved.
+    pub unsaved: Option<Left>,
 }
 
 /// Runs the workbench until the person quits or the system ends it.
@@ -151,11 +152,13 @@ impl Workbench {
             }
         }
         let Workbench { mut stage, screen, quit, inputs, state, .. } = self;
-        let kept = stage.keep_unsaved() && state.is_some();
-        stage.finish().await;
+        let text = stage.keep_unsaved();
+        let kept = stage.finish().await;
+        let kept = kept.and_then(|()| state.ok_or_else(|| "there is no folder for it; set HOME".to_owned()).map(drop));
+        let unsaved = text.map(|text| kept.map_or_else(|why| Left::aside(&text, why), |()| Left::Kept));
         drop(inputs);
         drop(screen);
-        Ok(Ended { signal: quit.flatten(), kept })
+        Ok(Ended { signal: quit.flatten(), unsaved })
     }
 
     fn draw(&mut self) -> Result<(), WorkbenchError> {
@@ -275,7 +278,7 @@ impl Workbench {
     fn write_outside(&mut self) -> Result<(), WorkbenchError> {
         let here = self.stage.view.editor.as_ref().map(|editor| (editor.text(), editor.is_changed()));
         let (text, changed) = here.unwrap_or_default();
-        let written = self.lend(|| outside::write(&text))?;
+        let written = self.lend(|| outside::write(outside::SEGMENT, &text))?;
         // What was written on the screen before is not lost by leaving it as it was outside.
         let written = written.map(|new| new.or_else(|| changed.then_some(text)));
         self.take(Message::Written(written))

@@ -8,8 +8,10 @@ use crate::session::{Author, State};
 /// What the search made of a candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
-    /// It is not scored yet.
+    /// It is being scored, or will be.
     Scoring,
+    /// It has no score, and nothing runs that would give it one.
+    Unscored,
     /// It has a score and no decision: its step is open, or a person asked for it.
     Open,
     Chosen,
@@ -226,7 +228,7 @@ impl Candidate {
     pub fn is_disputed(&self) -> bool {
         match (self.by_hand, self.fate) {
             (Some(ByHand::Taken), fate) => fate != Fate::Chosen,
-            (Some(ByHand::Refused), fate) => matches!(fate, Fate::Chosen | Fate::Open | Fate::Scoring),
+            (Some(ByHand::Refused), fate) => matches!(fate, Fate::Chosen | Fate::Open | Fate::Scoring | Fate::Unscored),
             (None, _) => false,
         }
     }

@@ -196,7 +196,12 @@ impl Bench {
     /// The candidates of the selected segment at the cursor.
     pub fn candidates(&self) -> Vec<Candidate> {
         let (Some(node), Some(segment)) = (self.node(), self.segment()) else { return Vec::new() };
-        candidate::candidates(&self.state, node, segment, self.seen())
+        let mut all = candidate::candidates(&self.state, node, segment, self.seen());
+        if !self.is_busy() {
+            let waiting = all.iter_mut().filter(|candidate| candidate.fate == Fate::Scoring);
+            waiting.for_each(|candidate| candidate.fate = Fate::Unscored);
+        }
+        all
     }
 
     /// Which of these candidates is selected: the one that the person selected, else the one whose text stands in the

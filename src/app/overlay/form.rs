@@ -226,7 +226,7 @@ impl Form {
     pub fn set(&mut self, knob: Knob, text: &str) -> Result<(), String> {
         if self.begun && !knob.may_change() {
             return Err(format!(
-                "the search has begun: its {} stays as it was recorded; a new session of the same texts may have another",
+                "the search has begun: its {} stays as it was recorded; `retrace search --fork` searches the pair anew",
                 knob.name()
             ));
         }

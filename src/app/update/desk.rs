@@ -97,6 +97,9 @@ impl App {
             self.memory.did(self.key_of_desk(desk));
             self.memory.undone.clear();
         }
+        if events.iter().any(|event| matches!(event.payload, Payload::Models(_))) {
+            effects.extend(self.began(desk));
+        }
         if let Some(said) = self.chosen(desk, events) {
             let undo = self.key_of(Command::Undo).map(|key| format!(" · {key} undoes")).unwrap_or_default();
             effects.extend(self.tell(format!("{said}{undo}")));
@@ -288,7 +291,9 @@ impl App {
         let title = self.title_of(desk);
         let place = if self.front == Some(desk) { String::new() } else { format!("{title}: ") };
         if !what.is_action() {
-            return self.fail(format!("{place}{what}: {why}"));
+            let with = self.key_of(Command::RunWith).filter(|_| what == Deed::Search && self.front == Some(desk));
+            let remedy = with.map(|key| format!(" · {key} chooses other back ends")).unwrap_or_default();
+            return self.fail(format!("{place}{what}: {why}{remedy}"));
         }
         self.arrived(desk);
         let mut effects = self.go_back_to(desk);

@@ -52,8 +52,9 @@ impl App {
         }
         if bench.ended_for_good() {
             let mut effects = self.open_form();
-            let key = |command| self.keymap.keys_of(&[Context::Bench, Context::Form], command).into_iter().next();
-            let (start, on) = (key(Command::Start).unwrap_or_default(), key(Command::GoOn).unwrap_or_default());
+            let key =
+                |context, command| self.keymap.keys_of(&[context], command).into_iter().next().unwrap_or_default();
+            let (start, on) = (key(Context::Form, Command::Start), key(Context::Bench, Command::GoOn));
             effects.extend(self.tell(format!(
                 "the search has ended: {start} goes on with these steps; or close this, move to another version, and {on}"
             )));
@@ -104,15 +105,21 @@ impl App {
 
     pub(super) fn start_from_form(&mut self) -> Vec<Effect> {
         let Some(Overlay::Form(form)) = self.overlays.pop() else { return Vec::new() };
-        let mut effects = Vec::new();
         if !form.begun {
-            let Setup { generator, scorer, search } = form.setup.clone();
-            self.memory.setup = Some(RememberedSetup { generator, scorer, search });
-            effects.extend(self.remember());
+            self.tried = self.front.map(|desk| (desk, form.setup.clone()));
         }
-        effects.extend(form.from.map(|node| self.branch_off(node)).unwrap_or_default());
+        let mut effects = form.from.map(|node| self.branch_off(node)).unwrap_or_default();
         effects.extend(self.start(form.setup));
         effects
+    }
+
+    /// Keeps the settings of a form for the searches to come, once a search began with them: those that could not begin
+    /// are of no use to the next.
+    pub(super) fn began(&mut self, desk: DeskId) -> Vec<Effect> {
+        let Some((_, setup)) = self.tried.take_if(|(tried, _)| *tried == desk) else { return Vec::new() };
+        let Setup { generator, scorer, search } = setup;
+        self.memory.setup = Some(RememberedSetup { generator, scorer, search });
+        self.remember()
     }
 
     /// Makes the version under the cursor current, and searches on from it.
@@ -165,7 +172,8 @@ impl App {
         }
         let Some(bench) = self.bench_mut() else { return Vec::new() };
         if bench.timeline.len() < 2 {
-            return self.tell("there is nothing to play yet");
+            let run = self.key_of(Command::Run).map(|key| format!("; {key} starts the search")).unwrap_or_default();
+            return self.tell(format!("there is nothing to play yet{run}"));
         }
         bench.toggle_play(speed);
         self.ticking.remove(&Tick::Play);

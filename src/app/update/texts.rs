@@ -214,7 +214,11 @@ impl App {
             Err(why) => return self.fail(why),
         };
         let Some(Overlay::Writing(about)) = self.overlays.last().cloned() else { return Vec::new() };
-        let Some(text) = text else { return self.leave_text() };
+        let Some(text) = text else {
+            let mut effects = self.leave_text();
+            effects.extend(self.tell("left as it was"));
+            return effects;
+        };
         match about {
             Text::Query { .. } if text.trim().is_empty() => self.tell("a session needs a query: what was asked for"),
             Text::Query { reference } => {

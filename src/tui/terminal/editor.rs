@@ -12,9 +12,6 @@ use tempfile::TempDir;
 /// Editors looked for when the environment names none, the easiest to leave first.
 const FALLBACKS: &[&str] = if cfg!(windows) { &["notepad.exe"] } else { &["nano", "vim", "vi"] };
 
-/// What the text's file is called; editors choose their syntax by it.
-const NAME: &str = "segment.md";
-
 /// A command that edits the file that is its last argument, and ends when the person is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Editor {
@@ -81,26 +78,26 @@ impl Editor {
         &self.program
     }
 
-    /// Lets the person edit `text`; none when it was left as it was. A newline at the end that the editor added is
+    /// Lets the person edit `text` in a file of this `name`, by which editors choose their syntax; none when it was left as it was. A newline at the end that the editor added is
     /// taken off. Waits for the editor: the screen is released, and this is not called on the loop's thread unless
     /// nothing else shall happen meanwhile.
     ///
     /// # Errors
     /// As [`EditorError`] says; what was written in a failed editor is kept in a file.
-    pub fn edit(&self, text: &str) -> Result<Option<String>, EditorError> {
+    pub fn edit(&self, name: &str, text: &str) -> Result<Option<String>, EditorError> {
         let folder = tempfile::Builder::new().prefix("retrace-").tempdir()?;
-        let path = folder.path().join(NAME);
+        let path = folder.path().join(name);
         fs::write(&path, text)?;
         let status = self.run(&path)?;
         if !status.success() {
-            let kept = differs(&path, text).then(|| keep(folder));
+            let kept = differs(&path, text).then(|| keep(folder, name));
             return Err(EditorError::Failed { program: self.program.clone(), status, kept });
         }
         match String::from_utf8(fs::read(&path)?) {
             Ok(written) => {
                 Ok(Some(without_added_newline(&written, text)).filter(|new| *new != text).map(str::to_owned))
             }
-            Err(_) => Err(EditorError::NotText(keep(folder))),
+            Err(_) => Err(EditorError::NotText(keep(folder, name))),
         }
     }
 
@@ -137,8 +134,8 @@ fn differs(path: &Path, text: &str) -> bool {
     fs::read(path).is_ok_and(|written| without_added_newline(&String::from_utf8_lossy(&written), text) != text)
 }
 
-fn keep(folder: TempDir) -> PathBuf {
-    folder.keep().join(NAME)
+fn keep(folder: TempDir, name: &str) -> PathBuf {
+    folder.keep().join(name)
 }
 
 /// Whether one of the folders in `path` holds the program.
@@ -183,7 +180,7 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn the_text_comes_back_as_it_was_saved() {
-        let edit = |body: &str, text: &str| script(body).edit(text).unwrap();
+        let edit = |body: &str, text: &str| script(body).edit("segment.md", text).unwrap();
         assert_eq!(edit("printf 'new\\n' > \"$1\"", "old"), Some("new".to_owned()), "the newline is the editor's");
         assert_eq!(edit("printf 'new\\n' > \"$1\"", "old\n"), Some("new\n".to_owned()), "the newline is the text's");
         assert_eq!(edit("printf 'new\\n\\n' > \"$1\"", "old"), Some("new\n".to_owned()), "only one is taken off");
@@ -199,18 +196,18 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_failing_editor_changes_nothing_and_loses_nothing() {
-        let error = script("exit 1").edit("old").unwrap_err();
+        let error = script("exit 1").edit("segment.md", "old").unwrap_err();
         assert!(error.to_string().ends_with("nothing was taken over"), "{error}");
-        let error = script("printf half > \"$1\"; exit 3").edit("old").unwrap_err();
+        let error = script("printf half > \"$1\"; exit 3").edit("segment.md", "old").unwrap_err();
         let EditorError::Failed { kept: Some(kept), .. } = &error else { panic!("{error}") };
         assert_eq!(fs::read_to_string(kept).unwrap(), "half");
         assert!(error.to_string().contains("exit status: 3") && error.to_string().contains("segment.md"), "{error}");
         fs::remove_dir_all(kept.parent().unwrap()).unwrap();
 
-        let error = script("printf '\\377' > \"$1\"").edit("old").unwrap_err();
+        let error = script("printf '\\377' > \"$1\"").edit("segment.md", "old").unwrap_err();
         let EditorError::NotText(kept) = error else { panic!("{error}") };
         fs::remove_dir_all(kept.parent().unwrap()).unwrap();
         let missing = Editor { program: "/nowhere/editor".to_owned(), arguments: Vec::new() };
-        assert!(matches!(missing.edit("old"), Err(EditorError::Start { .. })));
+        assert!(matches!(missing.edit("segment.md", "old"), Err(EditorError::Start { .. })));
     }
 }

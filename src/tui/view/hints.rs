@@ -104,6 +104,7 @@ fn wanted(app: &App, width: u16) -> Vec<(Command, &'static str)> {
         false if paused => "go on",
         false => "play",
     };
+    let in_hand = bench.is_searching() || paused && bench.state.steps() > 0;
     let rest = [
         (Command::Run, "search"),
         (Command::Play, play),
@@ -125,10 +126,14 @@ fn wanted(app: &App, width: u16) -> Vec<(Command, &'static str)> {
     if layout::columns(width) < 3 {
         list.insert(2, (Command::NextPane, "pane"));
     }
+    // Whoever has a search in hand wants this key before any other.
+    if in_hand {
+        list.insert(0, (Command::Play, play));
+    }
     let edit = if bench.picked().is_some() { "edit candidate" } else { "edit" };
     list.extend([(Command::Edit, edit), (Command::Again, "again")]);
     let new = |command: Command| !list.iter().any(|(listed, _)| *listed == command);
-    let rest = rest.into_iter().filter(|(command, _)| *command != Command::Run || !bench.is_searching());
+    let rest = rest.into_iter().filter(|(command, _)| *command != Command::Run || !in_hand);
     let rest: Vec<_> = rest.filter(|(command, _)| new(*command)).collect();
     list.extend(rest);
     list

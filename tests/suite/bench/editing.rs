@@ -252,7 +252,7 @@ async fn what_cannot_be_done_to_a_segment_says_why() {
     m: there is no version to mark yet
     F: there is no version to branch from yet
     c: there is no version to hold yet
-    space: there is nothing to play yet
+    space: there is nothing to play yet; r starts the search
     Y: there is nothing to copy here
     "#);
 }

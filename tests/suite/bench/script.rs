@@ -269,7 +269,7 @@ impl Script {
 
     /// Closes everything and gives the folder back.
     pub async fn close(self) -> tempfile::TempDir {
-        self.stage.finish().await;
+        self.stage.finish().await.unwrap();
         self.folder
     }
 }

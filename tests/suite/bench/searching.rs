@@ -141,11 +141,15 @@ async fn a_search_is_started_with_settings_from_the_form() {
     script.keys("ctrl-u 3 enter");
     insta::assert_snapshot!(script.lines(&["At most"]), @"│                   │  At most 19 generated texts and 20 scores, and about 3 scores without one segment.                         │                   │");
     script.keys("enter");
+    assert_eq!(script.app().memory.setup, None, "settings with which no search can begin are not kept");
     script.until(|app| app.bench().is_some_and(|bench| bench.state.stop.is_some())).await;
     script.settled().await;
+    let kept = script.app().memory.setup.as_ref().unwrap();
+    assert_eq!((kept.search.steps, kept.search.candidates), (3, 6));
     assert_eq!((script.bench().state.steps(), script.bench().search().unwrap().config().candidates), (3, 6));
     script.keys("r");
     insta::assert_snapshot!("more_steps", script.screen());
+    assert!(!script.hints().contains("ended:  "), "{}", script.hints());
     script.keys("enter");
     script.until(|app| app.bench().is_some_and(|bench| bench.state.steps() > 3 && bench.state.stop.is_some())).await;
 }
@@ -192,7 +196,11 @@ async fn the_search_goes_on_from_any_version() {
     insta::assert_snapshot!(script.hints(), @"all steps are made: give it more");
     script.keys("esc");
     script.settled().await;
-    assert_eq!((script.bench().state.head(), script.bench().state.last_seq), (head, before), "never mind changes nothing");
+    assert_eq!(
+        (script.bench().state.head(), script.bench().state.last_seq),
+        (head, before),
+        "never mind changes nothing"
+    );
     script.keys("A enter");
     script.until(|app| app.bench().is_some_and(|bench| bench.state.steps() > steps)).await;
     script.settled().await;
@@ -209,7 +217,7 @@ async fn a_search_that_cannot_begin_says_why_and_what_to_do() {
     script.keys("enter enter");
     script.until(|app| app.notice.as_ref().is_some_and(|notice| notice.text.contains("nowhere"))).await;
     script.settled().await;
-    insta::assert_snapshot!(script.hints(), @"✗ search: nowhere.jsonl: No such file or directory (os error 2)");
+    insta::assert_snapshot!(script.hints(), @"✗ search: nowhere.jsonl: No such file or directory (os error 2) · S chooses other back ends");
     assert!(script.bench().timeline.is_empty());
 }
 

@@ -79,7 +79,7 @@ async fn run() -> io::Result<i32> {
                         "e" => {
                             drop(inputs);
                             screen.release();
-                            let edited = Editor::find().and_then(|editor| editor.edit("before\n"));
+                            let edited = Editor::find().and_then(|editor| editor.edit("segment.md", "before\n"));
                             screen.resume()?;
                             inputs = Inputs::open(&mut screen)?;
                             last = format!("edited {:?}", edited.map_err(|error| error.to_string()));

@@ -122,6 +122,7 @@ fn waiting(fate: Fate) -> &'static str {
 fn fate(candidate: &Candidate) -> (String, Role) {
     match candidate.fate {
         Fate::Scoring => ("scoring…".to_owned(), Role::Running),
+        Fate::Unscored => ("not scored yet".to_owned(), Role::Dim),
         Fate::Open => ("not decided".to_owned(), Role::Text),
         Fate::Chosen => ("✓ taken".to_owned(), Role::Better),
         Fate::Passed(reason) => (format!("× {}", reason_in_words(reason)), Role::Refused),
