@@ -31,7 +31,7 @@ pub use stream::Streams;
 pub use tint::{Compared, Tint};
 pub use travel::{Play, SPEEDS};
 pub use verdict::{FLAG, flag, renamed, verdict};
-pub use words::{reason_in_words, refusal_in_words, stop_in_words};
+pub use words::{ordinal, reason_in_words, refusal_in_words, signed, stop_in_words};
 
 use super::effect::DeskId;
 use crate::engine::desk::{Activity, Work};

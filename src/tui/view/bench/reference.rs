@@ -9,9 +9,8 @@ use super::super::super::theme::Role;
 use super::super::super::widgets::{paint, tint};
 use super::super::{Look, View};
 use super::border;
-use super::trajectory::minus;
 use crate::app::App;
-use crate::app::bench::{Bench, Compared, Pane, Tint};
+use crate::app::bench::{Bench, Compared, Pane, Tint, signed};
 use crate::app::command::Command;
 use crate::text::width;
 
@@ -68,7 +67,7 @@ fn tint_layer(bench: &Bench) -> Option<Spans> {
 fn mean_change(bench: &Bench, compared: Compared) -> String {
     let mean = |of| bench.logprobs(of).map(|values| -values.iter().sum::<f64>() / values.len().max(1) as f64);
     let against = compared.against.and_then(mean);
-    let delta = mean(compared.of).zip(against).map(|(now, before)| format!("{} nats", minus(now - before)));
+    let delta = mean(compared.of).zip(against).map(|(now, before)| format!("{} nats", signed(now - before)));
     delta.unwrap_or_default()
 }
 
