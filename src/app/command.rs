@@ -100,8 +100,8 @@ commands! {
     LastStep "last-step" [Bench] ["$"] "The last moment; follow the search from there";
     NextMark "next-mark" [Bench] ["'"] "The next marked or hand-made moment";
     PreviousMark "previous-mark" [Bench] ["\""] "The marked or hand-made moment before";
-    NextGain "next-gain" [Bench] [">"] "The next biggest gain";
-    NextLoss "next-loss" [Bench] ["<"] "The next biggest loss";
+    NextGain "next-gain" [Bench] [">"] "The biggest gain; again, the next smaller one";
+    NextLoss "next-loss" [Bench] ["<"] "The biggest loss; again, the next smaller one";
     Play "play" [Bench] ["space"] "Play from here, or pause; a search that runs stops, and goes on with the same key";
     Faster "faster" [Bench] ["+" "="] "Play faster";
     Slower "slower" [Bench] ["minus"] "Play slower";

@@ -105,6 +105,8 @@ pub struct Bench {
     pub since: Option<Duration>,
     pub find: Option<Find>,
     pub play: Option<Play>,
+    /// Gains, or losses, are gone through by size, and the one under the cursor was the last of them.
+    ranked: Option<bool>,
     /// A place to go to once the session is read.
     pub(super) returning: Option<super::memory::Place>,
 }
@@ -139,6 +141,7 @@ impl Bench {
             since: None,
             find: None,
             play: None,
+            ranked: None,
             returning: None,
         }
     }

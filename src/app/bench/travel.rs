@@ -31,6 +31,7 @@ impl Bench {
         }
         self.cursor = index;
         self.follow = index == last;
+        self.ranked = None;
         self.find_again();
     }
 
@@ -80,8 +81,12 @@ impl Bench {
         changes.retain(|(change, _)| if gains { *change < 0.0 } else { *change > 0.0 });
         changes.sort_by(|a, b| b.0.abs().total_cmp(&a.0.abs()).then(a.1.cmp(&b.1)));
         let here = changes.iter().position(|(_, index)| *index == self.cursor);
-        let next = here.map_or(0, |at| (at + 1) % changes.len().max(1));
-        changes.get(next).map(|(_, index)| self.visit(*index)).is_some()
+        let here = here.filter(|_| self.ranked == Some(gains));
+        let next = here.map_or(0, |at| (at + 1) % changes.len());
+        let (_, index) = changes.get(next)?;
+        self.visit(*index);
+        self.ranked = Some(gains);
+        Some((next, changes.len()))
     }
 
     /// Score of a moment minus that of the moment it builds on, nats per token of the objective.

@@ -1,6 +1,6 @@
 //! Commands that change only what is shown.
 
-use crate::app::bench::{Bench, Pane};
+use crate::app::bench::{Bench, Pane, ordinal, signed};
 use crate::app::effect::Scroll;
 use crate::app::memory::Tour;
 use crate::app::overlay::Overlay;
@@ -53,6 +53,26 @@ impl App {
             }
             Some(_) => self.scroll(if end { Scroll::Bottom } else { Scroll::Top }),
         }
+    }
+
+    /// Goes to the biggest gain or loss, then to the next smaller one; says which of how many it is.
+    pub(super) fn go_to_change(&mut self, gains: bool) -> Vec<Effect> {
+        let mut rank = None;
+        let mut effects = self.travel(|bench| rank = bench.go_to_change(gains));
+        let said = rank.zip(self.bench()).and_then(|((at, count), bench)| {
+            let (moment, change) = (bench.moment()?, bench.change_at(bench.cursor())?);
+            let kind = match (gains, count) {
+                (true, 1) => "gain",
+                (true, _) => "gains",
+                (false, 1) => "loss",
+                (false, _) => "losses",
+            };
+            let (at, name) = (ordinal(at + 1), moment.name(&bench.me));
+            Some(format!("{at} of {count} {kind}: {name}, {} nats", signed(change)))
+        });
+        let none = if gains { "nothing gained here yet" } else { "nothing lost here" };
+        effects.extend(self.tell(said.unwrap_or_else(|| none.to_owned())));
+        effects
     }
 
     pub(super) fn turn_tint(&mut self, forward: bool) -> Vec<Effect> {
