@@ -1,5 +1,6 @@
 //! Moving along the timeline and among segments and candidates; playing.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::{Bench, Shown};
@@ -61,9 +62,9 @@ impl Bench {
 
     /// The next moment that is marked or made by hand; with `forward` false, the one before.
     pub fn go_to_mark(&mut self, forward: bool) -> bool {
-        let marks = self.state.annotations.marks();
+        let marks = self.marked();
         let wanted = |index: &usize| {
-            self.timeline.get(*index).is_some_and(|moment| moment.is_hand_made() || marks.contains_key(&moment.node))
+            self.timeline.get(*index).is_some_and(|moment| moment.is_hand_made()) || marks.contains(index)
         };
         let found = if forward {
             (self.cursor + 1..self.timeline.len()).find(wanted)
@@ -73,9 +74,14 @@ impl Bench {
         found.map(|index| self.visit(index)).is_some()
     }
 
-    /// The moments that changed the score most, by size: gains (falls) or losses; goes to the next smaller one than
-    /// that under the cursor, round to the biggest.
-    pub fn go_to_change(&mut self, gains: bool) -> bool {
+    /// The moments that bear a mark: those with which marked versions came.
+    pub fn marked(&self) -> BTreeSet<usize> {
+        self.state.annotations.marks().into_keys().filter_map(|node| self.timeline.came(node)).collect()
+    }
+
+    /// Goes to the moment that changed the score most, by falls (`gains`) or by rises; from there to the next smaller
+    /// one, and so on, round to the biggest. Which of how many it is; none where there is none.
+    pub fn go_to_change(&mut self, gains: bool) -> Option<(usize, usize)> {
         let mut changes: Vec<(f64, usize)> =
             (0..self.timeline.len()).filter_map(|index| Some((self.change_at(index)?, index))).collect();
         changes.retain(|(change, _)| if gains { *change < 0.0 } else { *change > 0.0 });

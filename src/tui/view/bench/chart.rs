@@ -104,7 +104,7 @@ fn change(bench: &Bench, moment: &Moment, shown: Shown) -> Option<String> {
 
 fn columns(bench: &Bench, search: &Search, shown: Shown) -> Vec<Column> {
     let line = bench.timeline.line(bench.cursor());
-    let marks = bench.state.annotations.marks();
+    let marked = bench.marked();
     let mut best: Option<f64> = None;
     let column = |(index, moment): (usize, &Moment)| {
         let score = bench.shown_score(moment.node, shown);
@@ -119,7 +119,7 @@ fn columns(bench: &Bench, search: &Search, shown: Shown) -> Vec<Column> {
             candidates: candidates(bench, search, moment, shown),
             on_line: line.binary_search(&index).is_ok(),
             parent: moment.parent.filter(|parent| *parent < index),
-            marked: marks.contains_key(&moment.node),
+            marked: marked.contains(&index),
             best,
         }
     };
