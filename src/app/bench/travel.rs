@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{Bench, Shown};
+use super::{Bench, Shown, Writing};
 use crate::app::memory::Place;
 use crate::reer::SegmentId;
 use crate::reer::search::NodeId;
@@ -31,8 +31,8 @@ impl Bench {
             self.candidate = None;
         }
         self.cursor = index;
-        self.follow = index == last;
         self.ranked = None;
+        self.follow = index == last;
         self.find_again();
     }
 
@@ -113,6 +113,26 @@ impl Bench {
         if self.segment != Some(segment) {
             self.segment = Some(segment);
             self.candidate = None;
+        }
+    }
+
+    /// Goes to the version and the segment that a text is of.
+    pub(in crate::app) fn go_to_text(&mut self, of: Writing) {
+        let (node, segment) = match of {
+            Writing::Segment { node, segment }
+            | Writing::Candidate { node, segment, .. }
+            | Writing::Split { node, segment }
+            | Writing::Insert { node, after: segment } => (node, segment),
+            Writing::Draft | Writing::Note => return,
+        };
+        let at = self.timeline.moments().iter().rposition(|moment| moment.node == node);
+        if let Some(at) = at.filter(|_| self.node() != Some(node)) {
+            self.go_to(at);
+        }
+        self.select(segment);
+        self.steady = true;
+        if let Writing::Candidate { candidate, .. } = of {
+            self.select_candidate(candidate);
         }
     }
 
