@@ -235,6 +235,28 @@ impl Command {
         self.entry().name
     }
 
+    /// Other words by which people look for it, beside its name and its line of documentation.
+    pub fn also(self) -> &'static str {
+        match self {
+            Command::Measure => "ppl score bpc official",
+            Command::Measures => "ppl nll score gain anchoring leak copied 8-grams bits/char clipped baseline tokens",
+            Command::Tint => "words tokens logprobs surprisal delta colours",
+            Command::Leaks => "copied leaks underline",
+            Command::Compare => "diff held",
+            Command::Legend => "symbols colours",
+            Command::Theme => "colours dark light",
+            Command::Run => "continue resume",
+            Command::Play => "resume stop",
+            Command::RunWith => "config candidates steps threshold generator scorer form",
+            Command::Decisions => "history verdicts",
+            Command::Export => "jsonl dataset",
+            Command::Find => "grep",
+            Command::Remove => "delete",
+            Command::Quit => "exit",
+            _ => "",
+        }
+    }
+
     /// The command of this name.
     pub fn named(name: &str) -> Option<Command> {
         REGISTRY.iter().find(|entry| entry.name == name).map(|entry| entry.command)
