@@ -170,12 +170,13 @@ impl Bench {
         self.timeline.branch(self.cursor, &self.state)
     }
 
-    /// The version that others are compared with: the held one, else the one marked last.
-    pub fn compared_node(&self) -> Option<NodeId> {
-        let held = self.held.and_then(|index| self.timeline.get(index)).map(|moment| moment.node);
+    /// The version that others are compared with: the held one, else the one marked last; and which of the two it is.
+    pub fn compared_with(&self) -> Option<(&'static str, NodeId)> {
+        let held = self.held.and_then(|index| self.timeline.get(index)).map(|moment| ("held", moment.node));
         held.or_else(|| {
             let marks = self.state.annotations.marks();
-            self.timeline.moments().iter().rev().map(|moment| moment.node).find(|node| marks.contains_key(node))
+            let mut nodes = self.timeline.moments().iter().rev().map(|moment| moment.node);
+            nodes.find(|node| marks.contains_key(node)).map(|node| ("marked", node))
         })
     }
 

@@ -75,7 +75,7 @@ impl App {
             Command::Fold => self.on_bench(|bench| bench.unfolded = !bench.unfolded),
             Command::Tint => self.turn_tint(true),
             Command::TintBack => self.turn_tint(false),
-            Command::Leaks => self.on_bench(|bench| bench.leaks = !bench.leaks),
+            Command::Leaks => self.turn_leaks(),
             Command::Compare => self.hold(),
             Command::Measure => self.turn_measure(),
             Command::Measures => self.list_measures(),

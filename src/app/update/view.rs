@@ -78,15 +78,26 @@ impl App {
     pub(super) fn turn_tint(&mut self, forward: bool) -> Vec<Effect> {
         let mut effects = self.on_bench(|bench| bench.tint = bench.tint.turned(forward));
         let Some(bench) = self.bench() else { return effects };
-        let (tint, nothing) = (bench.tint, bench.compared().is_none());
+        let (tint, said, nothing) = (bench.tint, bench.tint_in_full(), bench.compared().is_none());
         self.memory.tint = tint;
         let hint = match tint {
             crate::app::bench::Tint::Off => "the reference is not tinted".to_owned(),
-            tint if nothing => format!("tint: {} (hold or mark a version first)", tint.title()),
-            tint => format!("tint: {}", tint.title()),
+            _ if nothing => format!("tint: {said} (hold or mark a version first)"),
+            _ => format!("tint: {said}"),
         };
         effects.extend(self.tell(hint));
         effects.extend(self.remember());
+        effects
+    }
+
+    /// Marks what is copied, or leaves it unmarked.
+    pub(super) fn turn_leaks(&mut self) -> Vec<Effect> {
+        let mut effects = self.on_bench(|bench| bench.leaks = !bench.leaks);
+        let on = self.bench().is_some_and(|bench| bench.leaks);
+        effects.extend(self.tell(match on {
+            true => "what the trajectory copies is marked",
+            false => "what the trajectory copies is no longer marked",
+        }));
         effects
     }
 

@@ -28,7 +28,7 @@ impl View {
     ) {
         let title = match bench.tint {
             Tint::Off => "Reference".to_owned(),
-            tint => format!("Reference · {}", tint.short()),
+            _ => format!("Reference · {}", bench.tint_in_short()),
         };
         let tinted = tint_layer(bench);
         let right = match (&tinted, bench.compared()) {
@@ -75,7 +75,7 @@ fn mean_change(bench: &Bench, compared: Compared) -> String {
 fn draw_legend(buf: &mut Buffer, inner: Rect, bench: &Bench, look: Look<'_>) -> u16 {
     let of = if bench.tint == Tint::Surprisal { tint::Tint::Surprisal } else { tint::Tint::Change };
     let mut parts = tint::legend(of, look.bands);
-    parts.push((" copied ".to_owned(), Role::Leak));
+    parts.extend(bench.leaks.then(|| (" copied ".to_owned(), Role::Leak)));
     let cells = |parts: &[(String, Role)]| parts.iter().map(|(text, _)| width(text) + 1).sum::<usize>();
     let half = parts.iter().position(|(text, _)| text.starts_with(tint::DEARER_BY)).unwrap_or(parts.len());
     let rows =
