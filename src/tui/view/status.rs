@@ -85,10 +85,13 @@ fn of_bench(app: &App, bench: &Bench, room: usize) -> (Vec<Part>, Vec<Part>) {
         .map(|(text, role)| (fit_end(&Safe::new(&text), left).into_owned(), role))
         .collect();
     let left = room.saturating_sub(beside(&place) + usize::from(cells(&right)));
-    // A name that a person made long leaves room for the score.
+    let said = said(bench);
+    // A name that a person made long leaves room for the score, and for the verdict where it can.
+    let beside_verdict = left.saturating_sub(said.as_ref().map_or(0, |(said, _)| width(said)));
+    let left = if beside_verdict >= short { beside_verdict } else { left };
     let name = fit_end(&called, left.clamp(short, long)).into_owned();
     let mut parts = vec![(format!(" {name}"), Role::TitleFocused), (score, Role::Accent), (place, Role::Text)];
-    parts.extend(said(bench));
+    parts.extend(said);
     if !bench.state.annotations.flags().is_empty() {
         parts.push(("  ⚑".to_owned(), Role::Warning));
     }

@@ -452,7 +452,11 @@ async fn a_verdict_says_which_version_it_was_given_to_once_another_stands_there(
     script.keys("a q");
     script.until(|app| app.library.tally().kept == 1).await;
     script.open_session("harbour").await;
-    let mut told = vec![script.status()];
+    let mut told = Vec::new();
+    for width in [60, 80, 120] {
+        script.resize(width, 40);
+        told.push(script.status());
+    }
     script.act("0 l l l J y").await;
     told.push(script.status());
     script.keys("X");
@@ -461,6 +465,8 @@ async fn a_verdict_says_which_version_it_was_given_to_once_another_stands_there(
     script.act("u").await;
     told.push(script.status());
     insta::assert_snapshot!(told.join("\n"), @"
+    harbour  ppl 5.3  step 8/8 · seg 1   ended: all steps made
+    harbour  ppl 5.3  step 8/8 · seg 1  ✓ kept               ended: all steps made
     harbour  ppl 5.3  step 8/8 · seg 1  ✓ kept  by scripted, nll, 78 tokens  1 of 4  letter, en      ended: all steps made
     harbour  ppl 6.7  your choice after step 8/8 · seg 1  ✓ kept v33, now v13                        ended: all steps made
     │╭ The row of harbour, v13 with ppl 6.7 (the lowest is v33 with 5.3); what was kept is v33, as the trainer reads it ──╮│

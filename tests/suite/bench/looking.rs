@@ -254,8 +254,10 @@ async fn a_session_plays_from_its_beginning_to_its_end() {
     script.keys("space");
     assert!(script.status().contains("playing ×1"));
     assert!(script.status().contains("draft"), "played from the end, it begins anew");
+    script.keys("+ minus");
+    insta::assert_snapshot!(script.hints(), @"plays as fast as it happened");
     script.keys("+");
-    assert!(script.status().contains("playing ×2"));
+    assert!(script.status().contains("playing ×2") && script.hints().contains("plays 2 times as fast"));
     script.tell(Message::Tick(Tick::Play));
     assert!(script.status().contains("step 1/8"));
     for _ in 0..7 {

@@ -16,6 +16,8 @@ use crate::app::bench::{Bench, Measure, Moment, Pane, Tone, signed};
 use crate::reer::Trajectory;
 use crate::text::width;
 
+type Spans = Vec<(Range<usize>, Role)>;
+
 /// Rows of a note or of the tags at most: the rest is read where it is written.
 const NOTE: u16 = 6;
 
@@ -134,7 +136,7 @@ fn place_in(bench: &Bench, z: &Trajectory) -> usize {
 }
 
 /// A trajectory with its segments numbered; where the numbers stand, and the bytes of the segment at this place.
-fn numbered(z: &Trajectory, selected: usize) -> (String, Vec<(Range<usize>, Role)>, Range<usize>) {
+fn numbered(z: &Trajectory, selected: usize) -> (String, Spans, Range<usize>) {
     let (mut text, mut numbers, mut bytes) = (String::new(), Vec::new(), 0..0);
     for (at, segment) in z.segments.iter().enumerate() {
         text.push_str(if at == 0 { "" } else { "\n\n" });
