@@ -100,8 +100,8 @@ commands! {
     LastStep "last-step" [Bench] ["$"] "The last moment; follow the search from there";
     NextMark "next-mark" [Bench] ["'"] "The next marked or hand-made moment";
     PreviousMark "previous-mark" [Bench] ["\""] "The marked or hand-made moment before";
-    NextGain "next-gain" [Bench] [">"] "The next biggest gain";
-    NextLoss "next-loss" [Bench] ["<"] "The next biggest loss";
+    NextGain "next-gain" [Bench] [">"] "The biggest gain; again, the next smaller one";
+    NextLoss "next-loss" [Bench] ["<"] "The biggest loss; again, the next smaller one";
     Play "play" [Bench] ["space"] "Play from here, or pause; a search that runs stops, and goes on with the same key";
     Faster "faster" [Bench] ["+" "="] "Play faster";
     Slower "slower" [Bench] ["minus"] "Play slower";
@@ -233,6 +233,28 @@ impl Command {
 
     pub fn name(self) -> &'static str {
         self.entry().name
+    }
+
+    /// Other words by which people look for it, beside its name and its line of documentation.
+    pub fn also(self) -> &'static str {
+        match self {
+            Command::Measure => "ppl score bpc official",
+            Command::Measures => "ppl nll score gain anchoring leak copied 8-grams bits/char clipped baseline tokens",
+            Command::Tint => "words tokens logprobs surprisal delta colours",
+            Command::Leaks => "copied leaks underline",
+            Command::Compare => "diff held",
+            Command::Legend => "symbols colours",
+            Command::Theme => "colours dark light",
+            Command::Run => "continue resume",
+            Command::Play => "resume stop",
+            Command::RunWith => "config candidates steps threshold generator scorer form",
+            Command::Decisions => "history verdicts",
+            Command::Export => "jsonl dataset",
+            Command::Find => "grep",
+            Command::Remove => "delete",
+            Command::Quit => "exit",
+            _ => "",
+        }
     }
 
     /// The command of this name.

@@ -69,7 +69,12 @@ impl App {
             About::Query { reference } => Text::Query { reference },
             About::Reference { query } => Text::Reference { query },
         };
-        let mut effects = self.write_again(about, unsaved.text);
+        let mut effects = Vec::new();
+        if let (Text::Of(_, writing), Some(bench)) = (&about, self.bench_mut()) {
+            bench.go_to_text(*writing);
+            effects.extend(self.measure());
+        }
+        effects.extend(self.write_again(about, unsaved.text));
         effects.extend(self.keep_text());
         effects.extend(self.tell("here is the text that you were writing when the program ended; it is not saved yet"));
         effects

@@ -64,7 +64,8 @@ pub fn run(args: &ExportArgs, output: &mut Output) -> Result<Outcome, Fault> {
             note(format_args!("refused {}: {}", refused.file.display(), refused.reason));
         }
         for file in &report.files {
-            output.line(format_args!("{}: {} rows", args.to.join(&file.path).display(), file.rows));
+            let rows = if file.rows == 1 { "row" } else { "rows" };
+            output.line(format_args!("{}: {} {rows}", args.to.join(&file.path).display(), file.rows));
         }
         let (exported, refused) = (report.exported, report.refused.len());
         let not_kept = report.not_kept;

@@ -26,6 +26,8 @@ pub struct Batch {
     /// Why they could not be read.
     pub error: Option<String>,
     pub tab: Tab,
+    /// Key of the session that it was opened from: closing it goes back there.
+    pub from: Option<String>,
     /// Name of the run that is looked at; the latest one while none was chosen.
     chosen: Option<String>,
     /// Key of the selected row and its place when it was last seen: rows come and go.
@@ -36,6 +38,11 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// The screen as it is opened from a session, or else from the library.
+    pub fn opened_from(from: Option<String>) -> Batch {
+        Batch { from, ..Batch::default() }
+    }
+
     /// Takes what the library says now. The answer to a request that came since, when there is one.
     pub fn learn(&mut self, runs: Runs) -> Option<Answer> {
         let answers = |batch: &Batch| batch.record().map(|record| (record.run.clone(), record.answers.clone()));

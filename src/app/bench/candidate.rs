@@ -1,6 +1,6 @@
 //! The candidates of a segment: what was proposed for it, what the search made of each, what a person did.
 
-use super::{Bench, refusal_in_words};
+use super::{Bench, refusal_in_words, signed};
 use crate::reer::search::{Decision, NodeId, Reason, Refusal, Search, Version, Why};
 use crate::reer::{Leak, SegmentId};
 use crate::session::{Author, State};
@@ -193,7 +193,7 @@ impl Bench {
         let lowest = mine.iter().filter_map(|(at, candidate)| Some((*at, candidate.delta?)));
         let lowest = lowest.min_by(|a, b| a.1.total_cmp(&b.1));
         let best = lowest.map(|(at, delta)| {
-            let delta_in_words = format!("{delta:+.3} nats").replace('-', "−");
+            let delta_in_words = format!("{} nats", signed(delta));
             match delta < 0.0 {
                 true => format!(": {} is the lowest, {delta_in_words}", letter(at)),
                 false => format!(": none is lower; {} comes nearest, {delta_in_words}", letter(at)),

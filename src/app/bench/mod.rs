@@ -31,7 +31,7 @@ pub use stream::Streams;
 pub use tint::{Compared, Tint};
 pub use travel::{Play, SPEEDS};
 pub use verdict::{FLAG, flag, renamed, verdict};
-pub use words::{reason_in_words, refusal_in_words, stop_in_words};
+pub use words::{ordinal, reason_in_words, refusal_in_words, signed, stop_in_words};
 
 use super::effect::DeskId;
 use crate::engine::desk::{Activity, Work};
@@ -105,6 +105,8 @@ pub struct Bench {
     pub since: Option<Duration>,
     pub find: Option<Find>,
     pub play: Option<Play>,
+    /// Gains, or losses, are gone through by size, and the one under the cursor was the last of them.
+    ranked: Option<bool>,
     /// A place to go to once the session is read.
     pub(super) returning: Option<super::memory::Place>,
 }
@@ -139,6 +141,7 @@ impl Bench {
             since: None,
             find: None,
             play: None,
+            ranked: None,
             returning: None,
         }
     }
@@ -167,12 +170,13 @@ impl Bench {
         self.timeline.branch(self.cursor, &self.state)
     }
 
-    /// The version that others are compared with: the held one, else the one marked last.
-    pub fn compared_node(&self) -> Option<NodeId> {
-        let held = self.held.and_then(|index| self.timeline.get(index)).map(|moment| moment.node);
+    /// The version that others are compared with: the held one, else the one marked last; and which of the two it is.
+    pub fn compared_with(&self) -> Option<(&'static str, NodeId)> {
+        let held = self.held.and_then(|index| self.timeline.get(index)).map(|moment| ("held", moment.node));
         held.or_else(|| {
             let marks = self.state.annotations.marks();
-            self.timeline.moments().iter().rev().map(|moment| moment.node).find(|node| marks.contains_key(node))
+            let mut nodes = self.timeline.moments().iter().rev().map(|moment| moment.node);
+            nodes.find(|node| marks.contains_key(node)).map(|node| ("marked", node))
         })
     }
 

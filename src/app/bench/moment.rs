@@ -203,6 +203,11 @@ impl Timeline {
         }
     }
 
+    /// Index of the moment with which the version came; it may stay current through many.
+    pub fn came(&self, node: NodeId) -> Option<usize> {
+        self.moments.iter().position(|moment| moment.node == node)
+    }
+
     /// Index of the last moment of a step, if it was decided.
     pub fn of_step(&self, wanted: u32) -> Option<usize> {
         let of = |moment: &Moment| matches!(moment.happened, Happened::Step { step, .. } if step == wanted);

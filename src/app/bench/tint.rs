@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Bench;
+use super::{Bench, Candidate, letter};
 use crate::reer::search::ScoreOf;
 
 /// A measure of each token of the reference.
@@ -41,8 +41,8 @@ impl Tint {
         Tint::ALL[(at + by) % Tint::ALL.len()]
     }
 
-    /// For the pane's title; empty when there is none.
-    pub fn short(self) -> &'static str {
+    /// In a word or two; empty when there is none.
+    fn short(self) -> &'static str {
         match self {
             Tint::Off => "",
             Tint::Surprisal => "surprisal",
@@ -54,7 +54,7 @@ impl Tint {
     }
 
     /// In full; empty when there is none.
-    pub fn title(self) -> &'static str {
+    fn title(self) -> &'static str {
         match self {
             Tint::Off => "",
             Tint::Surprisal => "surprisal",
@@ -67,13 +67,43 @@ impl Tint {
 }
 
 impl Bench {
+    /// The tint for the pane's title, with the version or the candidate that it is about; empty when there is none.
+    pub fn tint_in_short(&self) -> String {
+        let tint = match (self.tint, self.compared_with()) {
+            (Tint::SinceHeld, Some((how, node))) => format!("Δ {how} v{}", node.0),
+            (tint, _) => tint.short().to_owned(),
+        };
+        let of = self.tinted_candidate().map(|(at, _)| format!(" · candidate {}", letter(at)));
+        format!("{tint}{}", of.unwrap_or_default())
+    }
+
+    /// The tint in full; empty when there is none.
+    pub fn tint_in_full(&self) -> String {
+        match (self.tint, self.compared_with()) {
+            (Tint::SinceHeld, Some((how, node))) => format!("Δ against the {how} version v{}", node.0),
+            (tint, _) => tint.title().to_owned(),
+        }
+    }
+
+    /// The candidate that the person selected, with its place, where the tint can be of it: it has a score, and is not
+    /// the version under the cursor anyway.
+    fn tinted_candidate(&self) -> Option<(usize, Candidate)> {
+        self.candidate.filter(|_| !matches!(self.tint, Tint::Off | Tint::Segment))?;
+        let mut all = self.candidates();
+        let at = self.candidate_index(&all);
+        let candidate = (at < all.len()).then(|| all.swap_remove(at))?;
+        (candidate.delta.is_some() && Some(candidate.node) != self.node()).then_some((at, candidate))
+    }
+
     /// What the tint compares at the cursor; `None` when it is off or there is nothing to compare.
     pub fn compared(&self) -> Option<Compared> {
         let node = self.node()?;
-        let of = ScoreOf::Node(node);
+        let candidate = self.tinted_candidate().map(|(_, candidate)| candidate);
+        let of = ScoreOf::Node(candidate.as_ref().map_or(node, |candidate| candidate.node));
         let against = match self.tint {
             Tint::Off => return None,
             Tint::Surprisal => return Some(Compared { of, against: None }),
+            Tint::SinceBefore if candidate.is_some() => ScoreOf::Node(candidate?.parent),
             Tint::SinceBefore => {
                 let parent = self.moment()?.parent.and_then(|parent| self.timeline.get(parent));
                 let before = parent.map(|moment| moment.node).filter(|before| *before != node);
@@ -81,7 +111,7 @@ impl Bench {
                 before.map_or(ScoreOf::Baseline, ScoreOf::Node)
             }
             Tint::SinceBaseline => ScoreOf::Baseline,
-            Tint::SinceHeld => ScoreOf::Node(self.compared_node()?),
+            Tint::SinceHeld => ScoreOf::Node(self.compared_with()?.1),
             Tint::Segment => ScoreOf::Without(node, self.segment()?),
         };
         Some(Compared { of, against: Some(against) })

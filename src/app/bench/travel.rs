@@ -1,8 +1,9 @@
 //! Moving along the timeline and among segments and candidates; playing.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{Bench, Shown};
+use super::{Bench, Shown, Writing};
 use crate::app::memory::Place;
 use crate::reer::SegmentId;
 use crate::reer::search::NodeId;
@@ -30,6 +31,7 @@ impl Bench {
             self.candidate = None;
         }
         self.cursor = index;
+        self.ranked = None;
         self.follow = index == last;
         self.find_again();
     }
@@ -60,9 +62,9 @@ impl Bench {
 
     /// The next moment that is marked or made by hand; with `forward` false, the one before.
     pub fn go_to_mark(&mut self, forward: bool) -> bool {
-        let marks = self.state.annotations.marks();
+        let marks = self.marked();
         let wanted = |index: &usize| {
-            self.timeline.get(*index).is_some_and(|moment| moment.is_hand_made() || marks.contains_key(&moment.node))
+            self.timeline.get(*index).is_some_and(|moment| moment.is_hand_made()) || marks.contains(index)
         };
         let found = if forward {
             (self.cursor + 1..self.timeline.len()).find(wanted)
@@ -72,16 +74,25 @@ impl Bench {
         found.map(|index| self.visit(index)).is_some()
     }
 
-    /// The moments that changed the score most, by size: gains (falls) or losses; goes to the next smaller one than
-    /// that under the cursor, round to the biggest.
-    pub fn go_to_change(&mut self, gains: bool) -> bool {
+    /// The moments that bear a mark: those with which marked versions came.
+    pub fn marked(&self) -> BTreeSet<usize> {
+        self.state.annotations.marks().into_keys().filter_map(|node| self.timeline.came(node)).collect()
+    }
+
+    /// Goes to the moment that changed the score most, by falls (`gains`) or by rises; from there to the next smaller
+    /// one, and so on, round to the biggest. Which of how many it is; none where there is none.
+    pub fn go_to_change(&mut self, gains: bool) -> Option<(usize, usize)> {
         let mut changes: Vec<(f64, usize)> =
             (0..self.timeline.len()).filter_map(|index| Some((self.change_at(index)?, index))).collect();
         changes.retain(|(change, _)| if gains { *change < 0.0 } else { *change > 0.0 });
         changes.sort_by(|a, b| b.0.abs().total_cmp(&a.0.abs()).then(a.1.cmp(&b.1)));
         let here = changes.iter().position(|(_, index)| *index == self.cursor);
-        let next = here.map_or(0, |at| (at + 1) % changes.len().max(1));
-        changes.get(next).map(|(_, index)| self.visit(*index)).is_some()
+        let here = here.filter(|_| self.ranked == Some(gains));
+        let next = here.map_or(0, |at| (at + 1) % changes.len());
+        let (_, index) = changes.get(next)?;
+        self.visit(*index);
+        self.ranked = Some(gains);
+        Some((next, changes.len()))
     }
 
     /// Score of a moment minus that of the moment it builds on, nats per token of the objective.
@@ -102,6 +113,26 @@ impl Bench {
         if self.segment != Some(segment) {
             self.segment = Some(segment);
             self.candidate = None;
+        }
+    }
+
+    /// Goes to the version and the segment that a text is of.
+    pub(in crate::app) fn go_to_text(&mut self, of: Writing) {
+        let (node, segment) = match of {
+            Writing::Segment { node, segment }
+            | Writing::Candidate { node, segment, .. }
+            | Writing::Split { node, segment }
+            | Writing::Insert { node, after: segment } => (node, segment),
+            Writing::Draft | Writing::Note => return,
+        };
+        let at = self.timeline.moments().iter().rposition(|moment| moment.node == node);
+        if let Some(at) = at.filter(|_| self.node() != Some(node)) {
+            self.go_to(at);
+        }
+        self.select(segment);
+        self.steady = true;
+        if let Writing::Candidate { candidate, .. } = of {
+            self.select_candidate(candidate);
         }
     }
 

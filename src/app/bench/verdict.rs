@@ -1,6 +1,7 @@
 //! What a person says of the example and of versions, as the events that record it.
 
 use super::Bench;
+use crate::app::library::Source;
 use crate::reer::search::NodeId;
 use crate::session::{Flag, Fork, Head, Mark, Note, Payload, Rate, Tag, Verdict, VerdictRecord};
 
@@ -23,6 +24,11 @@ pub fn renamed(name: &str) -> Payload {
 }
 
 impl Bench {
+    /// A sample that nobody did anything with yet: what its author decided is none of this library's decisions.
+    pub fn is_sample(&self) -> bool {
+        Source::is_of_sample(&self.key)
+    }
+
     /// A rating of 1 to 5; 0 takes it away.
     pub fn rate(stars: u8) -> Payload {
         Payload::Rate(Rate { stars })

@@ -1,4 +1,4 @@
-//! The search's reasons in a few words, the same on every screen and in every table.
+//! The search's reasons in a few words, and changes as they are written, the same on every screen and in every table.
 
 use crate::reer::search::{Reason, Refusal, StopReason};
 
@@ -42,5 +42,45 @@ pub fn stop_in_words(reason: StopReason) -> &'static str {
         StopReason::Person => "paused",
         StopReason::Error => "failed",
         StopReason::NoGain => "no gain",
+    }
+}
+
+/// A change with its sign, a true minus: three decimals, and more where these would say that nothing changed.
+pub fn signed(change: f64) -> String {
+    let text = match change.abs() {
+        0.0..1e-9 => "0.000".to_owned(),
+        0.0005.. => format!("{change:+.3}"),
+        0.00005.. => format!("{change:+.4}"),
+        _ => format!("{change:+.0e}"),
+    };
+    text.replace('-', "−")
+}
+
+/// `1st`, `2nd`, `11th`.
+pub fn ordinal(n: usize) -> String {
+    let end = match (n % 10, n % 100) {
+        (_, 11..=13) => "th",
+        (1, _) => "st",
+        (2, _) => "nd",
+        (3, _) => "rd",
+        _ => "th",
+    };
+    format!("{n}{end}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_change_looks_like_none_unless_it_is_none() {
+        let written = [-0.0272, 0.187, -0.0004, 0.00002, 0.0, -1e-17].map(signed);
+        assert_eq!(written, ["−0.027", "+0.187", "−0.0004", "+2e−5", "0.000", "0.000"]);
+    }
+
+    #[test]
+    fn places_are_counted_as_they_are_said() {
+        let said = [1, 2, 3, 4, 11, 12, 13, 21, 112].map(ordinal);
+        assert_eq!(said, ["1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "112th"]);
     }
 }

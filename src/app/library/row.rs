@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use crate::engine::desk::Origin;
 use crate::session::{ExampleRecord, Status, Summary, Verdict};
 
+/// How the keys of samples begin.
+const SAMPLE: &str = "sample:";
+
 /// What a row stands for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Source {
@@ -18,9 +21,14 @@ impl Source {
     pub fn key(&self) -> String {
         match self {
             Source::File(path) => path.display().to_string(),
-            Source::Sample { name, .. } => format!("sample:{name}"),
+            Source::Sample { name, .. } => format!("{SAMPLE}{name}"),
             Source::Pair(example) => format!("pair:{}", example.hash),
         }
+    }
+
+    /// Whether this key is of a sample that nobody did anything with yet: afterwards it is a file.
+    pub fn is_of_sample(key: &str) -> bool {
+        key.starts_with(SAMPLE)
     }
 
     /// What a desk opens; what has no session yet gets one in `library`.

@@ -10,7 +10,7 @@ pub use form::{BackEndNames, Cost, Form, Knob};
 pub use picker::{Act, Findable, Item, Picker, Picking, rank};
 pub use prompt::{Prompt, Wanting};
 
-use super::bench::Writing;
+use super::bench::{Bench, Writing};
 use super::command::Context;
 use super::effect::DeskId;
 
@@ -50,17 +50,24 @@ impl Overlay {
 }
 
 impl Text {
-    /// What the editor's title says.
-    pub fn title(&self) -> &'static str {
+    /// What the editor's title says; `bench` is the session on the screen.
+    pub fn title(&self, bench: Option<&Bench>) -> String {
+        let number = |node, segment| Some(bench?.search()?.tree().trajectory(node)?.position(segment)? + 1);
+        let numbered =
+            |node, segment| number(node, segment).map_or("the segment".to_owned(), |n| format!("segment {n}"));
         match self {
-            Text::Of(_, Writing::Segment { .. }) => "Edit the segment",
-            Text::Of(_, Writing::Candidate { .. }) => "Edit the candidate",
-            Text::Of(_, Writing::Split { .. }) => "Split: each paragraph becomes a segment",
-            Text::Of(_, Writing::Insert { .. }) => "A new segment",
-            Text::Of(_, Writing::Draft) => "Your own draft: paragraphs become segments",
-            Text::Of(_, Writing::Note) => "A note on the example",
-            Text::Query { .. } => "New session, 1 of 2: the query",
-            Text::Reference { .. } => "New session, 2 of 2: the reference, the good text itself",
+            Text::Of(_, Writing::Segment { node, segment }) => format!("Edit {}", numbered(*node, *segment)),
+            Text::Of(_, Writing::Candidate { node, segment, .. }) => {
+                format!("Edit the candidate for {}", numbered(*node, *segment))
+            }
+            Text::Of(_, Writing::Split { node, segment }) => {
+                format!("Split {}: each paragraph becomes a segment", numbered(*node, *segment))
+            }
+            Text::Of(_, Writing::Insert { node, after }) => format!("A new segment after {}", numbered(*node, *after)),
+            Text::Of(_, Writing::Draft) => "Your own draft: paragraphs become segments".to_owned(),
+            Text::Of(_, Writing::Note) => "A note on the example".to_owned(),
+            Text::Query { .. } => "New session, 1 of 2: the query".to_owned(),
+            Text::Reference { .. } => "New session, 2 of 2: the reference, the good text itself".to_owned(),
         }
     }
 }

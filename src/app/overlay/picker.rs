@@ -1,8 +1,9 @@
 //! A list to choose from, narrowed by typing: the palette, the help, pickers, questions.
 
+use std::cmp::Reverse;
 use std::path::PathBuf;
 
-use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
+use nucleo_matcher::pattern::{Atom, AtomKind, CaseMatching, Normalization};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 
 use crate::app::command::Command;
@@ -130,7 +131,13 @@ impl Picker {
     }
 
     fn narrow(&mut self) {
-        let items = self.items.iter().map(|item| Findable { name: &item.label, rest: &item.detail });
+        // A command is found by the words of its help too, and by those that people have for what it does.
+        let rest = |item: &Item| match item.act {
+            Act::Command(command) => format!("{} {} {}", item.detail, command.name(), command.also()),
+            _ => item.detail.clone(),
+        };
+        let rests: Vec<String> = self.items.iter().map(rest).collect();
+        let items = self.items.iter().zip(&rests).map(|(item, rest)| Findable { name: &item.label, rest });
         self.shown = rank(self.line.text(), items);
         // A number goes to that step.
         if self.picking == Picking::Command {
@@ -177,35 +184,83 @@ pub struct Findable<'a> {
     pub rest: &'a str,
 }
 
-/// Indices of what `wanted` finds, the best match first; all of them, in order, when nothing is wanted. A name is found
-/// by letters of it in their order; the rest only by words as they stand there, or nearly everything would be found.
+/// Indices of what `wanted` finds, the best match first; all of them, in order, when nothing is wanted. Each word of it
+/// is looked for by itself: in a name as it stands there, at a word's beginning before elsewhere, or by the beginnings
+/// of the name's words; in the rest only as it stands there, or nearly everything would be found.
 pub fn rank<'a>(wanted: &str, among: impl IntoIterator<Item = Findable<'a>>) -> Vec<usize> {
     let among = among.into_iter().enumerate();
-    if wanted.trim().is_empty() {
+    let word = |word| (word, Atom::new(word, CaseMatching::Smart, Normalization::Smart, AtomKind::Fuzzy, false));
+    let words: Vec<(&str, Atom)> = wanted.split_whitespace().map(word).collect();
+    if words.is_empty() {
         return among.map(|(index, _)| index).collect();
     }
-    let letters = Pattern::new(wanted, CaseMatching::Smart, Normalization::Smart, AtomKind::Fuzzy);
     let mut matcher = Matcher::new(Config::DEFAULT);
-    let mut buffer = Vec::new();
-    let mut found: Vec<(bool, u32, usize)> = among
-        .filter_map(|(index, Findable { name, rest })| {
-            let by_letters = letters.score(Utf32Str::new(name, &mut buffer), &mut matcher);
-            let by_words = || has_words(rest, wanted).then_some(0);
-            Some((has_words(name, wanted), by_letters.or_else(by_words)?, index))
+    let mut found: Vec<(u32, Reverse<u32>, usize)> = among
+        .filter_map(|(index, findable)| {
+            let (mut far, mut score) = (0, 0);
+            for (word, letters) in &words {
+                let by_letters = letters_of(letters, findable.name, &mut matcher);
+                far += match (stands(findable.name, word), stands(findable.rest, word)) {
+                    (Some(Stands::AtBeginning), _) => 0,
+                    (Some(Stands::Inside), _) => 1,
+                    _ if by_letters.is_some() => 2,
+                    (_, Some(Stands::AtBeginning)) => 3,
+                    (_, Some(Stands::Inside)) => 4,
+                    (None, None) => return None,
+                };
+                score += by_letters.unwrap_or(0);
+            }
+            Some((far, Reverse(score), index))
         })
         .collect();
-    found.sort_by(|a, b| b.0.cmp(&a.0).then(b.1.cmp(&a.1)).then(a.2.cmp(&b.2)));
+    found.sort_unstable();
     found.into_iter().map(|(_, _, index)| index).collect()
 }
 
-/// Whether each word of `wanted` stands in `text`.
-fn has_words(text: &str, wanted: &str) -> bool {
-    wanted.split_whitespace().all(|word| !text::find(text, word).spans().is_empty())
+/// Where a word stands in a text.
+enum Stands {
+    /// At the beginning of a word of it.
+    AtBeginning,
+    Inside,
+}
+
+fn stands(text: &str, word: &str) -> Option<Stands> {
+    let found = text::find(text, word);
+    let begins = |at: usize| {
+        let (before, here) = (text[..at].chars().next_back(), text[at..].chars().next());
+        here.is_some_and(|here| begins_word(before, here))
+    };
+    match found.spans() {
+        [] => None,
+        spans if spans.iter().any(|span| begins(span.start)) => Some(Stands::AtBeginning),
+        _ => Some(Stands::Inside),
+    }
+}
+
+/// How well the letters match, where each run of them begins at the beginning of a word of the name.
+fn letters_of(letters: &Atom, name: &str, matcher: &mut Matcher) -> Option<u32> {
+    let (mut buffer, mut at) = (Vec::new(), Vec::new());
+    let name = Utf32Str::new(name, &mut buffer);
+    let score = letters.indices(name, matcher, &mut at)?;
+    let before = |at: u32| at.checked_sub(1).map(|before| name.get(before));
+    let runs = at.iter().enumerate().all(|(place, here)| {
+        let goes_on = place > 0 && at[place - 1] + 1 == *here;
+        goes_on || begins_word(before(*here), name.get(*here))
+    });
+    runs.then_some(u32::from(score))
+}
+
+/// Whether a word begins with `here` behind `before`; a CJK character is a word.
+fn begins_word(before: Option<char>, here: char) -> bool {
+    let inside =
+        before.is_some_and(|before| before.is_alphanumeric() && !(before.is_lowercase() && here.is_uppercase()));
+    !inside || text::is_cjk(here)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::command::REGISTRY;
 
     #[test]
     fn names_are_found_by_letters_and_the_rest_by_words() {
@@ -216,12 +271,44 @@ mod tests {
         ];
         let found = |wanted| rank(wanted, texts.iter().map(|(name, rest)| Findable { name, rest }));
         assert_eq!(found(""), [0, 1, 2]);
-        assert_eq!(found("lgtl"), [0]);
-        assert_eq!(found("whst"), [1]);
+        assert_eq!(found("lile"), [0]);
+        assert_eq!(found("onwh"), [1]);
+        assert_eq!(found("lgtl"), [0; 0], "letters from anywhere are found in everything");
         assert_eq!(found("nobody"), [1]);
         assert_eq!(found("散文"), [2]);
         assert_eq!(found("rite"), [0], "a word of the query");
         assert_eq!(found("nbd"), [0; 0], "letters of the query are not enough");
+    }
+
+    #[test]
+    fn commands_are_found_by_what_people_call_them() {
+        let items = REGISTRY.iter().map(|entry| Item {
+            label: entry.name.to_owned(),
+            detail: entry.doc.to_owned(),
+            aside: String::new(),
+            act: Act::Command(entry.command),
+        });
+        let first = |wanted: &str| {
+            let mut palette = Picker::new(Picking::Command, items.clone().collect());
+            palette.edit(&TextEdit::Insert(wanted.to_owned()));
+            palette.selected().map(|item| item.label.clone()).unwrap_or_default()
+        };
+        let asked =
+            ["ppl", "perplexity", "nll", "step", "nega", "anchoring", "word", "token", "gain", "resume", "measure ppl"];
+        let found = asked.map(|wanted| format!("{wanted}: {}", first(wanted)));
+        insta::assert_snapshot!(found.join("\n"), @"
+    ppl: measure
+    perplexity: measure
+    nll: measure
+    step: step-back
+    nega: next-gain
+    anchoring: measures
+    word: tint
+    token: tint
+    gain: next-gain
+    resume: play
+    measure ppl: measure
+    ");
     }
 
     #[test]

@@ -26,8 +26,8 @@ impl App {
             Command::PreviousMark => {
                 self.travel_or(|bench| bench.go_to_mark(false), "no mark or hand-made moment stands before")
             }
-            Command::NextGain => self.travel_or(|bench| bench.go_to_change(true), "nothing gained here yet"),
-            Command::NextLoss => self.travel_or(|bench| bench.go_to_change(false), "nothing lost here"),
+            Command::NextGain => self.go_to_change(true),
+            Command::NextLoss => self.go_to_change(false),
             Command::Play => self.play(),
             Command::Faster => self.change_speed(1),
             Command::Slower => self.change_speed(-1),
@@ -75,7 +75,7 @@ impl App {
             Command::Fold => self.on_bench(|bench| bench.unfolded = !bench.unfolded),
             Command::Tint => self.turn_tint(true),
             Command::TintBack => self.turn_tint(false),
-            Command::Leaks => self.on_bench(|bench| bench.leaks = !bench.leaks),
+            Command::Leaks => self.turn_leaks(),
             Command::Compare => self.hold(),
             Command::Measure => self.turn_measure(),
             Command::Measures => self.list_measures(),
@@ -170,7 +170,7 @@ impl App {
     }
 
     /// Moves along the timeline; a session that plays is paused.
-    fn travel(&mut self, change: impl FnOnce(&mut Bench)) -> Vec<Effect> {
+    pub(super) fn travel(&mut self, change: impl FnOnce(&mut Bench)) -> Vec<Effect> {
         self.on_bench(|bench| {
             bench.play = None;
             change(bench);

@@ -9,11 +9,13 @@ use crate::engine::desk::Origin;
 use crate::session::runs::{Standing, Wish};
 
 impl App {
-    /// Puts the batch screen up; a session that was on the screen is left.
+    /// Puts the batch screen up; a session that was on the screen is left. One that was opened from the batch leads
+    /// back to it.
     pub(super) fn open_batch(&mut self) -> Vec<Effect> {
+        let from = self.bench().map(|bench| bench.key.clone());
         let mut effects = self.leave();
         self.memory.last = None;
-        self.batch = Some(Batch::default());
+        self.batch.get_or_insert_with(|| Batch::opened_from(from));
         effects.extend(self.remember());
         effects.push(Effect::Runs);
         effects

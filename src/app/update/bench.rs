@@ -8,7 +8,7 @@ use crate::engine::desk::Order;
 
 impl App {
     /// Asks for the scores that the tint needs and nobody has.
-    pub(super) fn measure(&mut self) -> Vec<Effect> {
+    pub(in crate::app) fn measure(&mut self) -> Vec<Effect> {
         let Some(bench) = self.bench_mut().filter(|bench| !bench.loading && !bench.is_searching()) else {
             return Vec::new();
         };

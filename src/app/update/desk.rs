@@ -190,7 +190,14 @@ impl App {
                 (None, true) => "taken, as the search did".to_owned(),
                 (None, false) => format!("taken: v{} is current", choice.node.0),
             }),
-            Payload::Mark(mark) => Some(if mark.on { "marked" } else { "the mark is gone" }.to_owned()),
+            Payload::Mark(mark) if mark.on => {
+                // The mark stands where the version came, which may be steps before.
+                let came = bench.timeline.came(mark.node).filter(|came| *came != bench.cursor());
+                let came = came.and_then(|came| bench.timeline.get(came)).map(|moment| moment.name(&bench.me));
+                let came = came.map(|name| format!(" v{}, which came with {name}", mark.node.0));
+                Some(format!("marked{}", came.unwrap_or_default()))
+            }
+            Payload::Mark(_) => Some("the mark is gone".to_owned()),
             Payload::Note(note) if note.name => None,
             Payload::Note(note) if note.text.is_empty() => Some("the note is gone".to_owned()),
             Payload::Note(_) => Some("the note is saved".to_owned()),

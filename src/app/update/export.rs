@@ -7,9 +7,8 @@ use crate::app::effect::Previewed;
 use crate::app::library::{Row, Source};
 use crate::app::overlay::{ExportView, Overlay};
 use crate::app::{App, Effect};
-use crate::reer::search::Search;
-use crate::session::Verdict;
 use crate::session::export::{Format, Queue};
+use crate::session::{State, Verdict};
 
 impl App {
     pub(super) fn open_export(&mut self) -> Vec<Effect> {
@@ -26,8 +25,8 @@ impl App {
             }
         };
         // A sample that nobody touched has no file to be exported.
-        let untouched = self.bench().and_then(|bench| self.library.row(&bench.key)).is_some_and(Row::is_sample);
-        let version = self.bench().and_then(Bench::search).and_then(version_to_export);
+        let untouched = self.bench().is_some_and(Bench::is_sample);
+        let version = self.bench().and_then(|bench| version_to_export(&bench.state));
         let view = ExportView {
             format: Format::Messages,
             queue: if kept > 0 { Queue::Kept } else { Queue::All },
@@ -98,12 +97,16 @@ impl App {
     }
 }
 
-/// The version that goes out: what was arrived at since a person last chose one, which need not be the lowest.
-fn version_to_export(search: &Search) -> Option<String> {
+/// The version that goes out: what was arrived at since a person last chose one, which need not be the lowest, nor the
+/// one that they kept.
+fn version_to_export(state: &State) -> Option<String> {
+    let search = state.search.as_ref()?;
     let node = search.outcome()?;
     let ppl = |node| Some(format!("{:.1}", search.tree().get(node)?.measures?.ppl.0));
     let score = ppl(node).map(|ppl| format!(" with ppl {ppl}")).unwrap_or_default();
     let best = search.best_ever().filter(|best| *best != node);
     let best = best.and_then(|best| Some(format!(" (the lowest is v{} with {})", best.0, ppl(best)?)));
-    Some(format!("v{}{score}{}", node.0, best.unwrap_or_default()))
+    let kept = state.changed_since_verdict().filter(|_| state.annotations.verdict() == Verdict::Keep);
+    let kept = kept.map(|(kept, _)| format!("; what was kept is v{}", kept.0));
+    Some(format!("v{}{score}{}{}", node.0, best.unwrap_or_default(), kept.unwrap_or_default()))
 }

@@ -1,6 +1,6 @@
 //! Lists over the screen: palette, keys, branches, decisions, themes; forms; what choosing a row does.
 
-use crate::app::bench::{Bench, Measure};
+use crate::app::bench::{Bench, Measure, Tint};
 use crate::app::command::{Command, REGISTRY};
 use crate::app::overlay::{Act, Item, Overlay, Picker, Picking};
 use crate::app::{App, Choice, Effect};
@@ -9,7 +9,7 @@ use crate::session::Verdict;
 use crate::session::runs::Wish;
 
 /// Signs of the chart and of the trajectory.
-const SIGNS: [(&str, &str); 24] = [
+const SIGNS: [(&str, &str); 25] = [
     ("●", "chart: a version that the search took; the first is the draft"),
     ("○", "chart: a candidate that was not lower, or that another outran; on the line, a step that took none"),
     ("×", "a candidate that was refused: it copies, runs on, repeats itself, or could not be used"),
@@ -22,6 +22,7 @@ const SIGNS: [(&str, &str); 24] = [
     ("┄┄", "chart: the reference without any thinking, or the threshold"),
     ("−0.021", "beside a segment: what its accepted changes bought together, nats per token; minus is better"),
     ("Δ … −0.021 nats", "in the reference's title: the mean change over all its tokens; minus is better"),
+    ("Δ held  Δ marked", "against the version that is held, or else the one that was marked last"),
     ("Δ segment", "against the same thinking without the segment (leave one out), so not the sum of its changes"),
     ("weighing segments", "before a round: the score without each of them (leave one out), to begin with the weakest"),
     ("gain 0.295", "how far the score lies below that of the reference without any thinking; more is better"),
@@ -73,11 +74,15 @@ impl App {
         self.list(Picker::new(Picking::Help, items))
     }
 
-    /// What signs mean; with them, the bands of the tint are named under the reference until the next time.
+    /// What signs mean; with them, the bands of a tint are named under the reference until the next time.
     pub(super) fn list_signs(&mut self) -> Vec<Effect> {
-        self.legend = !self.legend;
-        if !self.legend {
-            return self.tell("the tint's bands are no longer named under the reference");
+        let mut effects = Vec::new();
+        if self.bench().is_some_and(|bench| bench.tint != Tint::Off) {
+            self.legend = !self.legend;
+            effects = self.tell(match self.legend {
+                true => "the tint's bands are named under the reference; the same keys take the names away",
+                false => "the tint's bands are no longer named under the reference",
+            });
         }
         let item = |(sign, meaning): &(&str, &str)| Item {
             label: (*sign).to_owned(),
@@ -85,7 +90,8 @@ impl App {
             aside: String::new(),
             act: Act::Nothing,
         };
-        self.list(Picker::new(Picking::Legend, SIGNS.iter().map(item).collect()))
+        effects.extend(self.list(Picker::new(Picking::Legend, SIGNS.iter().map(item).collect())));
+        effects
     }
 
     /// The measures of the version under the cursor, whatever room its pane has for them.

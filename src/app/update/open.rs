@@ -119,8 +119,11 @@ impl App {
         if self.front.is_some() {
             return self.close_session();
         }
-        if self.batch.take().is_some() {
-            return vec![Effect::List];
+        if let Some(batch) = self.batch.take() {
+            return match batch.from.and_then(|key| self.library.row(&key).cloned()) {
+                Some(row) => self.open_row(&row),
+                None => vec![Effect::List],
+            };
         }
         if self.searching() == 0 && !self.batching {
             return self.quit();
@@ -144,11 +147,22 @@ impl App {
             return Vec::new();
         }
         let key = self.key_of(Command::Close).unwrap_or_default();
-        self.tell(match (self.front, &self.batch) {
-            (Some(_), Some(_)) => format!("{key} goes back to the batch"),
-            (Some(_), None) | (None, Some(_)) => format!("{key} goes back to the library"),
-            (None, None) => format!("{key} quits"),
+        self.tell(match self.below() {
+            Some(below) => format!("{key} goes back to the {below}"),
+            None => format!("{key} quits"),
         })
+    }
+
+    /// The screen to which closing this one leads; none below the library.
+    pub fn below(&self) -> Option<&'static str> {
+        match (self.front, &self.batch) {
+            (Some(_), Some(_)) => Some("batch"),
+            (None, Some(batch)) if batch.from.as_ref().is_some_and(|key| self.library.row(key).is_some()) => {
+                Some("session")
+            }
+            (Some(_), None) | (None, Some(_)) => Some("library"),
+            (None, None) => None,
+        }
     }
 
     /// Closes the uppermost thing that is less than a screen; `None` when there is none.

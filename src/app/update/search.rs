@@ -189,7 +189,8 @@ impl App {
         if let Some(play) = self.bench_mut().and_then(|bench| bench.play.as_mut()) {
             play.speed = speed;
         }
-        self.tell(format!("plays {speed} times as fast as it happened"))
+        let times = if speed == 1.0 { String::new() } else { format!("{speed} times ") };
+        self.tell(format!("plays {times}as fast as it happened"))
     }
 
     /// Asks for more candidates of the selected segment.

@@ -1,6 +1,6 @@
 //! Commands that change only what is shown.
 
-use crate::app::bench::{Bench, Pane};
+use crate::app::bench::{Bench, Pane, ordinal, signed};
 use crate::app::effect::Scroll;
 use crate::app::memory::Tour;
 use crate::app::overlay::Overlay;
@@ -55,18 +55,49 @@ impl App {
         }
     }
 
+    /// Goes to the biggest gain or loss, then to the next smaller one; says which of how many it is.
+    pub(super) fn go_to_change(&mut self, gains: bool) -> Vec<Effect> {
+        let mut rank = None;
+        let mut effects = self.travel(|bench| rank = bench.go_to_change(gains));
+        let said = rank.zip(self.bench()).and_then(|((at, count), bench)| {
+            let (moment, change) = (bench.moment()?, bench.change_at(bench.cursor())?);
+            let kind = match (gains, count) {
+                (true, 1) => "gain",
+                (true, _) => "gains",
+                (false, 1) => "loss",
+                (false, _) => "losses",
+            };
+            let (at, name) = (ordinal(at + 1), moment.name(&bench.me));
+            Some(format!("{at} of {count} {kind}: {name}, {} nats", signed(change)))
+        });
+        let none = if gains { "nothing gained here yet" } else { "nothing lost here" };
+        effects.extend(self.tell(said.unwrap_or_else(|| none.to_owned())));
+        effects
+    }
+
     pub(super) fn turn_tint(&mut self, forward: bool) -> Vec<Effect> {
         let mut effects = self.on_bench(|bench| bench.tint = bench.tint.turned(forward));
         let Some(bench) = self.bench() else { return effects };
-        let (tint, nothing) = (bench.tint, bench.compared().is_none());
+        let (tint, said, nothing) = (bench.tint, bench.tint_in_full(), bench.compared().is_none());
         self.memory.tint = tint;
         let hint = match tint {
             crate::app::bench::Tint::Off => "the reference is not tinted".to_owned(),
-            tint if nothing => format!("tint: {} (hold or mark a version first)", tint.title()),
-            tint => format!("tint: {}", tint.title()),
+            _ if nothing => format!("tint: {said} (hold or mark a version first)"),
+            _ => format!("tint: {said}"),
         };
         effects.extend(self.tell(hint));
         effects.extend(self.remember());
+        effects
+    }
+
+    /// Marks what is copied, or leaves it unmarked.
+    pub(super) fn turn_leaks(&mut self) -> Vec<Effect> {
+        let mut effects = self.on_bench(|bench| bench.leaks = !bench.leaks);
+        let on = self.bench().is_some_and(|bench| bench.leaks);
+        effects.extend(self.tell(match on {
+            true => "what the trajectory copies is marked",
+            false => "what the trajectory copies is no longer marked",
+        }));
         effects
     }
 

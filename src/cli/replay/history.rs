@@ -130,8 +130,14 @@ fn searched(state: &State, payload: &Payload) -> Option<String> {
         }
         Payload::Decide(decided) => Some(decision(state, decided)),
         Payload::Stop(stop) => {
-            let detail = stop.detail.as_deref().map(|detail| format!(", {detail}")).unwrap_or_default();
-            Some(format!("stopped: {}{detail}", stop_in_words(stop.reason)))
+            use crate::reer::search::StopReason::{Passes, Patience, Steps, Threshold};
+            let why = stop_in_words(stop.reason);
+            Some(match (stop.reason, &stop.detail) {
+                (_, None) => format!("stopped: {why}"),
+                // What is told in full says the reason too.
+                (Threshold | Patience | Passes | Steps, Some(detail)) => format!("stopped: {detail}"),
+                (_, Some(detail)) => format!("stopped: {why}, {detail}"),
+            })
         }
         _ => None,
     }

@@ -18,6 +18,7 @@ pub use ledger::{Ledger, Spent};
 
 use super::{
     Author, ConfigRecord, Event, ExampleRecord, Export, Failure, Models, Open, Payload, Recovered, Score, Stop, Tokens,
+    Verdict,
 };
 use crate::reer::search::{Config, Fact, Node, NodeId, Preset, ScoreOf, Search};
 use crate::reer::{Example, Identity, Leak, Measures, SegmentId};
@@ -69,6 +70,8 @@ pub struct State {
     /// Milliseconds from line to line while a search had begun and not stopped.
     pub active_ms: u64,
     actions: Actions,
+    /// By the `seq` of a verdict, the version that would have gone out when it was given.
+    judged: BTreeMap<u64, NodeId>,
     /// Facts that came before the knobs, for the search when it begins.
     early: Vec<Fact>,
     /// A person chose another version after the search ended.
@@ -132,10 +135,13 @@ impl State {
             Payload::Error(failure) => self.errors.push(failure.clone()),
             Payload::Export(export) => self.exports.push(export.clone()),
             Payload::Recovered(recovered) => self.recovered.push(recovered.clone()),
+            Payload::Verdict(_) => {
+                let judged = self.search.as_ref().and_then(Search::outcome);
+                self.judged.extend(judged.map(|node| (event.seq, node)));
+            }
             Payload::Fork(_)
             | Payload::Mark(_)
             | Payload::Flag(_)
-            | Payload::Verdict(_)
             | Payload::Rate(_)
             | Payload::Tag(_)
             | Payload::Note(_)
@@ -240,6 +246,15 @@ impl State {
     /// The current version of the trajectory.
     pub fn head(&self) -> Option<NodeId> {
         self.search.as_ref()?.head()
+    }
+
+    /// The version that the standing verdict was given to and the one that would go out now, where their texts differ.
+    pub fn changed_since_verdict(&self) -> Option<(NodeId, NodeId)> {
+        let verdict = self.annotations.verdict_setting().filter(|said| said.value != Verdict::None)?;
+        let search = self.search.as_ref()?;
+        let (judged, now) = (*self.judged.get(&verdict.seq)?, search.outcome()?);
+        let text = |node| search.tree().trajectory(node).map(crate::reer::Trajectory::text);
+        (text(judged) != text(now)).then_some((judged, now))
     }
 
     /// Decided steps of the search.

@@ -62,8 +62,9 @@ fn wanted(app: &App, width: u16) -> Vec<(Command, &'static str)> {
         }
         None => {}
     }
+    let below = app.below().unwrap_or("quit");
     if let Some(batch) = app.batch() {
-        return of_batch(batch);
+        return of_batch(batch, below);
     }
     let Some(bench) = app.bench() else {
         return vec![
@@ -95,7 +96,7 @@ fn wanted(app: &App, width: u16) -> Vec<(Command, &'static str)> {
             (Command::NextPane, "pane"),
             (Command::Keep, "keep"),
             (Command::Drop, "drop"),
-            (Command::Close, "library"),
+            (Command::Close, below),
         ];
     }
     let paused = bench.is_at_end() && bench.state.status() == Status::Unfinished;
@@ -114,7 +115,7 @@ fn wanted(app: &App, width: u16) -> Vec<(Command, &'static str)> {
         (Command::Undo, "undo"),
         (Command::Tint, "tint"),
         (Command::NextPane, "pane"),
-        (Command::Close, "library"),
+        (Command::Close, below),
     ];
     let mut list = vec![(Command::StepForward, "step"), (Command::Down, "segment")];
     if matches!(bench.focus, Pane::Query | Pane::Reference) {
@@ -140,13 +141,13 @@ fn wanted(app: &App, width: u16) -> Vec<(Command, &'static str)> {
 }
 
 /// What can be asked of the run that is looked at; of one that is over, nothing.
-fn of_batch(batch: &Batch) -> Vec<(Command, &'static str)> {
+fn of_batch(batch: &Batch, below: &'static str) -> Vec<(Command, &'static str)> {
     let looking = [
         (Command::Open, "open"),
         (Command::NextList, "list"),
         (Command::NextRun, "earlier run"),
         (Command::SearchAll, "search all pairs"),
-        (Command::Close, "library"),
+        (Command::Close, below),
     ];
     let asking = [
         (Command::PauseRun, if batch.is_paused() { "go on" } else { "pause" }),

@@ -16,46 +16,32 @@ use crate::text::{Safe, fit_end, width};
 
 type Part = (String, Role);
 
-/// The parts at the left that stand before what runs: name, score and place.
-const FIRST: usize = 3;
-/// Cells of the name at most.
+/// Cells of the name at most, and as long as there is no room for all that stands beside it.
 const NAME: usize = 40;
+const SHORT_NAME: usize = 16;
 /// Cells that what runs has in any case.
-const LEAST: u16 = 8;
+const LEAST: usize = 8;
+/// Cells that stay free between both ends.
+const GAP: usize = 2;
 
-/// Draws it: names at the left, what runs at the right. What only explains gives way first, then what runs.
+/// Draws it: names at the left, what runs at the right.
 pub fn draw(buf: &mut Buffer, area: Rect, app: &App, theme: &Theme) {
     let (left, right) = match app.bench() {
-        Some(bench) => {
-            let right = running(app, bench, usize::from(area.width) * 45 / 100);
-            let left = of_bench(app, bench, place(bench, true));
-            let fits = first_cells(&left) + LEAST <= area.width;
-            (if fits { left } else { of_bench(app, bench, place(bench, false)) }, right)
-        }
+        Some(bench) => of_bench(app, bench, usize::from(area.width)),
         None => match app.batch() {
             Some(batch) => (of_batch(batch), elsewhere(app)),
             None => (of_library(app), elsewhere(app)),
         },
     };
     paint::clear(buf, area, theme.style(Role::Status));
-    let least = LEAST.min(area.width / 2);
-    let room = area.width.saturating_sub(first_cells(&left) + 2).max(least);
-    let right: Vec<Part> = match right.as_slice() {
-        [(text, role)] => vec![(fit_end(&Safe::new(text), usize::from(room)).into_owned(), *role)],
-        _ => right,
-    };
     let right_cells = cells(&right).min(area.width);
-    let room = area.width.saturating_sub(right_cells + 2);
+    let room = area.width.saturating_sub(right_cells + GAP as u16);
     put(buf, (area.x, area.y), room, theme, whole(&left, room));
     put(buf, (area.right() - right_cells, area.y), right_cells, theme, &right);
 }
 
 fn cells(parts: &[Part]) -> u16 {
     parts.iter().map(|(text, _)| width(&Safe::new(text))).sum::<usize>() as u16
-}
-
-fn first_cells(left: &[Part]) -> u16 {
-    cells(&left[..FIRST.min(left.len())])
 }
 
 /// The parts that there is room for: a number that is cut off would be another number. The first stands in any case.
@@ -74,22 +60,38 @@ fn put(buf: &mut Buffer, at: (u16, u16), room: u16, theme: &Theme, parts: &[Part
     paint::parts(buf, at, room, parts.iter().map(|(text, role)| (text.as_str(), status.patch(theme.style(*role)))));
 }
 
-fn of_bench(app: &App, bench: &Bench, place: String) -> Vec<Part> {
-    let example = bench.state.example.as_ref();
-    let name = match bench.state.called() {
+/// A session's line in `room` cells. What only explains gives way first, then the name is cut short, then what runs;
+/// score and place stay.
+fn of_bench(app: &App, bench: &Bench, room: usize) -> (Vec<Part>, Vec<Part>) {
+    let called = match bench.state.called() {
         "" => "…",
         called => called,
     };
-    // A name that a person made long leaves room for the score.
-    let name = fit_end(&Safe::new(name), NAME).into_owned();
-    let mut parts = vec![(format!(" {name}"), Role::TitleFocused)];
-    parts.push((score(bench).map(|score| format!("  {score}")).unwrap_or_default(), Role::Accent));
-    parts.push((if place.is_empty() { place } else { format!("  {place}") }, Role::Text));
-    let said = bench.state.annotations.verdict_setting();
-    if let Some((said, (word, role))) = said.and_then(|said| Some((said, verdict_word(said.value)?))) {
-        let by = if said.by == bench.me { String::new() } else { format!(" by {}", said.by.name()) };
-        parts.push((format!("  {word}{by}"), role));
-    }
+    let called = Safe::new(called);
+    let long = width(&called).min(NAME);
+    let short = long.min(SHORT_NAME);
+    let score = score(bench).map(|score| format!("  {score}")).unwrap_or_default();
+    let place = |full| match place(bench, full) {
+        place if place.is_empty() => place,
+        place => format!("  {place}"),
+    };
+    let beside = |place: &str| 1 + width(&score) + width(place) + GAP;
+    let full = Some(place(true)).filter(|place| short + beside(place) + LEAST <= room);
+    let place = full.unwrap_or_else(|| place(false));
+    let short = short.min(room.saturating_sub(beside(&place) + LEAST)).max(1);
+    let left = room.saturating_sub(short + beside(&place)).max(LEAST);
+    let right: Vec<Part> = running(app, bench, left.min(room * 45 / 100))
+        .into_iter()
+        .map(|(text, role)| (fit_end(&Safe::new(&text), left).into_owned(), role))
+        .collect();
+    let left = room.saturating_sub(beside(&place) + usize::from(cells(&right)));
+    let said = said(bench);
+    // A name that a person made long leaves room for the score, and for the verdict where it can.
+    let beside_verdict = left.saturating_sub(said.as_ref().map_or(0, |(said, _)| width(said)));
+    let left = if beside_verdict >= short { beside_verdict } else { left };
+    let name = fit_end(&called, left.clamp(short, long)).into_owned();
+    let mut parts = vec![(format!(" {name}"), Role::TitleFocused), (score, Role::Accent), (place, Role::Text)];
+    parts.extend(said);
     if !bench.state.annotations.flags().is_empty() {
         parts.push(("  ⚑".to_owned(), Role::Warning));
     }
@@ -101,11 +103,26 @@ fn of_bench(app: &App, bench: &Bench, place: String) -> Vec<Part> {
     if let Some((at, of)) = app.position(bench) {
         parts.push((format!("  {at} of {of}"), Role::Dim));
     }
-    if let Some(example) = example {
+    if let Some(example) = bench.state.example.as_ref() {
         let category = example.category.as_deref().map(|category| format!("{category}, ")).unwrap_or_default();
         parts.push((format!("  {category}{}", example.language.code()), Role::Dim));
     }
-    parts
+    (parts, right)
+}
+
+/// The verdict as the library has it: of a sample, its author's, which counts nowhere here; and which version it was
+/// given to, where another stands there now.
+fn said(bench: &Bench) -> Option<Part> {
+    let said = bench.state.annotations.verdict_setting()?;
+    let (word, role) = verdict_word(said.value)?;
+    if bench.is_sample() {
+        let (_, word) = word.split_once(' ')?;
+        return Some((format!("  sample · {word} by {}", said.by.name()), Role::Dim));
+    }
+    let by = if said.by == bench.me { String::new() } else { format!(" by {}", said.by.name()) };
+    let since = bench.state.changed_since_verdict();
+    let since = since.map(|(judged, now)| format!(" v{}, now v{}", judged.0, now.0)).unwrap_or_default();
+    Some((format!("  {word}{since}{by}"), role))
 }
 
 /// `step 7/24 · seg 3`; after a person's act, in full also the step before it.

@@ -315,3 +315,25 @@ async fn runs_that_are_over_are_told_from_those_that_died() {
     "#);
     insta::assert_snapshot!(script.hints(), @"this is the oldest run that is known");
 }
+
+#[tokio::test]
+async fn from_a_session_the_batch_leads_back_to_it() {
+    let mut script = Script::at(120, 40).await;
+    script.open_session("harbour").await;
+    script.keys("0 l l B");
+    let mut told = vec![script.hints(), script.lines(&["goes back to"])];
+    script.keys("esc");
+    told.push(script.hints());
+    script.keys("q");
+    script.settled().await;
+    told.push(script.status());
+    script.keys("q B esc");
+    told.push(script.hints());
+    insta::assert_snapshot!(told.join("\n"), @"
+    A search all pairs  q session  : commands  ? help
+
+    q goes back to the session
+    harbour  ppl 6.9  step 2/8 · seg 3  by scripted, nll, 78 tokens  1 of 4  letter, en              ended: all steps made
+    q goes back to the library
+    ");
+}

@@ -347,13 +347,13 @@ async fn the_candidate_that_a_person_selected_is_edited() {
     told.push(script.hints());
     script.act("u").await;
     assert!(!texts(&script).iter().any(|text| text.ends_with("So I look once more.")));
-    insta::assert_snapshot!(told.join("\n"), @r#"
+    insta::assert_snapshot!(told.join("\n"), @"
     ←/→ step  ↑/↓ segment  K/J candidate  y take  n refuse  e edit  g again  r search  space play  a keep  x drop  s later  u undo  : commands  ? help
     ←/→ step  ↑/↓ segment  K/J candidate  y take  n refuse  e edit candidate  g again  r search  space play  a keep  x drop  s later  : commands  ? help
     ctrl-s save  ctrl-o $EDITOR  esc never mind
-    ╭ Query ─────────────────────────╮╭ Reference ──────────────────────────────────────────╮╭ ▸ Edit the candidate ─────────────────────────────────────╮
+    ╭ Query ─────────────────────────╮╭ Reference ──────────────────────────────────────────╮╭ ▸ Edit the candidate for segment 1 ───────────────────────╮
     your version v34 is saved · u undoes
-    "#);
+    ");
 }
 
 #[tokio::test]
@@ -367,7 +367,7 @@ async fn a_candidate_left_as_it_was_makes_nothing_and_esc_leaves_it() {
     assert!(matches!(script.wanted.last(), Some(Effect::WriteOutside)));
     assert!(script.shows("Edit the candidate"));
     script.keys("esc esc e");
-    assert!(script.shows("Edit the segment"), "{}", script.screen());
+    assert!(script.shows("Edit segment 1"), "{}", script.screen());
     script.keys("esc");
     script.settled().await;
     assert_eq!(script.bench().state.last_seq, before);
@@ -377,14 +377,16 @@ async fn a_candidate_left_as_it_was_makes_nothing_and_esc_leaves_it() {
 async fn a_text_that_was_not_saved_comes_again_with_its_session() {
     let mut script = Script::at(120, 40).await;
     script.open_session("harbour").await;
-    script.keys("e");
+    script.keys("home down e");
     script.write("Half a thought, ");
     script.tell(Message::Tick(Tick::Text));
+    // It ended at once: where the person was is as it was kept before.
     let memory = script.app().memory.clone();
     let folder = script.close().await;
     let mut script = Script::open_in(folder, Opening { memory, size: (120, 40), ..Opening::default() }).await;
     script.until(|app| !app.overlays.is_empty()).await;
-    assert!(script.shows("Edit the segment") && script.shows("Half a thought,"));
+    assert!(script.shows("Edit segment 2") && script.shows("Half a thought,"), "{}", script.screen());
+    assert!(script.status().contains("seg 2"), "{}", script.status());
     insta::assert_snapshot!(script.hints(), @"here is the text that you were writing when the program ended; it is not saved yet");
     let memory = script.app().memory.clone();
     script.act("ctrl-s").await;

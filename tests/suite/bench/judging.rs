@@ -417,7 +417,7 @@ async fn a_fresh_library_has_decided_nothing() {
     let none = "decided 0 of 10  0 kept · 0 dropped · 0 later";
     assert!(script.status().contains(none), "{}", script.status());
     script.open_session("lighthouse-letter").await;
-    assert!(script.status().contains("✓ kept by mara"), "{}", script.status());
+    assert!(script.status().contains("  sample · kept by mara  "), "{}", script.status());
     // Another person's acts are theirs.
     for _ in 0..8 {
         script.keys("\"");
@@ -443,4 +443,33 @@ async fn a_fresh_library_has_decided_nothing() {
     script.keys("a q");
     script.until(|app| app.library.tally().kept == 1).await;
     assert!(script.status().contains("decided 1 of 10"), "{}", script.status());
+}
+
+#[tokio::test]
+async fn a_verdict_says_which_version_it_was_given_to_once_another_stands_there() {
+    let mut script = Script::at(120, 40).await;
+    script.open_session("harbour").await;
+    script.keys("a q");
+    script.until(|app| app.library.tally().kept == 1).await;
+    script.open_session("harbour").await;
+    let mut told = Vec::new();
+    for width in [60, 80, 120] {
+        script.resize(width, 40);
+        told.push(script.status());
+    }
+    script.act("0 l l l J y").await;
+    told.push(script.status());
+    script.keys("X");
+    told.push(script.lines(&["The row of"]));
+    script.keys("esc");
+    script.act("u").await;
+    told.push(script.status());
+    insta::assert_snapshot!(told.join("\n"), @"
+    harbour  ppl 5.3  step 8/8 · seg 1   ended: all steps made
+    harbour  ppl 5.3  step 8/8 · seg 1  ✓ kept               ended: all steps made
+    harbour  ppl 5.3  step 8/8 · seg 1  ✓ kept  by scripted, nll, 78 tokens  1 of 4  letter, en      ended: all steps made
+    harbour  ppl 6.7  your choice after step 8/8 · seg 1  ✓ kept v33, now v13                        ended: all steps made
+    │╭ The row of harbour, v13 with ppl 6.7 (the lowest is v33 with 5.3); what was kept is v33, as the trainer reads it ──╮│
+    harbour  ppl 5.3  back to v33 by undo after step 8/8 · seg 1  ✓ kept                             ended: all steps made
+    ");
 }

@@ -34,15 +34,32 @@ async fn a_session_opens_from_the_library_at_its_end_and_is_stepped_through() {
 async fn gains_and_losses_are_gone_to_by_size() {
     let mut script = Script::at(120, 40).await;
     script.open_session("harbour").await;
-    script.keys("0");
+    let mut said = Vec::new();
     let mut changes = Vec::new();
-    for _ in 0..3 {
-        script.keys(">");
+    for keys in ["$ >", ">", ">"] {
+        script.keys(keys);
         changes.push(script.bench().change_at(script.bench().cursor()).unwrap());
+        said.push(script.hints());
     }
-    assert!(changes[0] < 0.0 && changes.windows(2).all(|pair| pair[0] <= pair[1] || pair[1] == changes[0]));
+    assert!(changes.is_sorted() && changes[0] < 0.0, "{changes:?}");
+    let biggest = script.bench().timeline.moments().iter().enumerate();
+    let biggest = biggest.filter_map(|(at, _)| script.bench().change_at(at)).fold(0.0, f64::min);
+    assert_eq!(changes[0], biggest, "from wherever it begins with the biggest");
+    // Whoever moves in between begins anew, also where they come back to.
+    script.keys("left right >");
+    said.push(script.hints());
+    for _ in 0..20 {
+        script.keys(">");
+    }
     script.keys("<");
-    insta::assert_snapshot!(script.hints(), @"nothing lost here");
+    said.push(script.hints());
+    insta::assert_snapshot!(said.join("\n"), @"
+    1st of 5 gains: step 1, −0.170 nats
+    2nd of 5 gains: step 6, −0.161 nats
+    3rd of 5 gains: step 8, −0.081 nats
+    1st of 5 gains: step 1, −0.170 nats
+    nothing lost here
+    ");
 }
 
 #[tokio::test]
@@ -74,7 +91,7 @@ async fn one_pane_can_have_the_screen() {
     script.keys("z");
     insta::assert_snapshot!(title(&mut script), @"╭ ▸ Query ─────────────────────────────────────────────────────────────────────────────────────────────────────────────╮");
     script.keys("shift-tab");
-    insta::assert_snapshot!(title(&mut script), @"╭ ▸ Perplexity · by scripted, nll, 78 tokens ──────────────────────── step 8: 5.3 (−0.4) · best 5.3 · copied 2w 2.6 % ─╮");
+    insta::assert_snapshot!(title(&mut script), @"╭ ▸ Perplexity · by scripted, nll, 78 tokens ───────────────── step 8: 5.3 (−0.081 nats) · best 5.3 · copied 2w 2.6 % ─╮");
     script.keys("z tab tab");
     insta::assert_snapshot!(title(&mut script), @"╭ ▸ Query ┊ [Reference] ──────────────────────────────╮╭ Trajectory · v33 · 4 segments ────────────────────────────────╮");
     script.keys("z");
@@ -109,9 +126,10 @@ async fn the_reference_is_tinted_by_one_measure_after_the_other() {
     assert!(script.shows("what the segment does"));
     script.keys(", g");
     insta::assert_snapshot!(script.lines(&["copied "]), @"
-    │copied      2 w ru│  anchoring          that gain as a share of the score without thinking: 0 nothing explained, 1 all of it     │                  │
-    │scorer    scripted│  leak 5w (+2)       the longest run copied from the reference, in words, and how much longer it became       │                  │
-    ╭ Perplexity ──────│  underlined words   in reference and trajectory: what the thinking copied                                    │ copied 2w 2.6 % ─╮
+    │copied      2 w ru│  gain 0.295         how far the score lies below that of the reference without any thinking; more is better  │                  │
+    │tokens       78 of│  leak 5w (+2)       the longest run copied from the reference, in words, and how much longer it became       │                  │
+    ╭ Perplexity ──────│  [-a-]{+b+}         a was taken out, b came in                                                               │ copied 2w 2.6 % ─╮
+    │15.9 ┄┄┄┄┄┄┄┄┄┄┄┄┄│  underlined words   in reference and trajectory: what the thinking copied                                    │, not to scale ┄┄┄│
     ");
 }
 
@@ -144,8 +162,8 @@ async fn the_chart_has_measures_and_scales() {
     ╭ Nll, nats per token · by scripted, nll, 78 tokens ─────────── step 8: 1.659 (−0.081) · best 1.659 · copied 2w 2.6 % ─╮
     ╭ Bits per character · by scripted, nll, 78 tokens ──────────── step 8: 0.506 (−0.025) · best 0.506 · copied 2w 2.6 % ─╮
     ╭ Clipped score (official), nats per token ──────────────────── step 8: 1.442 (−0.067) · best 1.442 · copied 2w 2.6 % ─╮
-    ╭ Perplexity · by scripted, nll, 78 tokens ────────────────────────── step 8: 5.3 (−0.4) · best 5.3 · copied 2w 2.6 % ─╮
-    ╭ Perplexity · log · by scripted, nll, 78 tokens ──────────────────── step 8: 5.3 (−0.4) · best 5.3 · copied 2w 2.6 % ─╮
+    ╭ Perplexity · by scripted, nll, 78 tokens ─────────────────── step 8: 5.3 (−0.081 nats) · best 5.3 · copied 2w 2.6 % ─╮
+    ╭ Perplexity · log · by scripted, nll, 78 tokens ───────────── step 8: 5.3 (−0.081 nats) · best 5.3 · copied 2w 2.6 % ─╮
     ");
 }
 
@@ -236,8 +254,10 @@ async fn a_session_plays_from_its_beginning_to_its_end() {
     script.keys("space");
     assert!(script.status().contains("playing ×1"));
     assert!(script.status().contains("draft"), "played from the end, it begins anew");
+    script.keys("+ minus");
+    insta::assert_snapshot!(script.hints(), @"plays as fast as it happened");
     script.keys("+");
-    assert!(script.status().contains("playing ×2"));
+    assert!(script.status().contains("playing ×2") && script.hints().contains("plays 2 times as fast"));
     script.tell(Message::Tick(Tick::Play));
     assert!(script.status().contains("step 1/8"));
     for _ in 0..7 {
@@ -333,4 +353,210 @@ async fn another_session_begins_at_its_top_and_this_one_stays_where_it_was() {
     script.keys("[");
     script.settled().await;
     assert_eq!(first(&mut script), scrolled, "where it was left");
+}
+
+#[tokio::test]
+async fn a_step_tells_what_it_changed_however_little_and_where_it_took_none() {
+    let mut script = Script::at(120, 40).await;
+    script.open_session("harbour").await;
+    let mut told = Vec::new();
+    for moment in 0..script.bench().timeline.len() {
+        script.keys(if moment == 0 { "0" } else { "right" });
+        let line = script.lines(&[" best "]);
+        let from = line.rfind("─ ").map_or(0, |at| at + "─ ".len());
+        told.push(line[..line.rfind(" · best").unwrap_or(line.len())][from.min(line.len())..].to_owned());
+    }
+    assert!(told.iter().all(|line| !line.contains("0.0)")), "{told:?}");
+    insta::assert_snapshot!(told.join("\n"), @"
+    draft: 8.9
+    step 1: 7.5 (−0.170 nats)
+    step 2: 6.9 (−0.080 nats)
+    step 3: 6.7 (−0.033 nats)
+    step 4: 6.7 (took none)
+    step 5: 6.7 (took none)
+    step 6: 5.7 (−0.161 nats)
+    step 7: 5.7 (took none)
+    step 8: 5.3 (−0.081 nats)
+    ");
+}
+
+#[tokio::test]
+async fn the_delta_says_which_version_it_is_against() {
+    let mut script = Script::at(150, 40).await;
+    script.open_session("harbour").await;
+    script.keys("t t t t");
+    script.settled().await;
+    let mut told = Vec::new();
+    let mut tell = |script: &mut Script| {
+        let titles = script.lines(&["Reference"]);
+        let from = titles.find("Reference").unwrap_or(0);
+        told.push(titles[from..].split("─ ").next().unwrap_or_default().trim_end_matches(['─', ' ']).to_owned());
+    };
+    tell(&mut script);
+    script.keys("0 l l");
+    script.act("m").await;
+    script.keys("$");
+    script.settled().await;
+    tell(&mut script);
+    script.keys("0 c $");
+    script.settled().await;
+    tell(&mut script);
+    script.keys("t ctrl-t");
+    told.push(script.hints());
+    script.keys("c t ctrl-t");
+    told.push(script.hints());
+    insta::assert_snapshot!(told.join("\n"), @"
+    Reference · Δ held
+    Reference · Δ marked v7
+    Reference · Δ held v1
+    tint: Δ against the held version v1
+    tint: Δ against the marked version v7
+    ");
+}
+
+#[tokio::test]
+async fn the_tint_is_of_the_candidate_that_is_selected() {
+    let mut script = Script::at(150, 40).await;
+    script.open_session("harbour").await;
+    script.keys("0 l t t");
+    script.settled().await;
+    let title = |script: &mut Script| {
+        let titles = script.lines(&["Reference"]);
+        titles[titles.find("Reference").unwrap_or(0)..].split('╮').next().unwrap_or_default().to_owned()
+    };
+    let mut told = vec![title(&mut script)];
+    for keys in ["J", "J", "esc"] {
+        script.keys(keys);
+        script.settled().await;
+        if let Some(candidate) = script.bench().picked() {
+            let delta = candidate.delta.unwrap();
+            assert!(title(&mut script).contains(&retrace::app::bench::signed(delta)), "{delta} {}", title(&mut script));
+        }
+        told.push(title(&mut script));
+    }
+    insta::assert_snapshot!(told.join("\n"), @"
+    Reference · Δ before ───────────────── −0.170 nats ─
+    Reference · Δ before · candidate c ─── −0.081 nats ─
+    Reference · Δ before · candidate d ─── −0.160 nats ─
+    Reference · Δ before ───────────────── −0.170 nats ─
+    ");
+}
+
+#[tokio::test]
+async fn the_list_of_signs_opens_each_time_and_copied_words_are_named_while_they_are_marked() {
+    let mut script = Script::at(150, 40).await;
+    script.open_session("harbour").await;
+    script.keys("t t t");
+    script.settled().await;
+    let named = |script: &mut Script| script.shows(" cheaper by") || script.shows("dearer by");
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        script.keys(", g");
+        assert!(script.shows("What signs mean"), "{}", script.screen());
+        told.push(script.hints());
+        script.keys("esc");
+        told.push(format!("bands are named: {}", named(&mut script)));
+    }
+    let copied =
+        |script: &mut Script| script.screen().lines().any(|line| line.contains("copied  ") && line.contains('+'));
+    let before = copied(&mut script);
+    for _ in 0..2 {
+        script.keys("L");
+        told.push(script.hints());
+        told.push(format!("copied is named: {}", copied(&mut script)));
+    }
+    told.push(format!("it was: {before}"));
+    insta::assert_snapshot!(told.join("\n"), @"
+    the tint's bands are named under the reference; the same keys take the names away
+    bands are named: true
+    the tint's bands are no longer named under the reference
+    bands are named: false
+    the tint's bands are named under the reference; the same keys take the names away
+    bands are named: true
+    what the trajectory copies is no longer marked
+    copied is named: false
+    what the trajectory copies is marked
+    copied is named: true
+    it was: true
+    ");
+}
+
+#[tokio::test]
+async fn the_held_version_follows_the_selected_segment() {
+    let mut script = Script::at(100, 20).await;
+    script.open_session("harbour").await;
+    script.keys("0 c $ home");
+    let held = |script: &mut Script| {
+        let rows = script.screen();
+        let rows = rows.lines().skip(1).take_while(|line| !line.starts_with('╰'));
+        rows.map(|row| row.chars().take(46).collect::<String>()).collect::<Vec<_>>().join("\n")
+    };
+    let first = held(&mut script);
+    script.keys("end");
+    let last = held(&mut script);
+    insta::assert_snapshot!(format!("{first}\n\n{last}"), @"
+    ╭ [Held v1, draft] ┊ Reference ───── −0.524 ─╮
+    │1 Okay, who is asking, and what do they    ┃│
+    │need from this? I should begin with the    ┃│
+    │person and not with the form. A reader who ┃│
+    │is met in the first line stays for the last┃│
+    │one.                                       ┃│
+    │                                           ││
+    │2 Maybe I could open on harbour and let it ││
+    │stand there for a while. Hmm, that shows   ││
+    │the place before anything is explained,    ││
+    │which is what I would want to read myself. ││
+
+    ╭ [Held v1, draft] ┊ Reference ───── −0.524 ─╮
+    │                                           ││
+    │3 Wait, the middle must not become a list. ││
+    │Something has to turn there, quietly, so   ││
+    │that the reader only notices afterwards    ││
+    │that the ground is another one.            ││
+    │                                           ┃│
+    │4 Then the ending: short, plain, without a ┃│
+    │lesson. The last word should be one that   ┃│
+    │the reader could touch, and after it there ┃│
+    │should be nothing.                         ┃│
+    ");
+}
+
+#[tokio::test]
+async fn each_step_that_took_none_has_its_sign_and_a_mark_stands_once() {
+    let mut script = Script::at(120, 40).await;
+    script.open_session("harbour").await;
+    script.keys("0 l l l l l");
+    assert!(script.status().contains("step 5/8") && script.shows("took none"), "{}", script.screen());
+    let marks =
+        |script: &mut Script| script.screen().lines().skip(28).map(|line| line.matches('▾').count()).sum::<usize>();
+    let before = marks(&mut script);
+    script.act("m").await;
+    assert_eq!(marks(&mut script), before + 1, "{}", script.screen());
+    let said = script.hints();
+    let node = script.bench().node();
+    let mut stops = Vec::new();
+    script.keys("0");
+    for _ in 0..script.bench().timeline.len() {
+        script.keys("'");
+        let moment = script.bench().moment().unwrap();
+        if Some(moment.node) == node && !moment.is_hand_made() && stops.last() != Some(&script.bench().cursor()) {
+            stops.push(script.bench().cursor());
+        }
+    }
+    assert_eq!(stops.len(), 1, "{stops:?}");
+    let chart: Vec<String> = script.screen().lines().skip(28).map(str::to_owned).collect();
+    insta::assert_snapshot!(format!("{said}\n{}", chart[..chart.len() - 1].join("\n")), @"
+    marked v12, which came with step 3 · u undoes
+    ╭ Perplexity · by scripted, nll, 78 tokens ─────────────────── step 3: 6.7 (−0.033 nats) · best 5.3 · copied 2w 2.6 % ─╮
+    │15.9 ┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄▾┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄ no thinking, not to scale ┄┄┄│
+    │ 8.9 ●━━━━╮    ○                   │                                                                                  │
+    │          ┃    ○                   │                                                                                  │
+    │ 7.5      ╰━━━━●━━━━╮    ○         │                   ○                                                              │
+    │                    ╰━━━━●━━━━━━━━━●─────────○─────────○────╮    ○                                                    │
+    │                                   │                   ×    │              ○         ○                                │
+    │                                   │                        ╰────●─────────○─────────●                                │
+    │ 4.7                               │                                                 ×                                │
+    │ ppl z0        1         2         3         4         5         6         7         8                                │
+    ╰──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────╯
+    ");
 }

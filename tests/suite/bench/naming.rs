@@ -68,3 +68,27 @@ async fn a_long_name_leaves_the_score_its_place() {
     script.act("enter").await;
     insta::assert_snapshot!(script.status(), @"the letter of the fisherman who had thr…  ppl 5.3  step 8/8 · seg 1          ended: all steps made");
 }
+
+#[tokio::test]
+async fn blanks_are_used_before_words_are_cut_and_the_place_stays() {
+    let mut script = Script::at(120, 40).await;
+    script.open_session("harbour").await;
+    rename(&mut script, "the letter of the fisherman who had three things to tell and sold the boat");
+    script.act("enter").await;
+    script.act("0 l l l J y").await;
+    script.act("u").await;
+    let mut told = Vec::new();
+    for (width, height) in [(160, 40), (120, 40), (100, 30), (80, 24), (60, 20)] {
+        script.resize(width, height);
+        let line = script.screen().lines().next().unwrap_or_default().to_owned();
+        assert!(line.contains("seg ") && line.contains("ppl "), "{line}");
+        told.push(line);
+    }
+    insta::assert_snapshot!(told.join("\n"), @"
+    the letter of the fisherman who had thr…  ppl 5.3  back to v33 by undo after step 8/8 · seg 1  by scripted, nll, 78 tokens  1 of 4       ended: all steps made
+    the letter of the fisherman who had thr…  ppl 5.3  back to v33 by undo after step 8/8 · seg 1    ended: all steps made
+    the letter of the fis…  ppl 5.3  back to v33 by undo after step 8/8 · seg 1  ended: all steps made
+    the letter of t…  ppl 5.3  back to v33 by undo after step 8/8 · seg 1  ended: …
+    the letter…  ppl 5.3  back to v33 by undo · seg 1  ended: …
+    ");
+}

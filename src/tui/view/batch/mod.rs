@@ -148,7 +148,7 @@ fn empty(buf: &mut Buffer, area: Rect, app: &App, batch: &Batch, look: Look<'_>)
                 "With a file of pairs in the library, {} searches all of them in this process.",
                 key(Command::SearchAll)
             ),
-            format!("{} goes back to the library", key(Command::Close)),
+            format!("{} goes back to the {}", key(Command::Close), app.below().unwrap_or_default()),
         ],
     };
     for (at, text) in said.iter().enumerate() {

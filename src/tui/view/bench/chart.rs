@@ -7,9 +7,8 @@ use super::super::super::theme::Theme;
 use super::super::super::widgets::chart::{self, Candidate, Chart, Column, Kind, Shape, Unit};
 use super::super::{View, layout, status};
 use super::border;
-use super::trajectory::minus;
 use crate::app::App;
-use crate::app::bench::{Bench, Happened, Moment, Pane, Shown};
+use crate::app::bench::{Bench, Happened, Moment, Pane, Shown, signed};
 use crate::reer::Objective;
 use crate::reer::search::{Decision, NodeId, Search};
 use crate::session::Status;
@@ -70,7 +69,7 @@ fn threshold(search: &Search, shown: Shown) -> Option<f64> {
     }
 }
 
-/// `step 7: 31.9 (−1.4) · best 31.9 · copied 5w 0.8 %`.
+/// `step 7: 31.9 (−0.043 nats) · best 31.9 · copied 5w 0.8 %`.
 fn readout(bench: &Bench, shown: Shown) -> String {
     let Some((moment, search)) = bench.moment().zip(bench.search()) else { return String::new() };
     let score = |node| bench.shown_score(node, shown);
@@ -84,22 +83,28 @@ fn readout(bench: &Bench, shown: Shown) -> String {
             _ => format!("{what}: not scored yet"),
         };
     };
-    let before = bench.timeline.before(bench.cursor()).and_then(|before| score(before.node));
-    let delta = before.map(|before| {
-        let delta = now - before;
-        let text = if shown == Shown::Perplexity { format!("{delta:+.1}").replace('-', "−") } else { minus(delta) };
-        format!(" ({text})")
-    });
+    let changed = change(bench, moment, shown).map(|change| format!(" ({change})"));
     let best = search.best_ever().and_then(score).map(|best| format!(" · best {}", shown.write(best)));
     let leak = search.tree().get(moment.node).and_then(|version| version.leak);
     let leak = leak.map(|leak| format!(" · copied {}w {:.1} %", leak.span_words, 100.0 * leak.span_share));
-    let parts = [delta, best, leak].map(Option::unwrap_or_default);
+    let parts = [changed, best, leak].map(Option::unwrap_or_default);
     format!("{what}: {}{}", shown.write(now), parts.concat())
+}
+
+/// What a moment changed. A perplexity's decimal would hide most steps: its change is told in nats, as elsewhere.
+fn change(bench: &Bench, moment: &Moment, shown: Shown) -> Option<String> {
+    if matches!(moment.happened, Happened::Step { taken: false, .. }) {
+        return Some("took none".to_owned());
+    }
+    let before = bench.timeline.before(bench.cursor()).filter(|before| before.node != moment.node)?;
+    let (of, unit) = if shown == Shown::Perplexity { (Shown::Nll, " nats") } else { (shown, "") };
+    let change = bench.shown_score(moment.node, of)? - bench.shown_score(before.node, of)?;
+    Some(format!("{}{unit}", signed(change)))
 }
 
 fn columns(bench: &Bench, search: &Search, shown: Shown) -> Vec<Column> {
     let line = bench.timeline.line(bench.cursor());
-    let marks = bench.state.annotations.marks();
+    let marked = bench.marked();
     let mut best: Option<f64> = None;
     let column = |(index, moment): (usize, &Moment)| {
         let score = bench.shown_score(moment.node, shown);
@@ -114,7 +119,7 @@ fn columns(bench: &Bench, search: &Search, shown: Shown) -> Vec<Column> {
             candidates: candidates(bench, search, moment, shown),
             on_line: line.binary_search(&index).is_ok(),
             parent: moment.parent.filter(|parent| *parent < index),
-            marked: marks.contains_key(&moment.node),
+            marked: marked.contains(&index),
             best,
         }
     };

@@ -9,8 +9,7 @@ use ratatui::layout::Rect;
 use super::super::super::theme::{Role, Theme};
 use super::super::super::widgets::diff::{Comparison, Comparisons, Marks};
 use super::super::super::widgets::paint;
-use super::trajectory::minus;
-use crate::app::bench::{ByHand, Candidate, Fate, letter, reason_in_words, refusal_in_words};
+use crate::app::bench::{ByHand, Candidate, Fate, letter, reason_in_words, refusal_in_words, signed};
 use crate::lm::rewrite;
 use crate::session::Author;
 use crate::text::{Safe, fit_start, width};
@@ -64,7 +63,7 @@ pub fn draw_head(
         vec![(branch.to_owned(), Role::Dim), (format!("{}{mark} ", letter(at)), name_role)];
     match candidate.delta {
         Some(delta) => {
-            parts.push((format!("{:>7}", minus(delta)), if delta < 0.0 { Role::Better } else { Role::Worse }))
+            parts.push((format!("{:>7}", signed(delta)), if delta < 0.0 { Role::Better } else { Role::Worse }))
         }
         None => parts.push((format!("{:>7}", waiting(candidate.fate)), Role::Dim)),
     }

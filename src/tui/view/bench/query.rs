@@ -1,5 +1,9 @@
 //! The query, and under it the measures of the version under the cursor with what explains them.
 
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+use std::ops::Range;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -8,8 +12,11 @@ use super::super::super::widgets::{paint, scrollbar, text};
 use super::super::{Look, View};
 use super::border;
 use crate::app::App;
-use crate::app::bench::{Bench, Measure, Moment, Pane, Tone};
+use crate::app::bench::{Bench, Measure, Moment, Pane, Tone, signed};
+use crate::reer::Trajectory;
 use crate::text::width;
+
+type Spans = Vec<(Range<usize>, Role)>;
 
 /// Rows of a note or of the tags at most: the rest is read where it is written.
 const NOTE: u16 = 6;
@@ -47,7 +54,7 @@ impl View {
     }
 
     /// Highlights of code and markdown in a text, as far as they are ready.
-    pub(super) fn syntax(&mut self, text: &str) -> std::sync::Arc<Vec<(std::ops::Range<usize>, Role)>> {
+    pub(super) fn syntax(&mut self, text: &str) -> std::sync::Arc<Vec<(Range<usize>, Role)>> {
         self.highlighter.as_mut().and_then(|highlighter| highlighter.layers(text)).unwrap_or_default()
     }
 
@@ -58,15 +65,14 @@ impl View {
         area: Rect,
         pane: Pane,
         raw: &str,
-        layers: &[&[(std::ops::Range<usize>, Role)]],
+        layers: &[&[(Range<usize>, Role)]],
         look: Look<'_>,
     ) {
         if area.is_empty() || area.width < 4 {
             return;
         }
         let text_area = Rect { width: area.width - 1, ..area };
-        let width = text_area.width.saturating_sub(text::gutter(look.bands)).max(1);
-        let sheet = self.sheets.get(raw, width);
+        let sheet = self.sheets.get(raw, text_width(area, look));
         let first = self.windows.entry(pane).or_default().top_of(sheet, area.height);
         let drawn = text::Look { theme: look.theme, base: Role::Text, layers, bands: look.bands };
         text::draw(buf, text_area, sheet, first, drawn);
@@ -85,12 +91,65 @@ impl View {
         look: Look<'_>,
     ) {
         let score = bench.shown_score(held.node, app.memory.shown).map(|value| app.memory.shown.write(value));
+        let score = score.unwrap_or_default();
         let title = format!("Held v{}, {}", held.node.0, held.name(&bench.me));
-        let inner = border(buf, area, look.theme, (Pane::Query, bench), tabs, (&title, &score.unwrap_or_default()));
-        let z = bench.search().and_then(|search| search.tree().trajectory(held.node));
-        let text = z.map(crate::reer::Trajectory::text).unwrap_or_default();
-        self.draw_text(buf, inner, Pane::Query, &text, &[], look);
+        let right = match since_held(bench, held).map(signed) {
+            Some(since) => {
+                // Beside the title, the tabs and the border.
+                let room = usize::from(area.width).saturating_sub(width(&title) + if tabs { 27 } else { 11 });
+                let said = [format!("{score} · {since} nats to here"), format!("{score} · {since}")];
+                said.into_iter().find(|said| width(said) <= room).unwrap_or(since)
+            }
+            None => score,
+        };
+        let inner = border(buf, area, look.theme, (Pane::Query, bench), tabs, (&title, &right));
+        let Some(z) = bench.search().and_then(|search| search.tree().trajectory(held.node)) else { return };
+        let (text, numbers, selected) = numbered(z, place_in(bench, z));
+        if !inner.is_empty() {
+            let sheet = self.sheets.get(&text, text_width(inner, look));
+            let rows = sheet.row_of(selected.start)..sheet.row_of(selected.end) + 1;
+            let mut seen = DefaultHasher::new();
+            (&bench.key, held.node, bench.segment()).hash(&mut seen);
+            self.windows.entry(Pane::Query).or_default().follow(seen.finish(), &[rows], inner.height);
+        }
+        self.draw_text(buf, inner, Pane::Query, &text, &[&numbers], look);
     }
+}
+
+/// Cells of a line of a pane's text: beside it stands the scrollbar.
+fn text_width(area: Rect, look: Look<'_>) -> u16 {
+    area.width.saturating_sub(1 + text::gutter(look.bands)).max(1)
+}
+
+/// The score of the version under the cursor minus that of the held one, nats per token of the objective.
+fn since_held(bench: &Bench, held: &Moment) -> Option<f64> {
+    let search = bench.search()?;
+    let here = bench.node().filter(|here| *here != held.node)?;
+    Some(search.score(here)? - search.score(held.node)?)
+}
+
+/// Where the selected segment stands in another version; where it is not in there, the segment of the same place.
+fn place_in(bench: &Bench, z: &Trajectory) -> usize {
+    let selected = bench.segment();
+    let here = || bench.segments().iter().position(|row| Some(row.id) == selected);
+    selected.and_then(|id| z.position(id)).or_else(here).unwrap_or(0)
+}
+
+/// A trajectory with its segments numbered; where the numbers stand, and the bytes of the segment at this place.
+fn numbered(z: &Trajectory, selected: usize) -> (String, Spans, Range<usize>) {
+    let (mut text, mut numbers, mut bytes) = (String::new(), Vec::new(), 0..0);
+    for (at, segment) in z.segments.iter().enumerate() {
+        text.push_str(if at == 0 { "" } else { "\n\n" });
+        let from = text.len();
+        text.push_str(&(at + 1).to_string());
+        numbers.push((from..text.len(), if at == selected { Role::Accent } else { Role::Label }));
+        text.push(' ');
+        text.push_str(&segment.text);
+        if at == selected {
+            bytes = from..text.len();
+        }
+    }
+    (text, numbers, bytes)
 }
 
 fn draw_line(buf: &mut Buffer, row: Rect, theme: &Theme, measure: &Measure, bottom: u16) {

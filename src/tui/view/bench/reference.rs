@@ -9,9 +9,8 @@ use super::super::super::theme::Role;
 use super::super::super::widgets::{paint, tint};
 use super::super::{Look, View};
 use super::border;
-use super::trajectory::minus;
 use crate::app::App;
-use crate::app::bench::{Bench, Compared, Pane, Tint};
+use crate::app::bench::{Bench, Compared, Pane, Tint, signed};
 use crate::app::command::Command;
 use crate::text::width;
 
@@ -29,7 +28,7 @@ impl View {
     ) {
         let title = match bench.tint {
             Tint::Off => "Reference".to_owned(),
-            tint => format!("Reference · {}", tint.short()),
+            _ => format!("Reference · {}", bench.tint_in_short()),
         };
         let tinted = tint_layer(bench);
         let right = match (&tinted, bench.compared()) {
@@ -68,7 +67,7 @@ fn tint_layer(bench: &Bench) -> Option<Spans> {
 fn mean_change(bench: &Bench, compared: Compared) -> String {
     let mean = |of| bench.logprobs(of).map(|values| -values.iter().sum::<f64>() / values.len().max(1) as f64);
     let against = compared.against.and_then(mean);
-    let delta = mean(compared.of).zip(against).map(|(now, before)| format!("{} nats", minus(now - before)));
+    let delta = mean(compared.of).zip(against).map(|(now, before)| format!("{} nats", signed(now - before)));
     delta.unwrap_or_default()
 }
 
@@ -76,7 +75,7 @@ fn mean_change(bench: &Bench, compared: Compared) -> String {
 fn draw_legend(buf: &mut Buffer, inner: Rect, bench: &Bench, look: Look<'_>) -> u16 {
     let of = if bench.tint == Tint::Surprisal { tint::Tint::Surprisal } else { tint::Tint::Change };
     let mut parts = tint::legend(of, look.bands);
-    parts.push((" copied ".to_owned(), Role::Leak));
+    parts.extend(bench.leaks.then(|| (" copied ".to_owned(), Role::Leak)));
     let cells = |parts: &[(String, Role)]| parts.iter().map(|(text, _)| width(text) + 1).sum::<usize>();
     let half = parts.iter().position(|(text, _)| text.starts_with(tint::DEARER_BY)).unwrap_or(parts.len());
     let rows =

@@ -15,7 +15,7 @@ use super::super::{Look, View};
 use super::border;
 use super::hunk;
 use crate::app::App;
-use crate::app::bench::{Bench, Candidate, Match, Pane, SegmentRow};
+use crate::app::bench::{Bench, Candidate, Match, Pane, SegmentRow, signed};
 use crate::app::message::Target;
 use crate::engine::desk::Work;
 
@@ -359,17 +359,12 @@ fn draw_bought(buf: &mut Buffer, place: Rect, theme: &Theme, row: &SegmentRow) {
         " "
     };
     let (text, role) = match row.bought {
-        Some(delta) if delta < 0.0 => (minus(delta), Role::Better),
-        Some(delta) => (minus(delta), Role::Worse),
+        Some(delta) if delta < 0.0 => (signed(delta), Role::Better),
+        Some(delta) => (signed(delta), Role::Worse),
         None => (String::new(), Role::Dim),
     };
     paint::fitted_right(buf, (place.x, place.y), place.width.saturating_sub(2), &text, theme.style(role));
     paint::put(buf, (place.right() - 1, place.y), 1, sign, theme.style(Role::Edited));
-}
-
-/// Three decimals with a sign, a true minus for better.
-pub fn minus(delta: f64) -> String {
-    format!("{delta:+.3}").replace('-', "−")
 }
 
 fn found_in(bench: &Bench, at: usize) -> Vec<(Range<usize>, Role)> {

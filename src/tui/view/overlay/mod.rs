@@ -64,8 +64,8 @@ impl View {
         paint::clear(buf, area, look.theme.style(Role::Overlay));
         let Some(editor) = &mut self.editor else { return Over::default() };
         let changed = if editor.is_changed() { "changed" } else { "" };
-        let inner =
-            pane::draw(buf, area, look.theme, pane::Pane { title: about.title(), right: changed, focused: true });
+        let title = about.title(app.bench());
+        let inner = pane::draw(buf, area, look.theme, pane::Pane { title: &title, right: changed, focused: true });
         let cursor = editor.draw(buf, inner, look.theme);
         Over { cursor: cursor.filter(|_| top), page: 0 }
     }

@@ -1,5 +1,7 @@
 //! What stands in the plot: levels, lines, candidates, versions, marks, the cursor.
 
+use std::collections::BTreeSet;
+
 use super::grid::Grid;
 use super::place::Placed;
 use super::scale::{At, Scale};
@@ -54,11 +56,13 @@ impl Plot<'_> {
         }
     }
 
-    /// The best score so far, where the line itself is not there.
+    /// The best score so far, where no line is there: beside one that leaves its row, the rest of it would look like a
+    /// way that leads nowhere.
     fn best(&self, grid: &mut Grid) {
+        let left: BTreeSet<usize> = self.chart.columns.iter().filter_map(|column| column.parent).collect();
         for (index, column) in self.seen() {
             let Some(best) = self.at(column.best) else { continue };
-            let here = self.at(column.score).filter(|_| column.on_line);
+            let here = self.at(column.score).filter(|_| column.on_line || left.contains(&index));
             if here.is_some_and(|here| here.row == best.row) {
                 continue;
             }
@@ -122,7 +126,7 @@ impl Plot<'_> {
         let Some(at) = self.at(column.score) else { return };
         let line = if column.on_line { Role::Line } else { Role::Branch };
         let (sign, role) = match column.kind {
-            Kind::NoChange => return,
+            Kind::NoChange => ("○", line),
             Kind::Draft | Kind::Accepted => ("●", line),
             Kind::Override | Kind::Edit => ("◆", Role::Edited),
             Kind::Fork => ("◇", line),
@@ -170,7 +174,6 @@ fn join(grid: &mut Grid, (x, row): (i64, usize), (to_x, to_row): (i64, usize), o
     let (flat, upright, role) = if on_line { ("━", "┃", Role::Line) } else { ("─", "│", Role::Branch) };
     let bend = x + (to_x - x + 1) / 2;
     let (leave, arrive) = if to_row > row { ("╮", "╰") } else { ("╯", "╭") };
-    // Ends are drawn too: a column that changed nothing has no sign of its own.
     let (near, far) = if to_row == row { (to_x + 1, to_x + 1) } else { (bend, bend + 1) };
     let seen = |from: i64, to: i64| from.max(0)..to.min(grid_end(grid));
     let (first, last) = (seen(x, near), seen(far, to_x + 1));

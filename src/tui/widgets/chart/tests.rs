@@ -80,23 +80,23 @@ fn a_search() {
                                                    │
                                                    │
                ×                                   │
-    38.3 ●━━━━━━━━╮                                │
+    38.3 ●━━━━━○━━╮                                │
                   ┃  ○                             │
-                  ╰━━●━━━━━━━━╮                    │
+                  ╰━━●━━━━━○━━╮                    │
                               ╰━━●━━━━━◆━━╮        │     ◌
     31.9                                  ╰━━◆━━━━━●     ○
      ppl z0    1     2     3     4     5     6     7     8
     ");
     insta::assert_snapshot!(drawn(30, 5, &Chart { cursor: 2, follow_tail: true, ..chart(&columns) }), @"
     44.7 ┄┄┄^┄┄┄┄┄┄┄┄▾┄┄┄┄┄┄┄┄┄┄┄┄
-    39.5 ●━━×━╮│
-              ╰●━━━━╮  ╭◆━╮      ◌
+    39.5 ●━━○━╮│
+              ╰●━━○━╮  ╭◆━╮      ◌
     31.9       │    ╰●━╯──╰◆━━●  ○
      ppl z0 1  2  3  4  5   8 live
     ");
     insta::assert_snapshot!(drawn(60, 3, &Chart { threshold: Some(30.0), ..chart(&columns) }), @"
-    44.7 ●━━━━━^━━╮┄┄┄┄┄┄┄┄┄┄┄┄┄┄▾┄┄┄┄┄┄┄┄┄┄ no thinking ◌┄┄┄┄┄┄
-    30.0 ╌╌╌╌╌╌╌╌╌╰━━●━━━━━━━━━━━●━━━━━◆━━━━━◆━━━━━●╌╌╌╌╌○╌╌╌╌╌╌
+    44.7 ●━━━━━○━━╮┄┄┄┄┄┄┄┄┄┄┄┄┄┄▾┄┄┄┄┄┄┄┄┄┄ no thinking ◌┄┄┄┄┄┄
+    30.0 ╌╌╌╌╌╌╌╌╌╰━━●━━━━━○━━━━━●━━━━━◆━━━━━◆━━━━━●╌╌╌╌╌○╌╌╌╌╌╌
      ppl z0    1     2     3     4     5     6     7     8
     ");
 }
@@ -123,9 +123,9 @@ fn a_branch_is_dim_and_leaves_from_its_parent() {
                                      │
                                      │
     39.8        ×                    │
-         ●━━━━━━━━━━╮                │
-                    ┃  ○          ╭─────────◇───╮──
-                    ╰━━●━━━━━━━━━━╮  │          ╰──●
+         ●━━━━━━○━━━╮                │
+                    ┃  ○          ╭─────────◇───╮
+                    ╰━━●━━━━━━○━━━╮  │          ╰──●
     33.3                          ╰━━●
      ppl z0     1      2      3      4      5      6
     ");
@@ -155,7 +155,7 @@ fn the_beginning_alone_and_a_flat_line() {
     insta::assert_snapshot!(drawn(40, 5, &Chart { baseline: None, unit, ..chart(&flat) }), @"
     3.401                               │
                                         │
-          ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━
+          ○━━━━━○━━━━━○━━━━━○━━━━━○━━━━━○
     3.398                               │
      nats 0     1     2     3     4     5
     ");
@@ -170,8 +170,8 @@ fn an_outlier_stands_at_the_edge_and_the_log_scale_shows_it() {
     insta::assert_snapshot!(drawn(40, 6, &chart(&columns)), @"
     44.7 ^━╮┄^┄┄┄┄┄┄┄┄┄┄┄▾┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄
     39.5   ┃ ×                           │
-           ╰━━━╮ ○                       │
-               ╰━●━━━━━━━●━━━◆━╮         ◌
+           ╰━○━╮ ○                       │
+               ╰━●━━━○━━━●━━━◆━╮         ◌
     31.9                       ╰━◆━━━●   ○
      ppl z0  1   2   3   4   5   6   7   8
     ");
@@ -180,7 +180,7 @@ fn an_outlier_stands_at_the_edge_and_the_log_scale_shows_it() {
            ┃                             │
            ┃ ○                           │
            ┃                             ◌
-    44.7 ┄┄╰━×━━━●━━━━━━━●━━━◆━━━◆━━━●┄┄┄○┄┄
+    44.7 ┄┄╰━○━━━●━━━○━━━●━━━◆━━━◆━━━●┄┄┄○┄┄
      ppl z0  1   2   3   4   5   6   7   8
     ");
 }
@@ -190,15 +190,15 @@ fn a_baseline_far_above_leaves_the_line_its_rows() {
     let columns = search();
     insta::assert_snapshot!(drawn(80, 4, &Chart { baseline: Some(97.0), cursor: 7, ..chart(&columns) }), @"
     97.0 ┄┄┄┄┄┄┄┄┄^┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄▾┄┄┄┄┄┄┄┄ no thinking, not to scale ┄┄┄
-    39.5 ●━━━━━━━━×━━━━╮   ○                                            │        ◌
-    31.9               ╰━━━●━━━━━━━━━━━━━━━━━●━━━━━━━━◆━━━━━━━━◆━━━━━━━━●        ○
+    39.5 ●━━━━━━━━○━━━━╮   ○                                            │        ◌
+    31.9               ╰━━━●━━━━━━━━○━━━━━━━━●━━━━━━━━◆━━━━━━━━◆━━━━━━━━●        ○
      ppl z0       1        2        3        4        5        6        7        8
     ");
     insta::assert_snapshot!(drawn(80, 7, &Chart { baseline: Some(97.0), cursor: 7, ..chart(&columns) }), @"
     97.0 ┄┄┄┄┄┄┄┄┄^┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄▾┄┄┄┄┄┄┄┄ no thinking, not to scale ┄┄┄
     39.5          ×                                                     │
-         ●━━━━━━━━━━━━━╮                                                │
-                       ╰━━━●━━━━━━━━━━━━━╮                              │
+         ●━━━━━━━━○━━━━╮                                                │
+                       ╰━━━●━━━━━━━━○━━━━╮                              │
                                          ╰━━━●━━━━━━━━◆━━━━╮            │        ◌
     31.9                                                   ╰━━━◆━━━━━━━━●        ○
      ppl z0       1        2        3        4        5        6        7        8
@@ -206,7 +206,7 @@ fn a_baseline_far_above_leaves_the_line_its_rows() {
     insta::assert_snapshot!(drawn(80, 4, &Chart { baseline: Some(97.0), cursor: 7, log: true, ..chart(&columns) }), @"
     300.0          ○                          ▾                          │
      97.0 ┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄ no thinking ┄◌┄
-     31.9 ●━━━━━━━━×━━━━━━━━●━━━━━━━━━━━━━━━━━●━━━━━━━━◆━━━━━━━━◆━━━━━━━━●        ○
+     31.9 ●━━━━━━━━○━━━━━━━━●━━━━━━━━○━━━━━━━━●━━━━━━━━◆━━━━━━━━◆━━━━━━━━●        ○
       ppl z0       1        2        3        4        5        6        7        8
     ");
 }
@@ -239,6 +239,29 @@ fn more_columns_than_cells_scroll_with_the_cursor() {
 }
 
 #[test]
+fn beside_a_branch_the_best_so_far_leaves_no_end_of_a_line() {
+    let branch = |column: Column, best: f64| Column { on_line: false, best: Some(best), ..column };
+    let columns = vec![
+        column("z0", 38.0, Kind::Draft, None),
+        branch(column("1", 36.0, Kind::Accepted, Some(0)), 36.0),
+        branch(column("2", 34.0, Kind::Accepted, Some(1)), 34.0),
+        branch(column("3", 32.0, Kind::Accepted, Some(2)), 32.0),
+        Column { best: Some(32.0), ..column("", 38.0, Kind::Fork, Some(0)) },
+        Column { best: Some(32.0), ..column("4", 37.0, Kind::Accepted, Some(4)) },
+    ];
+    insta::assert_snapshot!(drawn(60, 8, &chart(&columns)), @"
+    44.7 ┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄ no thinking, not to scale ┄┄┄
+    38.0 ●━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━◇━━━━╮    │
+              │                                       ╰━━━━●
+    35.6      ╰────●────╮                                  │
+                        ╰────●────╮                        │
+                                  │                        │
+    32.0                          ╰────●────────────────────
+     ppl z0        1         2         3                   4
+    ");
+}
+
+#[test]
 fn a_second_measure_has_its_own_axis() {
     let columns = search();
     let nll: Vec<Option<f64>> = (0..9).map(|at| (at != 3).then_some(3.6 - 0.02 * f64::from(at))).collect();
@@ -246,8 +269,8 @@ fn a_second_measure_has_its_own_axis() {
     insta::assert_snapshot!(drawn(56, 6, &Chart { second, ..chart(&columns) }), @"
     44.7 ·┄┄┄┄^┄┄┄┄┄┄┄┄┄┄┄┄┄┄▾┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄ 3.600
     39.5      ×    ·                             │
-         ●━━━━━━━╮ ○         ·                   │
-                 ╰━●━━━━━━━━━●━━━━◆━━╮ ·         ◌
+         ●━━━━○━━╮ ○         ·                   │
+                 ╰━●━━━━○━━━━●━━━━◆━━╮ ·         ◌
     31.9                             ╰━◆━━━━●    ○     3.440
      ppl z0   1    2    3    4    5    6    7    8      nats
     ");
