@@ -113,7 +113,8 @@ impl Bench {
 
     /// Whether a person made this version by taking the candidate.
     fn is_taken_by(&self, candidate: &Candidate, made: NodeId) -> bool {
-        let known = self.search().and_then(|search| Some((search.tree().get(candidate.node)?, search.tree().get(made)?)));
+        let known =
+            self.search().and_then(|search| Some((search.tree().get(candidate.node)?, search.tree().get(made)?)));
         known.is_some_and(|(candidate, made)| has_text_of(made, candidate))
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::app::bench::Bench;
+use crate::app::bench::{Bench, choice, did};
 use crate::app::command::Command;
 use crate::app::effect::DeskId;
 use crate::app::memory::Decided;
@@ -173,10 +173,11 @@ impl App {
             Payload::Override(choice) => Some(match (choice.refused, Some(choice.node) == head) {
                 (refused, _) if made.is_some_and(|made| made.id == choice.node) => {
                     let what = match (refused, made.is_some_and(|made| self.is_taken(desk, made))) {
-                        (Some(_), _) => "refused, the text before is back:",
-                        (None, true) => "taken:",
-                        (None, false) => "your version",
+                        (Some(_), _) => "refused, the text before is back:".to_owned(),
+                        (None, true) => "taken:".to_owned(),
+                        (None, false) => did.map_or_else(|| "your version".to_owned(), |did| format!("{did}:")),
                     };
+                    let did = made.zip(bench.search()).and_then(|(made, search)| did(search, made));
                     let on = if bench.is_searching() { "; the search goes on from it" } else { "" };
                     format!("{what} v{} is saved{on}", choice.node.0)
                 }
@@ -242,7 +243,10 @@ impl App {
         let state = self.benches.get(&desk).map(|bench| &bench.state).or(of_errand);
         let action =
             state.and_then(|state| if back { state.redoable(&self.author) } else { state.undoable(&self.author) });
-        let what = action.map_or("the last action", |action| action_in_words(&action.name));
+        let search = state.and_then(|state| state.search.as_ref());
+        let choice = action.and_then(|action| Some(choice(search?, action.choice.as_ref()?)));
+        let what = choice.or_else(|| action.map(|action| action_in_words(&action.name).to_owned()));
+        let what = what.unwrap_or_else(|| "the last action".to_owned());
         let (other, said) = if back { (Command::Undo, "brought back") } else { (Command::Redo, "undone") };
         let key = self.key_of(other).unwrap_or_default();
         if !back && what == "the verdict" {

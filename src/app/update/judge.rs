@@ -1,6 +1,6 @@
 //! Verdicts, ratings, tags, marks; undoing and bringing back what a person did, in whichever session it was.
 
-use crate::app::bench::{Bench, FLAG, flag, renamed, verdict};
+use crate::app::bench::{Bench, FLAG, Pane, flag, renamed, verdict};
 use crate::app::command::Command;
 use crate::app::effect::DeskId;
 use crate::app::{App, Effect, Given};
@@ -27,6 +27,10 @@ impl App {
                 self.on_bench(|bench| {
                     bench.go_along();
                     bench.steady = true;
+                    // What is done to a segment is seen.
+                    if matches!(bench.focus, Pane::Query | Pane::Reference) {
+                        bench.focus = Pane::Trajectory;
+                    }
                 });
                 self.give(order)
             }
