@@ -210,6 +210,7 @@ commands! {
     ListBottom "list-bottom" [List] ["end"] "The last row";
     ListClose "list-close" [List Field] ["esc"] "Close it";
     Accept "accept" [Field] ["enter"] "Done";
+    Complete "complete" [Field] ["tab"] "Complete the tag with one of the library's; again, with the next";
     NextValue "next-value" [Form Export] ["right" "l" "space"] "The next value";
     PreviousValue "previous-value" [Form Export] ["left" "h"] "The value before";
     ChangeValue "change-value" [Form] ["e"] "Type a value";

@@ -192,8 +192,7 @@ impl App {
             Payload::Note(note) if note.name => None,
             Payload::Note(note) if note.text.is_empty() => Some("the note is gone".to_owned()),
             Payload::Note(_) => Some("the note is saved".to_owned()),
-            Payload::Tag(tag) if tag.on => Some(format!("tagged #{}", tag.name)),
-            Payload::Tag(tag) => Some(format!("no longer tagged #{}", tag.name)),
+            Payload::Tag(_) => Some(tagged(events)),
             Payload::Rate(rate) if rate.stars == 0 => Some("no longer rated".to_owned()),
             Payload::Rate(rate) => Some(format!("rated {} of 5", rate.stars)),
             _ => None,
@@ -328,6 +327,20 @@ fn action_in_words(event: &str) -> &'static str {
         "note" => "the note",
         "name" => "the name",
         "rate" => "the rating",
+/// Which tags were added and which taken away.
+fn tagged(events: &[Event]) -> String {
+    let tags = events.iter().filter(|event| event.by.is_person()).filter_map(|event| match &event.payload {
+        Payload::Tag(tag) => Some(tag),
+        _ => None,
+    });
+    let (on, off): (Vec<_>, Vec<_>) = tags.partition(|tag| tag.on);
+    let said = |words: &str, tags: &[&crate::session::Tag]| {
+        let names: String = tags.iter().map(|tag| format!(" #{}", tag.name)).collect();
+        (!tags.is_empty()).then(|| format!("{words}{names}"))
+    };
+    [said("tagged", &on), said("no longer tagged", &off)].into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
         "flag" => "the flag",
         "mark" => "the mark",
         _ => "the last action",

@@ -98,9 +98,10 @@ impl App {
         self.record(Some(Bench::rate(stars)))
     }
 
-    pub(super) fn tag(&mut self, name: &str) -> Vec<Effect> {
-        let payload = self.bench().map(|bench| bench.tag(name));
-        self.record(payload)
+    /// Adds the tags that were typed last, or takes away those that are there.
+    pub(super) fn tag(&mut self) -> Vec<Effect> {
+        let tags = self.bench().map(|bench| self.last_tags.iter().map(|name| bench.tag(name)).collect());
+        tags.map(|tags| self.give(Order::Record(tags))).unwrap_or_default()
     }
 
     /// Calls the session by this name; by its first one when it is empty or that.

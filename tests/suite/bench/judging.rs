@@ -327,6 +327,33 @@ async fn no_key_judges_from_within_a_text() {
             assert!(overlays < 5, "{begin}: the overlays are closed one by one");
             // A changed text asks: the second row throws it away.
             let asks = script.shows("Throw the changes away");
+#[tokio::test]
+async fn two_words_are_two_tags_and_those_of_the_library_are_offered() {
+    let mut script = Script::at(150, 44).await;
+    script.open_session("harbour").await;
+    script.keys("#");
+    script.write("good #ending");
+    script.act("enter").await;
+    insta::assert_snapshot!(script.hints(), @"tagged #ending #good · u undoes");
+    script.keys("q");
+    script.settled().await;
+    script.open_session("kettle").await;
+    script.keys("#");
+    assert!(script.lines(&["▸ Tag"]).ends_with(" tab: ending · good ─╮"), "{}", script.screen());
+    script.write("dim e");
+    script.keys("tab");
+    script.act("enter").await;
+    let tags =
+        |script: &Script| script.bench().state.annotations.tags().into_iter().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(tags(&script), ["dim", "ending"]);
+    script.keys("# tab tab");
+    script.act("enter").await;
+    insta::assert_snapshot!(script.hints(), @"no longer tagged #ending · u undoes");
+    script.act("u").await;
+    script.act("u").await;
+    assert!(tags(&script).is_empty(), "one undo takes what one line said");
+}
+
             script.keys(if asks { "down enter" } else { "esc" });
         }
     }
