@@ -272,6 +272,7 @@ impl App {
         let mut effects = at.map(|at| self.on_bench(|bench| bench.visit(at))).unwrap_or_default();
         let on = self.key_of(Command::GoOn).unwrap_or_default();
         effects.extend(self.tell(format!("{on} lets the search go on from here")));
+            Act::Save => vec![Effect::FinishText],
         effects
     }
 

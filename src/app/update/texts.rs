@@ -307,7 +307,15 @@ impl App {
     pub(super) fn ask_to_discard(&mut self) -> Vec<Effect> {
         let item =
             |label: &str, act| Item { label: label.to_owned(), detail: String::new(), aside: String::new(), act };
-        let items = vec![item("Go on writing", Act::Nothing), item("Throw the changes away", Act::Discard)];
+        let saved = match self.overlays.last() {
+            Some(Overlay::Writing(Text::Query { .. })) => "Go on to the reference",
+            _ => "Save it",
+        };
+        let items = vec![
+            item("Go on writing", Act::Nothing),
+            item(saved, Act::Save),
+            item("Throw the changes away", Act::Discard),
+        ];
         self.overlays.push(Overlay::List(Picker::new(Picking::Discard, items)));
         Vec::new()
     }

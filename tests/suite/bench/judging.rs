@@ -354,7 +354,21 @@ async fn two_words_are_two_tags_and_those_of_the_library_are_offered() {
     assert!(tags(&script).is_empty(), "one undo takes what one line said");
 }
 
-            script.keys(if asks { "down enter" } else { "esc" });
+#[tokio::test]
+async fn no_key_judges_from_within_a_text() {
+    let mut script = Script::at(120, 40).await;
+    script.open_session("harbour").await;
+    let before = script.bench().state.last_seq;
+    for begin in ["/", "#", "g", "F", "w", "e", ":", "?", "S e"] {
+        script.keys(begin);
+        script.write("axsynfum");
+        let mut overlays = 0;
+        while !script.app().overlays.is_empty() {
+            overlays += 1;
+            assert!(overlays < 5, "{begin}: the overlays are closed one by one");
+            // A changed text asks: the third row throws it away.
+            let asks = script.shows("Throw the changes away");
+            script.keys(if asks { "down down enter" } else { "esc" });
         }
     }
     script.settled().await;
