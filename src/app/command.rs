@@ -143,7 +143,7 @@ commands! {
     Mark "mark" [Bench] ["m"] "Mark this version, or take the mark away";
     Undo "undo" [Bench Library] ["u"] "Undo what a person did last";
     Redo "redo" [Bench Library] ["U"] "Bring back what was undone last";
-    Decisions "decisions" [Bench Library] ["R"] "The last ten decisions; go back to one";
+    Decisions "decisions" [Bench Library] ["R"] "The last ten decisions; enter opens one";
     NextExample "next-example" [Bench] ["]"] "The next session of the library";
     PreviousExample "previous-example" [Bench] ["["] "The session before";
 

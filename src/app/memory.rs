@@ -91,6 +91,12 @@ pub struct Decided {
     pub key: String,
     pub title: String,
     pub verdict: Verdict,
+    /// The flag was raised, in place of a verdict.
+    #[serde(default)]
+    pub flagged: bool,
+    /// When, as the event says it.
+    #[serde(default)]
+    pub t: String,
 }
 
 impl Memory {
