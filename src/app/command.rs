@@ -218,6 +218,8 @@ commands! {
     Start "start" [Form] ["enter"] "Start";
     ExportFolder "export-folder" [Export] ["e"] "Type the folder to write to";
     ExportQueue "export-queue" [Export] ["tab"] "Export what is kept, or all";
+    ExportNext "export-next" [Export] ["]"] "The next row of the preview";
+    ExportPrevious "export-previous" [Export] ["["] "The row before";
     ExportScrollDown "export-down" [Export] ["j" "down" "pagedown"] "Scroll the preview down";
     ExportScrollUp "export-up" [Export] ["k" "up" "pageup"] "Scroll the preview up";
     Save "save" [Editor] ["ctrl-s"] "Save the text";

@@ -136,6 +136,8 @@ impl App {
             Command::Start => self.start_from_form(),
             Command::ExportFolder => self.ask_folder(),
             Command::ExportQueue => self.turn_export_queue(),
+            Command::ExportNext => self.preview_beside(1),
+            Command::ExportPrevious => self.preview_beside(-1),
             Command::ExportScrollDown => self.scroll_preview(4),
             Command::ExportScrollUp => self.scroll_preview(-4),
             Command::Save => vec![Effect::FinishText],

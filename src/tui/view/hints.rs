@@ -57,6 +57,7 @@ fn wanted(app: &App, width: u16) -> Vec<(Command, &'static str)> {
                 (Command::NextValue, "shape"),
                 (Command::ExportQueue, "queue"),
                 (Command::ExportFolder, "folder"),
+                (Command::ExportNext, "next row"),
                 (Command::ExportScrollDown, "scroll"),
                 (Command::Dismiss, "close"),
             ];
