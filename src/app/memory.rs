@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn only_so_many_places_are_kept() {
         let mut memory = Memory::default();
-        let place = Place { moment: None, segment: None, pane: Pane::Trajectory };
+        let place = Place { moment: None, of: None, segment: None, pane: Pane::Trajectory };
         (0..MOST_PLACES + 3).for_each(|n| memory.keep_place(&format!("s{n}"), place.clone()));
         memory.keep_place("s9", place);
         assert_eq!((memory.places.len(), memory.order.len()), (MOST_PLACES, MOST_PLACES));
