@@ -143,7 +143,7 @@ commands! {
     Mark "mark" [Bench] ["m"] "Mark this version, or take the mark away";
     Undo "undo" [Bench Library] ["u"] "Undo what a person did last";
     Redo "redo" [Bench Library] ["U"] "Bring back what was undone last";
-    Decisions "decisions" [Bench Library] ["R"] "The last ten decisions; go back to one";
+    Decisions "decisions" [Bench Library] ["R"] "The last ten decisions; enter opens one";
     NextExample "next-example" [Bench] ["]"] "The next session of the library";
     PreviousExample "previous-example" [Bench] ["["] "The session before";
 
@@ -210,6 +210,7 @@ commands! {
     ListBottom "list-bottom" [List] ["end"] "The last row";
     ListClose "list-close" [List Field] ["esc"] "Close it";
     Accept "accept" [Field] ["enter"] "Done";
+    Complete "complete" [Field] ["tab"] "Complete the tag with one of the library's; again, with the next";
     NextValue "next-value" [Form Export] ["right" "l" "space"] "The next value";
     PreviousValue "previous-value" [Form Export] ["left" "h"] "The value before";
     ChangeValue "change-value" [Form] ["e"] "Type a value";
@@ -217,6 +218,8 @@ commands! {
     Start "start" [Form] ["enter"] "Start";
     ExportFolder "export-folder" [Export] ["e"] "Type the folder to write to";
     ExportQueue "export-queue" [Export] ["tab"] "Export what is kept, or all";
+    ExportNext "export-next" [Export] ["]"] "The next row of the preview";
+    ExportPrevious "export-previous" [Export] ["["] "The row before";
     ExportScrollDown "export-down" [Export] ["j" "down" "pagedown"] "Scroll the preview down";
     ExportScrollUp "export-up" [Export] ["k" "up" "pageup"] "Scroll the preview up";
     Save "save" [Editor] ["ctrl-s"] "Save the text";

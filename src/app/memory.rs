@@ -93,6 +93,12 @@ pub struct Decided {
     pub key: String,
     pub title: String,
     pub verdict: Verdict,
+    /// The flag was raised, in place of a verdict.
+    #[serde(default)]
+    pub flagged: bool,
+    /// When, as the event says it.
+    #[serde(default)]
+    pub t: String,
 }
 
 impl Memory {
@@ -155,7 +161,7 @@ mod tests {
     #[test]
     fn only_so_many_places_are_kept() {
         let mut memory = Memory::default();
-        let place = Place { moment: None, segment: None, pane: Pane::Trajectory };
+        let place = Place { moment: None, of: None, segment: None, pane: Pane::Trajectory };
         (0..MOST_PLACES + 3).for_each(|n| memory.keep_place(&format!("s{n}"), place.clone()));
         memory.keep_place("s9", place);
         assert_eq!((memory.places.len(), memory.order.len()), (MOST_PLACES, MOST_PLACES));

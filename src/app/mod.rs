@@ -109,8 +109,8 @@ pub struct App {
     /// Verdicts that were undone, the last one last, for when they are brought back.
     taken_back: Vec<memory::Decided>,
     last_command: Option<Command>,
-    /// The tag that was typed last, and what was asked of candidates last: for doing it again.
-    last_tag: Option<String>,
+    /// The tags that were typed last, and what was asked of candidates last: for doing it again.
+    last_tags: BTreeSet<String>,
     last_wish: Option<String>,
     next_desk: u32,
     ticking: BTreeSet<effect::Tick>,
@@ -166,7 +166,7 @@ impl App {
             tried: None,
             taken_back: Vec::new(),
             last_command: None,
-            last_tag: None,
+            last_tags: BTreeSet::new(),
             last_wish: None,
             next_desk: 1,
             ticking: BTreeSet::new(),

@@ -2,6 +2,7 @@
 
 use super::App;
 use super::command::Command;
+use super::library::Row;
 use super::memory::Tour;
 
 /// How many steps there are.
@@ -18,7 +19,7 @@ use Word::{Key, Text};
 
 /// The steps, in order.
 const WORDS: [&[Word]; STEPS] = [
-    &[Key(Command::Up), Key(Command::Down), Text("choose the letter,"), Key(Command::Open), Text("opens it")],
+    &[Key(Command::Up), Key(Command::Down), Text("choose a session,"), Key(Command::Open), Text("opens it")],
     &[
         Key(Command::StepForward),
         Key(Command::StepBack),
@@ -42,13 +43,31 @@ const WORDS: [&[Word]; STEPS] = [
     &[Key(Command::Keep), Text("keeps and goes on;"), Key(Command::Export), Text("writes the training rows")],
 ];
 
+/// The first step where the samples are listed.
+const THE_LETTER: &[Word] =
+    &[Key(Command::Up), Key(Command::Down), Text("choose the letter,"), Key(Command::Open), Text("opens it")];
+
+/// The fourth in the library, where nothing is left to go back to.
+const A_FRESH_ONE: &[Word] =
+    &[Key(Command::Open), Text("opens a fresh one; there"), Key(Command::Run), Text("searches live")];
+
 impl App {
-    /// The step of the tour and its words; `None` when it is over.
+    /// The step of the tour and its words; `None` when it is over, and where its keys mean something else.
     pub fn tour(&self) -> Option<(usize, &'static [Word])> {
-        match self.memory.tour {
-            Tour::At(step) => Some((step, *WORDS.get(step)?)),
-            Tour::Over => None,
+        let Tour::At(step) = self.memory.tour else { return None };
+        let words = *WORDS.get(step)?;
+        if !self.overlays.is_empty() || self.batch().is_some() {
+            return None;
         }
+        let words = match (step, self.bench()) {
+            (_, Some(bench)) if bench.is_searching() => return None,
+            (0, Some(_)) | (1 | 2, None) => return None,
+            (1 | 2, Some(bench)) if bench.timeline.is_empty() => return None,
+            (0, None) if self.library.listed_rows().any(Row::is_sample) => THE_LETTER,
+            (3, None) => A_FRESH_ONE,
+            _ => words,
+        };
+        Some((step, words))
     }
 
     /// Goes on with the tour when `command` is what its step asked for. True when it did.

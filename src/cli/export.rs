@@ -16,6 +16,8 @@ Examples:
 
 The thinking stands before the reference as <think>, thinking, </think>, a blank line, reference. A row that a chat \
 template or tokenizer would corrupt is refused with the reason. The sessions are only read.
+`meta` beside it is JSON as a string, so that no loader infers columns from it; parse it a second time. In it, `rating` is \
+1 to 5 or null, and `name` what you called the session, or null.
 Exit code: 0 everything chosen was exported, 1 some rows were refused, 2 nothing was exported.";
 
 /// Export finished thinking as training rows

@@ -2,7 +2,7 @@
 
 use super::{Bench, refusal_in_words, signed};
 use crate::reer::search::{Decision, NodeId, Reason, Refusal, Search, Version, Why};
-use crate::reer::{Leak, SegmentId};
+use crate::reer::{Leak, Segment, SegmentId};
 use crate::session::{Author, State};
 
 /// What the search made of a candidate.
@@ -44,6 +44,9 @@ pub struct Candidate {
     pub fate: Fate,
     /// Its score minus its parent's, nats per token of the objective.
     pub delta: Option<f64>,
+    /// Its score minus that of the version under the cursor, where the two differ in nothing but this segment and that
+    /// is another change than `delta`.
+    pub from_here: Option<f64>,
     pub leak: Option<Leak>,
     /// Its longest copied run minus its parent's, in words.
     pub leak_delta: Option<i64>,
@@ -89,7 +92,8 @@ pub fn candidates(state: &State, node: NodeId, segment: SegmentId, seen: Seen) -
     let asked =
         |version: &Version| version.node.step.is_none() && (old_text(search, version) == text || beside(version));
     let shown = all.into_iter().filter(|v| asked(v) || (v.node.step.is_some() && v.node.step == last));
-    let mut found: Vec<Candidate> = shown.filter_map(|version| candidate(state, search, version, seen.seq)).collect();
+    let mut found: Vec<Candidate> =
+        shown.filter_map(|version| candidate(state, search, version, (node, seen.seq))).collect();
     found.sort_by_key(|candidate| (candidate.step.is_none(), candidate.node));
     found
 }
@@ -99,7 +103,7 @@ fn old_text<'a>(search: &'a Search, version: &Version) -> Option<&'a String> {
     Some(&z.segments[z.position(version.node.segment?)?].text)
 }
 
-fn candidate(state: &State, search: &Search, version: &Version, until: u64) -> Option<Candidate> {
+fn candidate(state: &State, search: &Search, version: &Version, (node, until): (NodeId, u64)) -> Option<Candidate> {
     let parent = version.node.parent?;
     let old = old_text(search, version)?.clone();
     let new = version.node.text.clone().unwrap_or_default();
@@ -113,6 +117,7 @@ fn candidate(state: &State, search: &Search, version: &Version, until: u64) -> O
         step: version.node.step,
         fate: fate(version, decision),
         delta: scores.map(|(score, before)| score - before),
+        from_here: from_here(search, version, node),
         leak: version.leak,
         leak_delta: version.leak.zip(leak_before).map(|(a, b)| i64::from(a.span_words) - i64::from(b.span_words)),
         length_delta: new.chars().count() as i64 - old.chars().count() as i64,
@@ -124,6 +129,18 @@ fn candidate(state: &State, search: &Search, version: &Version, until: u64) -> O
         old,
         new,
     })
+}
+
+/// What taking the candidate changes in the version under the cursor, as far as stored scores tell.
+fn from_here(search: &Search, version: &Version, node: NodeId) -> Option<f64> {
+    if version.node.id == node || version.node.parent == Some(node) {
+        return None;
+    }
+    let (z, here) = (version.trajectory.as_ref()?, search.tree().trajectory(node)?);
+    let same = |(a, b): (&Segment, &Segment)| a.id == b.id && (a.text == b.text || Some(a.id) == version.node.segment);
+    let beside = z.segments.len() == here.segments.len() && z.segments.iter().zip(&here.segments).all(same);
+    let change = search.score(version.node.id)? - search.score(node)?;
+    (beside && z != here).then_some(change)
 }
 
 fn fate(version: &Version, decision: Option<&Decision>) -> Fate {

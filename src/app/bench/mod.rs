@@ -3,6 +3,7 @@
 //! Everything shown is a function of the session's state and of the few choices here.
 
 mod candidate;
+mod deed;
 mod edit;
 mod find;
 mod measures;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use candidate::Seen;
 pub use candidate::{ByHand, Candidate, Fate, letter};
+pub use deed::{choice, did};
 pub use edit::Writing;
 pub use find::{Find, Match};
 pub use measures::{Measure, Tone};

@@ -1,6 +1,7 @@
 //! The timeline: every moment at which the current version was drafted, decided on or chosen, in the order of events.
 
 use super::candidate::taken_as;
+use super::deed::deed;
 use crate::reer::search::{NodeId, Why};
 use crate::reer::{Measures, SegmentId};
 use crate::session::{Author, Event, Override, Payload, State};
@@ -230,13 +231,13 @@ impl Moment {
         }
     }
 
-    /// What it is called by this person: `draft`, `step 7`, `your edit`, `mara's edit`.
+    /// What it is called by this person: `draft`, `step 7`, `your edit`, `mara's split`.
     pub fn name(&self, me: &Author) -> String {
         let whose = if self.by == *me { "your".to_owned() } else { format!("{}'s", self.by.name()) };
         match self.happened {
             Happened::Draft => "draft".to_owned(),
             Happened::Step { step, .. } => format!("step {step}"),
-            Happened::Edit(_) => format!("{whose} edit"),
+            Happened::Edit(why) => format!("{whose} {}", deed(why)),
             Happened::Override => format!("{whose} choice"),
             Happened::Forked => format!("beginning of {}", self.branch.as_deref().unwrap_or("a branch")),
             Happened::Moved => match &self.branch {

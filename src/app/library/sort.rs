@@ -86,9 +86,9 @@ impl Column {
             Column::Queue => "queue",
             Column::Status => "status",
             Column::Steps => "steps",
-            Column::Score => "score",
-            Column::Gain => "gain",
-            Column::Leak => "leak",
+            Column::Score => "ppl",
+            Column::Gain => "gain %",
+            Column::Leak => "copied",
             Column::Changed => "changed",
         }
     }

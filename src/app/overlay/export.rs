@@ -13,6 +13,13 @@ pub struct ExportView {
     /// How many sessions are kept, and how many there are.
     pub kept: usize,
     pub all: usize,
+    /// How many of those are flagged.
+    pub flagged_kept: usize,
+    pub flagged: usize,
+    /// Samples are listed, which have no file until something is done with them.
+    pub samples: bool,
+    /// The row whose session is previewed.
+    pub key: Option<String>,
     /// The session whose row is previewed, when one is at hand.
     pub session: Option<Previewed>,
     /// What that session is called, and whether it is kept.
@@ -48,6 +55,14 @@ impl ExportView {
     /// Whether the row that is shown is one of those that are written.
     pub fn is_written(&self) -> bool {
         self.is_kept || self.queue == Queue::All
+    }
+
+    /// How many of the sessions that would go in are flagged.
+    pub fn count_flagged(&self) -> usize {
+        match self.queue {
+            Queue::Kept => self.flagged_kept,
+            Queue::All => self.flagged,
+        }
     }
 
     /// How many sessions would go in, refusals aside.

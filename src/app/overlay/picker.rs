@@ -54,6 +54,8 @@ pub enum Act {
     Command(Command),
     /// Make this version current: the last one of the branch of this name, where it has one.
     Switch(NodeId, Option<String>),
+    /// Save the text that is written.
+    Save,
     /// List the branches with those that undo left.
     UndoneBranches,
     /// Open this session.

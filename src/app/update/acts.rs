@@ -128,6 +128,7 @@ impl App {
             Command::ListBottom => self.step_list(isize::MAX / 2),
             Command::ListClose => self.close_overlay(),
             Command::Accept => self.accept_line(),
+            Command::Complete => self.complete_line(),
             Command::NextValue => self.turn_value(true),
             Command::PreviousValue => self.turn_value(false),
             Command::ChangeValue => self.type_value(),
@@ -135,6 +136,8 @@ impl App {
             Command::Start => self.start_from_form(),
             Command::ExportFolder => self.ask_folder(),
             Command::ExportQueue => self.turn_export_queue(),
+            Command::ExportNext => self.preview_beside(1),
+            Command::ExportPrevious => self.preview_beside(-1),
             Command::ExportScrollDown => self.scroll_preview(4),
             Command::ExportScrollUp => self.scroll_preview(-4),
             Command::Save => vec![Effect::FinishText],
@@ -145,11 +148,11 @@ impl App {
 
     /// Does the last command again, with what was typed for it.
     fn do_again(&mut self) -> Vec<Effect> {
-        match (self.last_command, self.last_tag.clone(), self.last_wish.clone()) {
-            (Some(Command::Tag), Some(name), _) => self.tag(&name),
-            (Some(Command::Again), _, Some(wish)) => self.propose(Some(wish)),
-            (Some(command), ..) => self.act(command),
-            (None, ..) => Vec::new(),
+        match (self.last_command, self.last_wish.clone()) {
+            (Some(Command::Tag), _) if !self.last_tags.is_empty() => self.tag(),
+            (Some(Command::Again), Some(wish)) => self.propose(Some(wish)),
+            (Some(command), _) => self.act(command),
+            (None, _) => Vec::new(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::app::bench::Bench;
+use crate::app::bench::{Bench, choice, did};
 use crate::app::command::Command;
 use crate::app::effect::DeskId;
 use crate::app::memory::Decided;
@@ -106,7 +106,7 @@ impl App {
         }
         for event in events.iter().filter(|event| event.by.is_person()) {
             if let Payload::Flag(flag) = &event.payload {
-                effects.extend(self.flagged(desk, flag.on));
+                effects.extend(self.flagged(desk, flag.on, &event.t));
             }
             if let Payload::Note(note) = &event.payload
                 && note.name
@@ -114,7 +114,7 @@ impl App {
                 effects.extend(self.named(desk, &note.text));
             }
             if let Payload::Verdict(VerdictRecord { verdict, summary }) = &event.payload {
-                effects.extend(self.judged(desk, *verdict, summary.as_ref()));
+                effects.extend(self.judged(desk, (*verdict, &event.t), summary.as_ref()));
             }
         }
         let undid = events.iter().find_map(|event| match &event.payload {
@@ -137,13 +137,18 @@ impl App {
         effects
     }
 
-    fn judged(&mut self, desk: DeskId, verdict: Verdict, summary: Option<&crate::session::Summary>) -> Vec<Effect> {
+    fn judged(
+        &mut self,
+        desk: DeskId,
+        (verdict, t): (Verdict, &str),
+        summary: Option<&crate::session::Summary>,
+    ) -> Vec<Effect> {
         let key = self.key_of_desk(desk);
         let title = self.title_of(desk);
         if let Some(summary) = summary {
             self.library.update(&key, summary.clone());
         }
-        self.memory.keep_decision(Decided { key, title: title.clone(), verdict });
+        self.memory.keep_decision(Decided { key, title: title.clone(), verdict, flagged: false, t: t.to_owned() });
         let said = match verdict {
             Verdict::Keep => "kept",
             Verdict::Drop => "dropped",
@@ -175,10 +180,11 @@ impl App {
         events.iter().filter(|event| event.by.is_person()).find_map(|event| match &event.payload {
             Payload::Override(choice) => Some(match (choice.refused, Some(choice.node) == head) {
                 (refused, _) if made.is_some_and(|made| made.id == choice.node) => {
+                    let did = made.zip(bench.search()).and_then(|(made, search)| did(search, made));
                     let what = match (refused, made.is_some_and(|made| self.is_taken(desk, made))) {
-                        (Some(_), _) => "refused, the text before is back:",
-                        (None, true) => "taken:",
-                        (None, false) => "your version",
+                        (Some(_), _) => "refused, the text before is back:".to_owned(),
+                        (None, true) => "taken:".to_owned(),
+                        (None, false) => did.map_or_else(|| "your version".to_owned(), |did| format!("{did}:")),
                     };
                     let on = if bench.is_searching() { "; the search goes on from it" } else { "" };
                     format!("{what} v{} is saved{on}", choice.node.0)
@@ -201,8 +207,7 @@ impl App {
             Payload::Note(note) if note.name => None,
             Payload::Note(note) if note.text.is_empty() => Some("the note is gone".to_owned()),
             Payload::Note(_) => Some("the note is saved".to_owned()),
-            Payload::Tag(tag) if tag.on => Some(format!("tagged #{}", tag.name)),
-            Payload::Tag(tag) => Some(format!("no longer tagged #{}", tag.name)),
+            Payload::Tag(_) => Some(tagged(events)),
             Payload::Rate(rate) if rate.stars == 0 => Some("no longer rated".to_owned()),
             Payload::Rate(rate) => Some(format!("rated {} of 5", rate.stars)),
             _ => None,
@@ -218,8 +223,12 @@ impl App {
         made.why == Why::Edit && text.is_some() && of_segment.any(|(_, version)| version.node.text.as_ref() == text)
     }
 
-    fn flagged(&mut self, desk: DeskId, on: bool) -> Vec<Effect> {
-        let title = self.title_of(desk);
+    fn flagged(&mut self, desk: DeskId, on: bool, t: &str) -> Vec<Effect> {
+        let (key, title) = (self.key_of_desk(desk), self.title_of(desk));
+        if on {
+            let (verdict, t) = (Verdict::None, t.to_owned());
+            self.memory.keep_decision(Decided { key, title: title.clone(), verdict, flagged: true, t });
+        }
         let undo = self.key_of(Command::Undo).map(|key| format!(" · {key} undoes")).unwrap_or_default();
         let mut effects = self.tell(format!("{title}: {}{undo}", if on { "flagged" } else { "no longer flagged" }));
         effects.push(Effect::List);
@@ -252,18 +261,23 @@ impl App {
         let state = self.benches.get(&desk).map(|bench| &bench.state).or(of_errand);
         let action =
             state.and_then(|state| if back { state.redoable(&self.author) } else { state.undoable(&self.author) });
-        let what = action.map_or("the last action", |action| action_in_words(&action.name));
+        let search = state.and_then(|state| state.search.as_ref());
+        let choice = action.and_then(|action| Some(choice(search?, action.choice.as_ref()?)));
+        let what = choice.or_else(|| action.map(|action| action_in_words(&action.name).to_owned()));
+        let what = what.unwrap_or_else(|| "the last action".to_owned());
         let (other, said) = if back { (Command::Undo, "brought back") } else { (Command::Redo, "undone") };
         let key = self.key_of(other).unwrap_or_default();
-        if !back && what == "the verdict" {
-            let key = self.key_of_desk(desk);
-            let at = self.memory.decisions.iter().position(|decided| decided.key == key);
-            self.taken_back.extend(at.and_then(|at| self.memory.decisions.remove(at)));
-        }
-        if back && what == "the verdict" {
-            let key = self.key_of_desk(desk);
-            let at = self.taken_back.iter().rposition(|decided| decided.key == key);
-            at.map(|at| self.taken_back.remove(at)).into_iter().for_each(|decided| self.memory.keep_decision(decided));
+        if matches!(what.as_str(), "the verdict" | "the flag") {
+            let (key, flagged) = (self.key_of_desk(desk), what == "the flag");
+            let this = |decided: &Decided| decided.key == key && decided.flagged == flagged;
+            if back {
+                let at = self.taken_back.iter().rposition(this);
+                let decided = at.map(|at| self.taken_back.remove(at));
+                decided.into_iter().for_each(|decided| self.memory.keep_decision(decided));
+            } else {
+                let at = self.memory.decisions.iter().position(this);
+                self.taken_back.extend(at.and_then(|at| self.memory.decisions.remove(at)));
+            }
         }
         let turn = if back { "undoes it" } else { "brings it back" };
         let place = if std::mem::take(&mut self.jumped) { "now in " } else { "" };
@@ -320,6 +334,20 @@ impl App {
             _ => Vec::new(),
         }
     }
+}
+
+/// Which tags were added and which taken away.
+fn tagged(events: &[Event]) -> String {
+    let tags = events.iter().filter(|event| event.by.is_person()).filter_map(|event| match &event.payload {
+        Payload::Tag(tag) => Some(tag),
+        _ => None,
+    });
+    let (on, off): (Vec<_>, Vec<_>) = tags.partition(|tag| tag.on);
+    let said = |words: &str, tags: &[&crate::session::Tag]| {
+        let names: String = tags.iter().map(|tag| format!(" #{}", tag.name)).collect();
+        (!tags.is_empty()).then(|| format!("{words}{names}"))
+    };
+    [said("tagged", &on), said("no longer tagged", &off)].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// A person's action, by the name of its first event.

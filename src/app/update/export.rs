@@ -14,14 +14,19 @@ impl App {
     pub(super) fn open_export(&mut self) -> Vec<Effect> {
         let files = || self.library.listed_rows().filter(|row| matches!(row.source, Source::File(_)));
         let is_kept = |row: &&Row| row.verdict() == Verdict::Keep;
+        let is_flagged = |row: &&Row| !row.summary.flags.is_empty();
         let (kept, all) = (files().filter(is_kept).count(), files().count());
-        let (session, shown) = match self.bench() {
-            Some(bench) => (Some(Previewed::Open(Box::new(bench.state.clone()))), Some(bench.state.summary())),
+        let (key, session, shown) = match self.bench() {
+            Some(bench) => {
+                let state = Previewed::Open(Box::new(bench.state.clone()));
+                (Some(bench.key.clone()), Some(state), Some(bench.state.summary()))
+            }
             None => {
                 // What is kept is what will be written.
                 let selected = self.library.selected().filter(|row| kept == 0 || is_kept(row));
                 let row = selected.or_else(|| files().find(is_kept));
-                (row.map(|row| Previewed::Listed(row.source.clone())), row.map(|row| row.summary.clone()))
+                let source = row.map(|row| Previewed::Listed(row.source.clone()));
+                (row.map(|row| row.key.clone()), source, row.map(|row| row.summary.clone()))
             }
         };
         // A sample that nobody touched has no file to be exported.
@@ -33,6 +38,10 @@ impl App {
             to: self.memory.export_to.clone().unwrap_or_else(|| "retrace-export".to_owned()),
             kept,
             all,
+            flagged_kept: files().filter(is_kept).filter(is_flagged).count(),
+            flagged: files().filter(is_flagged).count(),
+            samples: self.library.listed_rows().any(Row::is_sample),
+            key,
             session,
             name: shown.as_ref().map(|summary| summary.called().to_owned()).unwrap_or_default(),
             is_kept: !untouched && shown.is_some_and(|summary| summary.verdict == Verdict::Keep),
@@ -52,6 +61,25 @@ impl App {
             Some(session) => vec![Effect::Preview { of: session.clone(), format: view.format }],
             None => Vec::new(),
         }
+    }
+
+    /// Previews the row beside the one that is shown, among those that will be written.
+    pub(super) fn preview_beside(&mut self, by: isize) -> Vec<Effect> {
+        let Some(Overlay::Export(view)) = self.overlays.last_mut() else { return Vec::new() };
+        let is_written = |row: &Row| view.queue == Queue::All || row.verdict() == Verdict::Keep;
+        let rows = self.library.listed_rows().filter(|row| matches!(row.source, Source::File(_)) && is_written(row));
+        let rows: Vec<&Row> = rows.collect();
+        let at = rows.iter().position(|row| Some(&row.key) == view.key.as_ref());
+        let to = at.map_or(Some(0), |at| at.checked_add_signed(by));
+        let Some(row) = to.and_then(|to| rows.get(to)) else {
+            return self.tell(if by > 0 { "this is the last row" } else { "this is the first row" });
+        };
+        view.key = Some(row.key.clone());
+        view.session = Some(Previewed::Listed(row.source.clone()));
+        view.name = row.summary.called().to_owned();
+        view.is_kept = row.verdict() == Verdict::Keep;
+        (view.version, view.preview, view.top) = (None, None, 0);
+        self.preview()
     }
 
     pub(super) fn turn_export_queue(&mut self) -> Vec<Effect> {

@@ -1,6 +1,6 @@
 //! Verdicts, ratings, tags, marks; undoing and bringing back what a person did, in whichever session it was.
 
-use crate::app::bench::{Bench, FLAG, flag, renamed, verdict};
+use crate::app::bench::{Bench, FLAG, Pane, flag, renamed, verdict};
 use crate::app::command::Command;
 use crate::app::effect::DeskId;
 use crate::app::{App, Effect, Given};
@@ -27,6 +27,10 @@ impl App {
                 self.on_bench(|bench| {
                     bench.go_along();
                     bench.steady = true;
+                    // What is done to a segment is seen.
+                    if matches!(bench.focus, Pane::Query | Pane::Reference) {
+                        bench.focus = Pane::Trajectory;
+                    }
                 });
                 self.give(order)
             }
@@ -94,9 +98,10 @@ impl App {
         self.record(Some(Bench::rate(stars)))
     }
 
-    pub(super) fn tag(&mut self, name: &str) -> Vec<Effect> {
-        let payload = self.bench().map(|bench| bench.tag(name));
-        self.record(payload)
+    /// Adds the tags that were typed last, or takes away those that are there.
+    pub(super) fn tag(&mut self) -> Vec<Effect> {
+        let tags = self.bench().map(|bench| self.last_tags.iter().map(|name| bench.tag(name)).collect());
+        tags.map(|tags| self.give(Order::Record(tags))).unwrap_or_default()
     }
 
     /// Calls the session by this name; by its first one when it is empty or that.

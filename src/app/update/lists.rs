@@ -2,6 +2,7 @@
 
 use crate::app::bench::{Bench, Measure, Tint};
 use crate::app::command::{Command, REGISTRY};
+use crate::app::memory::Decided;
 use crate::app::overlay::{Act, Item, Overlay, Picker, Picking};
 use crate::app::{App, Choice, Effect};
 use crate::reer::search::NodeId;
@@ -172,13 +173,7 @@ impl App {
             .iter()
             .map(|decided| Item {
                 label: decided.title.clone(),
-                detail: match decided.verdict {
-                    Verdict::Keep => "kept",
-                    Verdict::Drop => "dropped",
-                    Verdict::Later => "put off",
-                    Verdict::None => "undecided again",
-                }
-                .to_owned(),
+                detail: self.decided_in_words(decided),
                 aside: String::new(),
                 act: Act::Session(decided.key.clone()),
             })
@@ -187,6 +182,24 @@ impl App {
             return self.tell("nothing was decided yet");
         }
         self.list(Picker::new(Picking::Decision, items))
+    }
+
+    /// What was decided, the score of what is current there, and when it was decided.
+    fn decided_in_words(&self, decided: &Decided) -> String {
+        let said = match decided.verdict {
+            _ if decided.flagged => "flagged",
+            Verdict::Keep => "kept",
+            Verdict::Drop => "dropped",
+            Verdict::Later => "put off",
+            Verdict::None => "undecided again",
+        };
+        let summary = self.library.row(&decided.key).map(|row| &row.summary);
+        let ppl = summary.and_then(|summary| summary.best.as_ref()).map(|best| format!("ppl {:.1}", best.ppl.0));
+        let flag = summary.is_some_and(|summary| !summary.flags.is_empty() && !decided.flagged);
+        // `2026-01-31T10:22:05.118Z`, to the minute.
+        let when = decided.t.get(..16).map(|minute| format!("{} UTC", minute.replace('T', " ")));
+        let parts = [Some(said.to_owned()), ppl, flag.then(|| "flagged".to_owned()), when];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
     }
 
     pub(super) fn list_themes(&mut self) -> Vec<Effect> {
@@ -265,6 +278,7 @@ impl App {
             }
             Act::Quit => self.quit(),
             Act::Discard => self.leave_text(),
+            Act::Save => vec![Effect::FinishText],
             Act::StopRun => self.ask_run(|_| Some(Wish::Stop)),
             Act::EditKeys(text) => vec![Effect::EditKeys(Some(text))],
             Act::Remove(path) => vec![Effect::Remove(path)],

@@ -193,6 +193,12 @@ impl App {
         self.tell(format!("plays {times}as fast as it happened"))
     }
 
+    /// What is to be known before an instruction is typed.
+    pub(super) fn warn_of_deaf(&self) -> Option<String> {
+        let generator = self.setup_here().unwrap_or_else(|| self.setup()).generator;
+        is_deaf(&generator).then(|| format!("{generator} writes by rule and cannot follow words: enter asks for more"))
+    }
+
     /// Asks for more candidates of the selected segment.
     pub(super) fn propose(&mut self, instruction: Option<String>) -> Vec<Effect> {
         let Some(bench) = self.bench() else { return Vec::new() };
@@ -201,7 +207,9 @@ impl App {
         };
         let (desk, count) = (bench.desk, bench.search().map_or(4, |search| search.config().candidates));
         let generator = self.setup_here().unwrap_or_else(|| self.setup()).generator;
-        let deaf = instruction.is_some() && generator == "cues";
+        let deaf = instruction.is_some() && is_deaf(&generator);
+        // What it cannot follow is not recorded as if it had been asked.
+        let instruction = instruction.filter(|_| !deaf);
         let order = Order::Propose { node, segment, instruction, generator: generator.clone(), count };
         let mut effects = vec![Effect::Order(desk, Box::new(order))];
         let asked = format!("{count} more candidates are asked of {generator}");
@@ -234,6 +242,11 @@ impl App {
         self.library.update(&bench.key, bench.state.summary());
         self.close_out_of_sight(desk)
     }
+}
+
+/// True for a generator that writes by rule and reads no instruction.
+fn is_deaf(generator: &str) -> bool {
+    generator == "cues"
 }
 
 impl Bench {

@@ -1,5 +1,6 @@
 //! Texts and lines that were written: what becomes of them.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::app::bench::{Bench, Match, Pane, Writing};
@@ -36,7 +37,11 @@ impl App {
         if self.bench().is_none_or(|bench| bench.segment().is_none()) {
             return self.tell("there is no segment to rewrite yet");
         }
-        self.prompt(Wanting::Instruction, "")
+        let aside = self.warn_of_deaf();
+        let mut prompt = Prompt::new(Wanting::Instruction, "");
+        prompt.aside = aside.unwrap_or_default();
+        self.overlays.push(Overlay::Field(prompt));
+        Vec::new()
     }
 
     pub(super) fn ask_path(&mut self) -> Vec<Effect> {
@@ -44,7 +49,20 @@ impl App {
     }
 
     pub(super) fn ask_tag(&mut self) -> Vec<Effect> {
-        self.prompt(Wanting::Tag, "")
+        let tags = self.library.listed_rows().filter(|row| !row.is_sample()).flat_map(|row| row.summary.tags.iter());
+        let here = self.bench().map(|bench| bench.state.annotations.tags()).unwrap_or_default();
+        let known: BTreeSet<&str> = tags.map(String::as_str).chain(here).collect();
+        let mut prompt = Prompt::new(Wanting::Tag, "");
+        prompt.known = known.into_iter().map(str::to_owned).collect();
+        self.overlays.push(Overlay::Field(prompt));
+        Vec::new()
+    }
+
+    pub(super) fn complete_line(&mut self) -> Vec<Effect> {
+        if let Some(Overlay::Field(prompt)) = self.overlays.last_mut() {
+            prompt.complete();
+        }
+        Vec::new()
     }
 
     /// Asks for the name of the session on the screen, or of the one that is selected.
@@ -95,13 +113,15 @@ impl App {
                 self.last_wish = (!text.is_empty()).then_some(text);
                 self.propose(self.last_wish.clone())
             }
-            Wanting::Tag => match text.trim_matches([' ', ',', '#']) {
-                "" => Vec::new(),
-                name => {
-                    self.last_tag = Some(name.to_owned());
-                    self.tag(name)
+            Wanting::Tag => {
+                let names: BTreeSet<String> =
+                    text.split([' ', ',', '#']).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+                if names.is_empty() {
+                    return Vec::new();
                 }
-            },
+                self.last_tags = names;
+                self.tag()
+            }
             Wanting::Name => self.rename(&text),
             Wanting::BranchName if text.is_empty() => Vec::new(),
             Wanting::BranchName => match self.bench().and_then(Bench::node) {
@@ -291,7 +311,15 @@ impl App {
     pub(super) fn ask_to_discard(&mut self) -> Vec<Effect> {
         let item =
             |label: &str, act| Item { label: label.to_owned(), detail: String::new(), aside: String::new(), act };
-        let items = vec![item("Go on writing", Act::Nothing), item("Throw the changes away", Act::Discard)];
+        let saved = match self.overlays.last() {
+            Some(Overlay::Writing(Text::Query { .. })) => "Go on to the reference",
+            _ => "Save it",
+        };
+        let items = vec![
+            item("Go on writing", Act::Nothing),
+            item(saved, Act::Save),
+            item("Throw the changes away", Act::Discard),
+        ];
         self.overlays.push(Overlay::List(Picker::new(Picking::Discard, items)));
         Vec::new()
     }

@@ -144,11 +144,15 @@ impl App {
 
     /// Begins the tour anew, or ends it while it runs.
     pub(super) fn restart_tour(&mut self) -> Vec<Effect> {
-        let running = self.tour().is_some();
-        self.memory.tour = if running { Tour::Over } else { Tour::At(0) };
+        let running = self.memory.tour != Tour::Over;
+        // Who has a session before them has opened one.
+        let first = usize::from(self.front.is_some());
+        self.memory.tour = if running { Tour::Over } else { Tour::At(first) };
         let mut effects = self.remember();
         if running {
             effects.extend(self.tell("the tour is over; the same keys begin it anew"));
+        } else if self.tour().is_none() {
+            effects.extend(self.tell("the tour begins where there is something to step through"));
         }
         effects
     }

@@ -19,6 +19,9 @@ pub(super) const SCHEMA: &str = "retrace.export/1";
 pub(super) struct Journal {
     id: String,
     vid: String,
+    /// What a person calls it, where they named it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
     path: PathBuf,
     bytes: usize,
     /// BLAKE3 of the file, 16 hex digits.
@@ -31,6 +34,7 @@ impl Journal {
         Journal {
             id: row.id.clone(),
             vid: row.version.clone(),
+            name: state.annotations.name().map(str::to_owned),
             path: path.to_owned(),
             bytes: bytes.len(),
             blake3: hash16(bytes),

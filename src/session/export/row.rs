@@ -120,6 +120,7 @@ fn meta(state: &State, example: &ExampleRecord, search: &Search, version: &str) 
     let mut meta = json!({
         "vid": version,
         "session": state.id,
+        "name": state.annotations.name(),
         "source_id": example.id,
         "language": example.language,
         "category": example.category,
@@ -127,7 +128,8 @@ fn meta(state: &State, example: &ExampleRecord, search: &Search, version: &str) 
         "status": summary.status,
         "stop": summary.stop,
         "verdict": summary.verdict,
-        "rating": summary.rating,
+        // Nobody's rating is none, and not the lowest.
+        "rating": Some(summary.rating).filter(|stars| *stars > 0),
         "tags": summary.tags,
         "flags": summary.flags,
         "note": state.annotations.notes().get(&None),

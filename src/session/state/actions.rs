@@ -1,6 +1,6 @@
 //! What persons did, as a list that undo and redo walk.
 
-use super::super::{Author, Event, Payload};
+use super::super::{Author, Event, Override, Payload};
 use crate::reer::search::NodeId;
 
 /// One thing a person did: an event, or a group of them.
@@ -14,6 +14,8 @@ pub struct Action {
     pub by: Author,
     /// Name of its first event, for a person to read; `name` where that names the session.
     pub name: String,
+    /// The choice that it was, where it was one.
+    pub choice: Option<Override>,
     /// The current version before and after it, where it moved the current version.
     pub head_before: Option<NodeId>,
     pub head_after: Option<NodeId>,
@@ -57,12 +59,17 @@ impl Actions {
             _ => false,
         };
         let (before, after) = if moves { (before, after) } else { (None, None) };
+        let choice = match &event.payload {
+            Payload::Override(choice) => Some(choice.clone()),
+            _ => None,
+        };
         let same = |action: &&mut Action| event.grp.is_some() && action.grp == event.grp;
         match self.done.last_mut().filter(same) {
             Some(action) => {
                 action.seqs.push(event.seq);
                 action.head_before = action.head_before.or(before);
                 action.head_after = after.or(action.head_after);
+                action.choice = choice.or(action.choice.take());
             }
             None => self.done.push(Action {
                 seq: event.seq,
@@ -70,6 +77,7 @@ impl Actions {
                 grp: event.grp,
                 by: event.by.clone(),
                 name: name(&event.payload).to_owned(),
+                choice,
                 head_before: before,
                 head_after: after,
             }),

@@ -8,7 +8,7 @@ use super::super::widgets::{hints, paint, pane, text};
 use super::layout;
 use crate::app::App;
 use crate::app::batch::Batch;
-use crate::app::bench::Pane;
+use crate::app::bench::{Pane, Writing};
 use crate::app::command::Command;
 use crate::app::keymap::Looked;
 use crate::app::keys::Key;
@@ -31,6 +31,7 @@ fn wanted(app: &App, width: u16) -> Vec<(Command, &'static str)> {
         Some(Overlay::Field(_)) => return vec![(Command::Accept, "done"), (Command::ListClose, "never mind")],
         Some(Overlay::Writing(about)) => {
             let (save, cancel) = match about {
+                Text::Of(_, Writing::Note) => ("save; enter begins a line", "leave"),
                 Text::Of(..) => ("save", "never mind"),
                 Text::Query { .. } => ("go on to the reference", "never mind"),
                 Text::Reference { .. } => ("save the session", "back to the query"),
@@ -56,6 +57,7 @@ fn wanted(app: &App, width: u16) -> Vec<(Command, &'static str)> {
                 (Command::NextValue, "shape"),
                 (Command::ExportQueue, "queue"),
                 (Command::ExportFolder, "folder"),
+                (Command::ExportNext, "next row"),
                 (Command::ExportScrollDown, "scroll"),
                 (Command::Dismiss, "close"),
             ];

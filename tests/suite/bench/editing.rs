@@ -60,10 +60,14 @@ async fn an_edit_that_changes_nothing_records_nothing_and_a_changed_one_is_not_l
     ");
     script.keys("enter");
     assert!(script.shows("Hm. "), "the text is still there");
-    script.keys("esc down enter");
+    script.keys("esc down down enter");
     assert!(script.app().overlays.is_empty());
     script.settled().await;
     assert_eq!(script.bench().state.last_seq, before);
+    script.keys("e");
+    script.write("Hm. ");
+    script.act("esc down enter").await;
+    assert!(texts(&script).iter().any(|text| text.starts_with("Hm. ")), "the question can be answered by saving");
 }
 
 /// What stands beside the segments is together what the version's score lies below its draft's.
@@ -82,34 +86,40 @@ async fn segments_are_split_merged_moved_inserted_and_deleted() {
     script.open_session("harbour").await;
     script.keys("0 home");
     let begin = texts(&script);
-    let mut told = vec![shape(&script)];
+    let (mut told, mut said) = (vec![shape(&script)], Vec::new());
     script.keys("v s ctrl-home");
     script.keys("ctrl-right ctrl-right ctrl-right enter enter");
     script.act("ctrl-s").await;
     told.push(shape(&script));
+    said.push(script.hints());
     adds_up(&script);
     script.keys("home");
     script.act("v m").await;
     told.push(shape(&script));
+    said.push(script.hints());
     adds_up(&script);
     script.keys("home");
     script.act("v j").await;
     told.push(shape(&script));
+    said.push(script.hints());
     adds_up(&script);
     script.keys("home");
     script.act("v down").await;
     script.keys("end");
     script.act("v k").await;
     told.push(shape(&script));
+    said.push(script.hints());
     adds_up(&script);
     script.keys("end v i");
     script.write("Something new stands here, and it has the winter in it.");
     script.act("ctrl-s").await;
     told.push(shape(&script));
+    said.push(script.hints());
     adds_up(&script);
     script.keys("end");
     script.act("v d").await;
     told.push(shape(&script));
+    said.push(script.hints());
     insta::assert_snapshot!(told.join("\n"), @"
     Okay, who | Maybe I | Wait, the | Then the
     Okay, who | is asking, | Maybe I | Wait, the | Then the
@@ -129,14 +139,50 @@ async fn segments_are_split_merged_moved_inserted_and_deleted() {
 
     is | Maybe I | Then the | Wait, the
     ");
+    let moments = script.bench().timeline.moments().iter().filter(|moment| moment.is_hand_made());
+    said.extend(moments.map(|moment| moment.name(&ada())));
     let made = script.bench().timeline.moments().iter().filter(|moment| moment.is_hand_made()).count();
     assert_eq!(made, 7);
     for _ in 0..made {
         script.act("u").await;
+        said.push(script.hints());
     }
+    insta::assert_snapshot!(said.join("\n"), @"
+    segment 1 split: v34 is saved · u undoes
+    segments 1 and 2 merged: v35 is saved · u undoes
+    segment 1 moved to 2: v36 is saved · u undoes
+    segment 4 moved to 3: v38 is saved · u undoes
+    segment 5 inserted: v39 is saved · u undoes
+    segment 5 deleted: v40 is saved · u undoes
+    your split
+    your merge
+    your move
+    your move
+    your move
+    your insertion
+    your deletion
+    harbour: the deletion of segment 5 undone · U brings it back
+    harbour: the insertion of segment 5 undone · U brings it back
+    harbour: the move of segment 4 undone · U brings it back
+    harbour: the move of segment 1 undone · U brings it back
+    harbour: the move of segment 1 undone · U brings it back
+    harbour: the merge of segments 1 and 2 undone · U brings it back
+    harbour: the split of segment 1 undone · U brings it back
+    ");
     assert_eq!(script.bench().state.undoable(&ada()), None);
     script.keys("0");
     assert_eq!(texts(&script), begin, "nothing was overwritten");
+}
+
+#[tokio::test]
+async fn what_is_done_to_a_segment_out_of_sight_is_shown() {
+    let mut script = Script::at(80, 24).await;
+    script.open_session("harbour").await;
+    script.keys("shift-tab shift-tab");
+    assert!(script.shows("[Query]"), "{}", script.screen());
+    script.act("v d").await;
+    insta::assert_snapshot!("deleted_from_another_pane", script.screen());
+    assert!(script.shows("[Trajectory"), "{}", script.screen());
 }
 
 #[tokio::test]
@@ -351,9 +397,9 @@ async fn the_candidate_that_a_person_selected_is_edited() {
     ←/→ step  ↑/↓ segment  K/J candidate  y take  n refuse  e edit  g again  r search  space play  a keep  x drop  s later  u undo  : commands  ? help
     ←/→ step  ↑/↓ segment  K/J candidate  y take  n refuse  e edit candidate  g again  r search  space play  a keep  x drop  s later  : commands  ? help
     ctrl-s save  ctrl-o $EDITOR  esc never mind
-    ╭ Query ─────────────────────────╮╭ Reference ──────────────────────────────────────────╮╭ ▸ Edit the candidate for segment 1 ───────────────────────╮
-    your version v34 is saved · u undoes
-    ");
+    ╭ Query ─────────────────────────╮╭ Reference ──────────────────────────────────────────╮╭ ▸ Edit the candidate ─────────────────────────────────────╮
+    segment 1 edited: v34 is saved · u undoes
+    "#);
 }
 
 #[tokio::test]

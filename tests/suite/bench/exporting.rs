@@ -64,6 +64,41 @@ fn files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
 }
 
 #[tokio::test]
+async fn the_export_says_what_is_flagged_and_goes_from_row_to_row() {
+    let mut script = Script::at(150, 44).await;
+    script.open_session("harbour").await;
+    script.act("f").await;
+    script.keys("q");
+    script.settled().await;
+    script.open_session("orchard").await;
+    script.act("a").await;
+    script.keys("q");
+    script.settled().await;
+    script.open_session("harbour").await;
+    script.act("a").await;
+    script.keys("q");
+    script.settled().await;
+    script.until(|app| app.library.tally().kept == 2).await;
+    script.until(|app| app.library.listed_rows().any(|row| !row.summary.flags.is_empty())).await;
+    let made = |app: &retrace::app::App| match app.overlays.last() {
+        Some(retrace::app::overlay::Overlay::Export(view)) => view.preview.is_some(),
+        _ => false,
+    };
+    script.keys("home X");
+    script.until(made).await;
+    assert!(script.shows("queue  kept: 2 of 4 sessions; 1 of them is flagged"), "{}", script.screen());
+    assert!(script.shows("The row of harbour"), "{}", script.screen());
+    script.keys("]");
+    script.until(made).await;
+    assert!(script.shows("The row of orchard"), "{}", script.screen());
+    script.keys("]");
+    assert_eq!(script.hints(), "this is the last row");
+    script.keys("[");
+    script.until(made).await;
+    assert!(script.shows("The row of harbour"));
+}
+
+#[tokio::test]
 async fn a_pasted_text_becomes_a_session() {
     let mut script = Script::open(Opening { size: (150, 44), home: "library", ..Opening::default() }).await;
     let rows = script.app().library.tally().rows;
@@ -109,11 +144,12 @@ async fn a_longer_text_is_pasted_as_the_reference_and_no_step_back_loses_anythin
     assert!(script.shows("2 of 2: the reference") && script.shows("The lamp has been kind"));
     script.keys("esc");
     assert!(script.shows("Throw the changes away"), "the reference is asked for before it goes");
-    script.keys("down enter");
+    script.keys("down down enter");
     assert!(script.shows("1 of 2: the query") && script.shows("Write a letter."));
     script.keys("esc");
     assert!(script.shows("Throw the changes away"), "and so is the query, though nobody typed since");
-    script.keys("enter ctrl-s");
+    script.keys("down enter");
+    assert!(script.shows("2 of 2: the reference"), "the question can be answered by going on");
     script.write("Dear Ana, no.");
     script.keys("ctrl-s");
     script.until(|app| app.front.is_some()).await;

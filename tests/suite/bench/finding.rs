@@ -98,7 +98,7 @@ async fn the_library_is_filtered_sorted_and_queued() {
     script.keys("O");
     assert_eq!(order(&script), "orchard lowland kettle harbour");
     script.keys("o o o o");
-    assert!(script.shows("by score ↓"));
+    assert!(script.shows("by ppl ↓"));
     assert_eq!(order(&script), "harbour orchard kettle lowland", "those without a score come last either way");
     script.keys("O");
     assert_eq!(order(&script), "orchard harbour kettle lowland");

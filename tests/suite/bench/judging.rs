@@ -84,10 +84,13 @@ async fn refusing_one_s_own_choice_leads_back_to_what_the_search_took() {
     while script.bench().candidate().is_none_or(|candidate| candidate.step != Some(last as u32)) {
         script.keys("down J");
     }
-    let score = |script: &Script, node| script.bench().search().unwrap().score(node);
+    let score = |script: &Script, node| script.bench().search().unwrap().score(node).unwrap();
     let before = score(&script, stood);
+    let said = script.bench().candidate().and_then(|candidate| candidate.from_here);
+    assert!(script.shows(" from here"), "{}", script.screen());
     script.act("y").await;
-    assert_ne!(score(&script, script.bench().node().unwrap()), before);
+    let change = score(&script, script.bench().node().unwrap()) - before;
+    assert!(change.abs() > 1e-6 && said.is_some_and(|said| (said - change).abs() < 1e-9), "{said:?} and {change}");
     script.act("n").await;
     assert_eq!(script.bench().state.head(), Some(stood), "{}", script.screen());
     assert!(script.hints().starts_with("refused: v"), "{}", script.hints());
@@ -262,6 +265,17 @@ async fn the_library_is_judged_row_by_row() {
     assert_eq!(verdict("library/lowland.jsonl"), Verdict::None);
 }
 
+/// The screen with one time in place of every other.
+fn dateless(screen: &str) -> String {
+    let mut parts: Vec<String> = screen.split(" UTC").map(str::to_owned).collect();
+    let last = parts.len() - 1;
+    for part in &mut parts[..last] {
+        part.truncate(part.len() - 16);
+        part.push_str("2026-01-31 10:22");
+    }
+    parts.join(" UTC")
+}
+
 #[tokio::test]
 async fn the_last_verdict_leads_back_to_the_library() {
     let mut script = Script::at(120, 40).await;
@@ -275,7 +289,7 @@ async fn the_last_verdict_leads_back_to_the_library() {
     assert!(script.app().front.is_none());
     assert!(script.status().contains("decided 4 of 4"));
     script.keys("R");
-    insta::assert_snapshot!("decisions", script.screen());
+    insta::assert_snapshot!("decisions", dateless(&script.screen()));
     // A verdict that is taken back is no decision; brought back, it is one again.
     let decisions = |script: &Script| script.app().memory.decisions.len();
     script.keys("esc u");
@@ -332,6 +346,33 @@ async fn tags_ratings_marks_notes_and_flags_are_kept() {
 }
 
 #[tokio::test]
+async fn two_words_are_two_tags_and_those_of_the_library_are_offered() {
+    let mut script = Script::at(150, 44).await;
+    script.open_session("harbour").await;
+    script.keys("#");
+    script.write("good #ending");
+    script.act("enter").await;
+    insta::assert_snapshot!(script.hints(), @"tagged #ending #good · u undoes");
+    script.keys("q");
+    script.settled().await;
+    script.open_session("kettle").await;
+    script.keys("#");
+    assert!(script.lines(&["▸ Tag"]).ends_with(" tab: ending · good ─╮"), "{}", script.screen());
+    script.write("dim e");
+    script.keys("tab");
+    script.act("enter").await;
+    let tags =
+        |script: &Script| script.bench().state.annotations.tags().into_iter().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(tags(&script), ["dim", "ending"]);
+    script.keys("# tab tab");
+    script.act("enter").await;
+    insta::assert_snapshot!(script.hints(), @"no longer tagged #ending · u undoes");
+    script.act("u").await;
+    script.act("u").await;
+    assert!(tags(&script).is_empty(), "one undo takes what one line said");
+}
+
+#[tokio::test]
 async fn no_key_judges_from_within_a_text() {
     let mut script = Script::at(120, 40).await;
     script.open_session("harbour").await;
@@ -343,9 +384,9 @@ async fn no_key_judges_from_within_a_text() {
         while !script.app().overlays.is_empty() {
             overlays += 1;
             assert!(overlays < 5, "{begin}: the overlays are closed one by one");
-            // A changed text asks: the second row throws it away.
+            // A changed text asks: the third row throws it away.
             let asks = script.shows("Throw the changes away");
-            script.keys(if asks { "down enter" } else { "esc" });
+            script.keys(if asks { "down down enter" } else { "esc" });
         }
     }
     script.settled().await;

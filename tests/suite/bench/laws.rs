@@ -439,7 +439,7 @@ async fn a_replayed_file_tells_the_same_timeline_as_the_live_session() {
     script.keys("r");
     script.until(|app| app.bench().is_some_and(|bench| bench.state.stop.is_some())).await;
     script.settled().await;
-    for keys in ["0 v d", "u", "U", "$ home y", "v m", "u", "* 3", "0 A"] {
+    for keys in ["0 v d", "u", "U", "$ home y", "v m", "u", "* 3", "0 F enter"] {
         script.act(keys).await;
         script.keys("esc esc");
         if script.app().front.is_none() {

@@ -312,11 +312,18 @@ async fn the_tour_goes_on_by_doing_and_covers_nothing() {
     script.keys("X");
     assert!(!script.shows("Tour "));
     script.keys("esc , o");
+    assert!(script.shows("Tour 2/5"), "the first step is done where a session is open");
+    script.keys("e");
+    assert!(!script.shows("Tour "), "its keys mean something else in a text");
+    script.keys("esc q");
+    script.settled().await;
+    assert!(!script.shows("Tour "), "there is nothing to step through");
+    script.keys(", o , o");
     assert!(script.shows("Tour 1/5"));
     script.keys(", o");
     assert!(!script.shows("Tour 1/5"));
     insta::assert_snapshot!(told.join("\n"), @"
-    Tour 1/5  ↑ ↓ choose the letter, enter opens it  (, o ends it)
+    Tour 1/5  ↑ ↓ choose a session, enter opens it  (, o ends it)
     Tour 2/5  → ← step, space plays: its perplexity falls  (, o ends it)
     Tour 3/5  J next rewrite, y take, n refuse, e edit, u undo  (, o ends it)
     Tour 4/5  q goes back; in a fresh one r searches live  (, o ends it)

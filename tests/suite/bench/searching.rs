@@ -1,9 +1,14 @@
 //! Searching: a search that is watched, paused, left and gone on with; its settings; candidates on request.
 
+use std::sync::Arc;
+
 use retrace::app::bench::Fate;
 use retrace::engine::desk::Work;
+use retrace::engine::{BackEnds, Setup};
+use retrace::lm::prompts::Prompts;
 use retrace::reer::search::StopReason;
 
+use super::back_ends::{Scripted, setup};
 use super::script::{Opening, Script};
 
 /// The screen without what hangs on the clock: the time and the speed in the status line.
@@ -183,6 +188,27 @@ async fn more_candidates_come_on_request_and_as_asked() {
     assert!(all.iter().any(|candidate| candidate.step.is_none() && candidate.new.contains("I was asked: say less")));
     assert!(all.iter().filter(|c| c.step.is_none()).all(|c| c.instruction.as_deref() == Some("say less")));
     insta::assert_snapshot!("asked_for", script.screen());
+}
+
+#[tokio::test]
+async fn a_generator_that_follows_no_words_says_so_before_they_are_typed() {
+    let scripted = Scripted::new(1000, 1000);
+    let defaults = Setup { generator: "cues".to_owned(), ..setup() };
+    let back_ends = BackEnds::new(Prompts::default(), defaults).with_scorer("scripted", scripted);
+    let opening = Opening { size: (150, 44), back_ends: Some(Arc::new(back_ends)), ..Opening::default() };
+    let mut script = Script::open(opening).await;
+    script.open_session("kettle").await;
+    script.keys("r");
+    script.until(|app| app.bench().is_some_and(|bench| bench.state.stop.is_some())).await;
+    script.settled().await;
+    script.keys("g");
+    assert!(script.lines(&["Ask again"]).contains("cues writes by rule and cannot follow words: enter asks for more"));
+    script.write("say less");
+    script.act("enter").await;
+    script.until(|app| app.bench().is_some_and(|b| b.candidates().iter().all(|c| c.fate != Fate::Scoring))).await;
+    script.settled().await;
+    assert!(script.bench().candidates().iter().any(|candidate| candidate.step.is_none()));
+    assert!(!script.shows("asked for: say less"), "{}", script.screen());
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use retrace::reer::search::StopReason;
 use retrace::session::export::{ExportError, Format, Options, Queue, Report, export};
-use retrace::session::{Author, Payload, Purpose, Session, Stop, Verdict, read};
+use retrace::session::{Author, Note, Payload, Purpose, Rate, Session, Stop, Verdict, read};
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -88,6 +88,7 @@ fn rows_have_the_canonical_think_form_in_every_shape() {
     assert_eq!((&meta["score"]["objective"], &meta["score"]["tokens"]), (&"nll".into(), &4.into()));
     assert_eq!(meta["score"]["final"]["nll"], best.nll.0);
     assert_eq!(meta["input"]["tone"], "warm");
+    assert_eq!((&meta["rating"], &meta["name"]), (&Value::Null, &Value::Null), "what nobody said is no value");
     for (id, bytes) in ["a", "b"].iter().zip(before) {
         assert_eq!(std::fs::read(from.join(format!("{id}.jsonl"))).unwrap(), bytes, "sessions are only read");
     }
@@ -203,4 +204,21 @@ fn one_session_can_be_exported_by_its_path() {
     library(&from);
     let report = run(&from.join("a.jsonl"), &dir.path().join("out"), &options(Queue::Kept)).unwrap();
     assert_eq!(report.exported, 1);
+}
+
+#[test]
+fn a_row_and_the_manifest_know_the_name_and_the_rating_that_a_person_gave() {
+    let dir = folder();
+    let (from, out) = (dir.path().join("lib"), dir.path().join("out"));
+    library(&from);
+    let mut session = Session::open_at(&from.join("a.jsonl"), Purpose::Annotate, ticks()).unwrap();
+    let name = Note { text: "the harbour, v1".to_owned(), node: None, name: true };
+    session.record(ada(), Payload::Note(name)).unwrap();
+    session.record(ada(), Payload::Rate(Rate { stars: 4 })).unwrap();
+    drop(session);
+    run(&from, &out, &options(Queue::Kept)).unwrap();
+    let row = &jsonl(&out.join("messages/train.jsonl"))[0];
+    let meta: Value = serde_json::from_str(row["meta"].as_str().unwrap()).unwrap();
+    assert_eq!((&meta["name"], &meta["rating"]), (&"the harbour, v1".into(), &4.into()));
+    assert_eq!(json(&out.join("manifest.json"))["journals"][0]["name"], "the harbour, v1");
 }

@@ -11,6 +11,7 @@ use super::super::super::widgets::diff::{Comparison, Comparisons, Marks};
 use super::super::super::widgets::paint;
 use crate::app::bench::{ByHand, Candidate, Fate, letter, reason_in_words, refusal_in_words, signed};
 use crate::lm::rewrite;
+use crate::reer::search::NodeId;
 use crate::session::Author;
 use crate::text::{Safe, fit_start, width};
 
@@ -39,12 +40,25 @@ pub fn reason(candidate: &Candidate) -> Option<String> {
     (!said.is_empty()).then(|| said.join("\n"))
 }
 
-/// That candidates were written for another text than the one that stands there now, where they were.
-pub fn stale(candidates: &[Candidate], text: &str) -> Option<String> {
-    let first = candidates.first()?;
-    let fits = |candidate: &Candidate| candidate.old == text || candidate.new == text;
-    let step = first.step.map(|step| format!(" of step {step}")).unwrap_or_default();
-    (!candidates.iter().any(fits)).then(|| format!("├ candidates{step}, for the text that stood here then"))
+/// What the numbers of a candidate are against, where that is another version than the one under the cursor, or than
+/// that of the candidate above it.
+pub fn against(candidates: &[Candidate], at: usize, (shown, text): (Option<NodeId>, &str)) -> Option<String> {
+    let candidate = &candidates[at];
+    let group = |candidate: &Candidate| (candidate.step, candidate.parent);
+    let mine = || candidates.iter().filter(|other| group(other) == group(candidate));
+    let first = at == 0;
+    if !first && group(&candidates[at - 1]) == group(candidate) {
+        return None;
+    }
+    let stood = mine().any(|other| other.old == text || other.new == text);
+    let near = Some(candidate.parent) == shown || mine().any(|other| Some(other.node) == shown);
+    match candidate.step {
+        Some(step) if !stood => Some(format!("├ candidates of step {step}, for the text that stood here then")),
+        None if first && !stood => Some("├ candidates, for the text that stood here then".to_owned()),
+        _ if first && near => None,
+        Some(step) => Some(format!("├ candidates of step {step}, against the version before it")),
+        None => Some(format!("├ asked for, against v{}", candidate.parent.0)),
+    }
 }
 
 /// The line above the difference.
@@ -69,6 +83,10 @@ pub fn draw_head(
     }
     let (fate, role) = fate(candidate);
     parts.push((format!("  {fate}"), role));
+    if let Some(change) = candidate.from_here.filter(|_| selected) {
+        let role = if change < 0.0 { Role::Better } else { Role::Worse };
+        add(&mut parts, place.width, (format!(" · {} from here", minus(change)), role));
+    }
     let same = candidate.repeats(&candidates[..at]);
     parts.extend(same.map(|same| (format!(" · same as {}", letter(same)), Role::Dim)));
     if let Some(hand) = by_hand(candidate, me) {

@@ -18,6 +18,7 @@ use super::{Drawn, Look, View, layout};
 use crate::app::App;
 use crate::app::bench::{Bench, Pane};
 use crate::app::message::Target;
+use crate::text::width;
 
 pub use copied::CopiedRuns;
 
@@ -64,9 +65,22 @@ fn border(
     tabs: bool,
     (title, right): (&str, &str),
 ) -> Rect {
-    let focused = bench.focus == of;
+    let title = titled(buf.area.width, (of, bench), tabs, title);
+    pane::draw(buf, area, theme, pane::Pane { title: &title, right, focused: bench.focus == of })
+}
+
+/// Whether a pane's title and what stands beside it are both shown whole.
+fn has_room(screen: u16, area: Rect, (of, bench): (Pane, &Bench), tabs: bool, (title, right): (&str, &str)) -> bool {
+    let sign = if bench.focus == of { 5 } else { 3 };
+    let title = titled(screen, (of, bench), tabs, title);
+    // The corners, the spaces around both, and a line between them.
+    width(&title) + sign + width(right) + 6 <= usize::from(area.width)
+}
+
+/// The title of a pane, with the names of the panes that share its place.
+fn titled(screen: u16, (of, bench): (Pane, &Bench), tabs: bool, title: &str) -> String {
     let query = if bench.held.is_some() { "Held" } else { "Query" };
-    let shared: &[(Pane, &str)] = match (tabs, layout::columns(buf.area.width), of) {
+    let shared: &[(Pane, &str)] = match (tabs, layout::columns(screen), of) {
         (true, 2, Pane::Query | Pane::Reference) => &[(Pane::Query, query), (Pane::Reference, "Reference")],
         (true, 1, Pane::Query | Pane::Reference | Pane::Trajectory) => {
             &[(Pane::Query, query), (Pane::Reference, "Reference"), (Pane::Trajectory, "Trajectory")]
@@ -76,20 +90,19 @@ fn border(
     // Each tab in its place; the one that is seen in brackets, with what its title says.
     let tab = |(pane, name): &(Pane, &str)| if *pane == of { format!("[{title}]") } else { (*name).to_owned() };
     let tabs: Vec<String> = shared.iter().filter(|_| !bench.zoom).map(tab).collect();
-    let title = if tabs.is_empty() { title.to_owned() } else { tabs.join(" ┊ ") };
-    pane::draw(buf, area, theme, pane::Pane { title: &title, right, focused })
+    if tabs.is_empty() { title.to_owned() } else { tabs.join(" ┊ ") }
 }
 
 /// A sentence in the middle of a pane, wrapped, and under it the keys that help.
 fn empty(buf: &mut Buffer, area: Rect, theme: &Theme, said: &[&str]) {
-    let width = area.width.saturating_sub(2).max(1);
-    let mut sheets: Vec<Sheet> = said.iter().map(|text| Sheet::new(text, width)).collect();
+    let room = area.width.saturating_sub(2).max(1);
+    let mut sheets: Vec<Sheet> = said.iter().map(|text| Sheet::new(text, room)).collect();
     let rows: usize = sheets.iter().map(Sheet::rows).sum();
     let mut y = area.y + area.height.saturating_sub(rows as u16) / 3;
     for (at, sheet) in sheets.iter_mut().enumerate() {
         let height = (sheet.rows() as u16).min(area.bottom().saturating_sub(y));
         let base = if at == 0 { Role::Text } else { Role::Dim };
-        let place = Rect { x: area.x + 1, y, width, height };
+        let place = Rect { x: area.x + 1, y, width: room, height };
         text::draw(buf, place, sheet, 0, text::Look { base, ..text::Look::plain(theme) });
         y += height;
     }

@@ -39,6 +39,7 @@ impl View {
             (Some(_), Some(compared)) => mean_change(bench, compared),
             _ => String::new(),
         };
+        let (title, right) = fitted((buf.area.width, area), bench, tabs, (title, right));
         let mut inner = border(buf, area, look.theme, (Pane::Reference, bench), tabs, (&title, &right));
         if app.legend && bench.tint != Tint::Off && inner.height > 4 {
             inner.height -= draw_legend(buf, inner, bench, look);
@@ -50,6 +51,25 @@ impl View {
         let tinted = tinted.unwrap_or_default();
         self.draw_text(buf, inner, Pane::Reference, bench.reference(), &[&syntax, &tinted, &copied, &find], look);
     }
+}
+
+/// The title and what stands beside it, in as few words as the pane has room for: the number goes last.
+fn fitted(
+    (screen, area): (u16, Rect),
+    bench: &Bench,
+    tabs: bool,
+    (title, right): (String, String),
+) -> (String, String) {
+    let short = bench.tint.short().to_owned();
+    let number = right.trim_end_matches(" nats").to_owned();
+    if bench.tint == Tint::Off || number == right {
+        return (title, right);
+    }
+    let ways = [(title.clone(), right), (title.clone(), number.clone()), (short, number.clone())];
+    let fits = |(title, right): &(String, String)| {
+        super::has_room(screen, area, (Pane::Reference, bench), tabs, (title, right))
+    };
+    ways.into_iter().find(fits).unwrap_or((title, number))
 }
 
 /// The tint's bands; `None` while what it needs is being computed, or when it is off.

@@ -36,11 +36,11 @@ enum Block {
         cut: bool,
     },
     /// The difference to the segment in the version that is held.
-    Against(Arc<Comparison>),
+    Held(Arc<Comparison>),
     Candidate(usize),
     Hunk(usize),
-    /// Which text the candidates were written for, where another stands there now.
-    Stale(String),
+    /// What the numbers of the candidates below are against, where that is not the version that is shown.
+    Against(String),
     /// Why the generator wrote the selected candidate.
     Reason(String),
     /// A rewrite that is being written.
@@ -145,15 +145,11 @@ impl View {
                 laid.text = begin..y;
                 if let Some(block) = self.against_held(bench, row) {
                     let rows = self.sheets.get(&block.text, hunk_width(inner)).rows().max(1) + 1;
-                    laid.blocks.push((Block::Against(block), rows));
+                    laid.blocks.push((Block::Held(block), rows));
                     y += rows;
                 }
-                if let Some(said) = hunk::stale(candidates, &row.text) {
-                    laid.blocks.push((Block::Stale(said), 1));
-                    y += 1;
-                }
                 let picked = bench.candidate_index(candidates);
-                for (block, rows) in self.lay_out_candidates(inner, bench, candidates) {
+                for (block, rows) in self.lay_out_candidates(inner, bench, candidates, &row.text) {
                     match block {
                         Block::Candidate(at) if at == picked => laid.candidate = y..y + rows,
                         Block::Hunk(_) | Block::Reason(_) => laid.candidate.end = y + rows,
@@ -172,11 +168,19 @@ impl View {
         laid
     }
 
-    fn lay_out_candidates(&mut self, inner: Rect, bench: &Bench, candidates: &[Candidate]) -> Vec<(Block, usize)> {
+    fn lay_out_candidates(
+        &mut self,
+        inner: Rect,
+        bench: &Bench,
+        candidates: &[Candidate],
+        stands: &str,
+    ) -> Vec<(Block, usize)> {
         let mut blocks = Vec::new();
         let selected = bench.candidate_index(candidates);
         let width = hunk_width(inner);
         for (at, candidate) in candidates.iter().enumerate() {
+            let against = hunk::against(candidates, at, (bench.node(), stands));
+            blocks.extend(against.map(|said| (Block::Against(said), 1)));
             blocks.push((Block::Candidate(at), 1));
             if at != selected {
                 continue;
@@ -230,7 +234,7 @@ impl View {
                 let hunk = hunk::compared(&mut self.comparisons, &candidates[*at]);
                 self.draw_hunk(buf, place, from, (&hunk.text, &hunk.spans), Role::Text, look);
             }
-            Block::Against(hunk) => {
+            Block::Held(hunk) => {
                 let body = if from == 0 {
                     let head = Rect { height: 1, ..indented(place) };
                     paint::fitted(
@@ -246,7 +250,7 @@ impl View {
                 };
                 self.draw_hunk(buf, body, from.saturating_sub(1), (&hunk.text, &hunk.spans), Role::Text, look);
             }
-            Block::Stale(said) => {
+            Block::Against(said) => {
                 let place = indented(place);
                 paint::fitted(buf, (place.x, place.y), place.width, said, look.theme.style(Role::Dim));
             }

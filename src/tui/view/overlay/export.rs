@@ -26,20 +26,22 @@ impl View {
                 false => (format!("  {}  ", format.name()), Role::Dim),
             })
             .collect();
-        let queue = match view.queue {
-            Queue::Kept => {
-                format!(
-                    "kept: {} of {} sessions; a sample counts once you did something with it",
-                    view.count(),
-                    view.all
-                )
-            }
-            Queue::All => format!("all: {} sessions, judged or not", view.count()),
+        let flagged = match view.count_flagged() {
+            0 => String::new(),
+            1 => "; 1 of them is flagged".to_owned(),
+            flagged => format!("; {flagged} of them are flagged"),
         };
+        let samples = if view.samples { "; a sample counts once you did something with it" } else { "" };
+        let queue = match view.queue {
+            Queue::Kept => format!("kept: {} of {} sessions{flagged}{samples}", view.count(), view.all),
+            Queue::All => format!("all: {} sessions, judged or not{flagged}", view.count()),
+        };
+        // Where that is can be seen from no screen otherwise.
+        let folder = std::path::absolute(&view.to).map_or_else(|_| view.to.clone(), |to| to.display().to_string());
         let lines: [Vec<(String, Role)>; 3] = [
             [vec![("shape  ".to_owned(), Role::Label)], shapes].concat(),
             vec![("queue  ".to_owned(), Role::Label), (queue, Role::Text)],
-            vec![("folder ".to_owned(), Role::Label), (view.to.clone(), Role::Text)],
+            vec![("folder ".to_owned(), Role::Label), (folder, Role::Text)],
         ];
         for (at, parts) in lines.iter().enumerate() {
             let styled = parts.iter().map(|(text, role)| (text.as_str(), theme.style(*role)));

@@ -12,6 +12,7 @@ use super::super::widgets::{field, paint, pane};
 use super::{Look, View, layout};
 use crate::app::App;
 use crate::app::bench::{Pane, Writing};
+use crate::app::command::{Command, Context};
 use crate::app::overlay::{Overlay, Prompt, Text, Wanting};
 
 /// What drawing an overlay found out.
@@ -71,6 +72,15 @@ impl View {
     }
 }
 
+/// The words that the key completes with.
+fn offers(app: &App, prompt: &Prompt) -> String {
+    let key = app.keymap.keys_of(&[Context::Field], Command::Complete).into_iter().next();
+    match (key, prompt.offers().as_slice()) {
+        (None, _) | (_, []) => String::new(),
+        (Some(key), offers) => format!("{key}: {}", offers.join(" · ")),
+    }
+}
+
 /// A line that is typed, at the bottom of the body.
 fn draw_field(buf: &mut Buffer, body: Rect, app: &App, prompt: &Prompt, theme: &Theme) -> Option<Position> {
     let area = Rect { y: body.bottom().saturating_sub(3), height: 3.min(body.height), ..body };
@@ -82,7 +92,8 @@ fn draw_field(buf: &mut Buffer, body: Rect, app: &App, prompt: &Prompt, theme: &
             n => format!("{n} found"),
         },
         (Wanting::Filter, _) => format!("{} left", app.library.len()),
-        _ => String::new(),
+        (Wanting::Tag, _) => offers(app, prompt),
+        _ => prompt.aside.clone(),
     };
     let right = prompt.error.clone().unwrap_or(right);
     let inner = pane::draw(buf, area, theme, pane::Pane { title: prompt.label(), right: &right, focused: true });
