@@ -15,6 +15,7 @@ use tokio::runtime::Runtime;
 use super::search::together;
 use super::{Fault, Outcome, Output, STDIN};
 use crate::engine::Trust;
+use crate::lm::LmError;
 use crate::settings::{Flags, Settings, key};
 
 const EXAMPLES: &str = "\
@@ -124,6 +125,20 @@ enum Why {
 impl<E: Into<Fault>> From<E> for Why {
     fn from(fault: E) -> Why {
         Why::Other(fault.into())
+    }
+}
+
+/// What a model could not be asked.
+fn asked(error: LmError) -> Why {
+    match error {
+        LmError::TooLong { have, limit } => {
+            let takes = limit.map(|limit| format!(", and the model takes {limit}")).unwrap_or_default();
+            Why::Reference(format!(
+                "too long for the scorer: behind its context it makes {have} tokens{takes}; shorten it, or name a scorer with \
+                 a longer context by --scorer"
+            ))
+        }
+        other => Why::Other(other.into()),
     }
 }
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Map;
 
 use super::tokens::{self, Token};
-use super::{ScoreArgs, Why, runtime};
+use super::{ScoreArgs, Why, asked, runtime};
 use crate::cli::numbers::ScoreReport;
 use crate::cli::{Fault, Outcome, Output, note};
 use crate::engine::{BackEnds, Trust};
@@ -78,10 +78,10 @@ fn example(texts: &Texts) -> Example {
 
 /// The reference's tokens, and their log-probabilities behind an empty think block and behind `z`.
 async fn ask(scorer: &dyn Scorer, example: &Example, z: &str) -> Result<(Target, [TokenLogprobs; 2]), Why> {
-    let target = scorer.tokenize(example).await?;
+    let target = scorer.tokenize(example).await.map_err(asked)?;
     let contexts = ["", z].map(|z| Context::Thinking { z: z.to_owned() });
     let answers = scorer.score(example, &target, &contexts, &|_, _| {}).await;
-    let answers: Vec<TokenLogprobs> = answers.into_iter().collect::<Result<_, _>>()?;
+    let answers: Vec<TokenLogprobs> = answers.into_iter().collect::<Result<_, _>>().map_err(asked)?;
     let count = answers.len();
     let answers = answers.try_into().map_err(|_| Fault(format!("the scorer gave {count} answers for 2 contexts")))?;
     Ok((target, answers))

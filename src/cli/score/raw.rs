@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::tokens::{self, Token};
-use super::{ScoreArgs, Why, runtime};
+use super::{ScoreArgs, Why, asked, runtime};
 use crate::cli::numbers::ScoreReport;
 use crate::cli::{Outcome, Output, back_ends};
 use crate::lm::{self, RawScore};
@@ -35,7 +35,7 @@ pub fn run(
     let within = runtime.enter();
     let model = back_ends::opener(settings)?.verbatim(&back_ends::spec(&settings.scorer)?)?;
     drop(within);
-    let raw = runtime.block_on(lm::score_raw(model.as_ref(), context, reference))?;
+    let raw = runtime.block_on(lm::score_raw(model.as_ref(), context, reference)).map_err(asked)?;
     let measures = measures(reference, &raw).map_err(|why| Why::Reference(why.to_string()))?;
     let score = ScoreReport::new(model.identity(), Objective::Nll, &measures);
     let per_token = args.tokens.then(|| tokens::tokens(reference, 0, &raw.ids, &raw.spans, &raw.logprobs));

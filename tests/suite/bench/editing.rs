@@ -399,7 +399,7 @@ async fn the_candidate_that_a_person_selected_is_edited() {
     ctrl-s save  ctrl-o $EDITOR  esc never mind
     ╭ Query ─────────────────────────╮╭ Reference ──────────────────────────────────────────╮╭ ▸ Edit the candidate ─────────────────────────────────────╮
     segment 1 edited: v34 is saved · u undoes
-    "#);
+    ");
 }
 
 #[tokio::test]

@@ -85,7 +85,7 @@ pub fn draw_head(
     parts.push((format!("  {fate}"), role));
     if let Some(change) = candidate.from_here.filter(|_| selected) {
         let role = if change < 0.0 { Role::Better } else { Role::Worse };
-        add(&mut parts, place.width, (format!(" · {} from here", minus(change)), role));
+        add(&mut parts, place.width, (format!(" · {} from here", signed(change)), role));
     }
     let same = candidate.repeats(&candidates[..at]);
     parts.extend(same.map(|same| (format!(" · same as {}", letter(same)), Role::Dim)));

@@ -60,7 +60,7 @@ fn fitted(
     tabs: bool,
     (title, right): (String, String),
 ) -> (String, String) {
-    let short = bench.tint.short().to_owned();
+    let short = bench.tint_in_short();
     let number = right.trim_end_matches(" nats").to_owned();
     if bench.tint == Tint::Off || number == right {
         return (title, right);
