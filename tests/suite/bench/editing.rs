@@ -397,7 +397,7 @@ async fn the_candidate_that_a_person_selected_is_edited() {
     ←/→ step  ↑/↓ segment  K/J candidate  y take  n refuse  e edit  g again  r search  space play  a keep  x drop  s later  u undo  : commands  ? help
     ←/→ step  ↑/↓ segment  K/J candidate  y take  n refuse  e edit candidate  g again  r search  space play  a keep  x drop  s later  : commands  ? help
     ctrl-s save  ctrl-o $EDITOR  esc never mind
-    ╭ Query ─────────────────────────╮╭ Reference ──────────────────────────────────────────╮╭ ▸ Edit the candidate ─────────────────────────────────────╮
+    ╭ Query ─────────────────────────╮╭ Reference ──────────────────────────────────────────╮╭ ▸ Edit the candidate for segment 1 ───────────────────────╮
     segment 1 edited: v34 is saved · u undoes
     ");
 }
