@@ -225,8 +225,9 @@ mod tests {
     #[test]
     fn values_out_of_range_say_what_they_must_be() {
         let cases = [
-            (CANDIDATES, "0", "search.candidates must be a whole number of at least 1 and under 2^32, not 0"),
-            (CANDIDATES, "many", "search.candidates must be a whole number of at least 1 and under 2^32, not \"many\""),
+            (STEPS, "-1", "search.steps must be a whole number of at least 0 and under 2^32, not -1"),
+            (CANDIDATES, "3000000000", "search.candidates must be a whole number from 1 to 1024, not 3000000000"),
+            (CANDIDATES, "many", "search.candidates must be a whole number from 1 to 1024, not \"many\""),
             (TOP_P, "0", "sampling.top-p must be a number above 0 and at most 1, not 0.0"),
             (THRESHOLD, "NaN", "search.threshold must be a number of at least 0, or \"off\", not nan"),
             (PRESET, "ours", "search.preset must be one of retrace, paper, not \"ours\""),
