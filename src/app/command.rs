@@ -108,6 +108,7 @@ commands! {
 
     Run "run" [Bench] ["r"] "Start the search, or go on with it";
     RunWith "run-with" [Bench] ["S"] "Choose the settings of the search, then start it";
+    Anew "search-anew" [Bench] [", n"] "A fresh session of this pair beside this one, to be searched with other settings";
     GoOn "go-on" [Bench] ["A"] "Let the search decide from this version on";
     Fork "fork" [Bench] ["F"] "Make this version the current one, as a named branch";
     Branches "branches" [Bench] ["b"] "Switch to another branch: its last version becomes the current one";
@@ -251,6 +252,7 @@ impl Command {
             Command::Run => "continue resume",
             Command::Play => "resume stop",
             Command::RunWith => "config candidates steps threshold generator scorer form",
+            Command::Anew => "again restart fork settings",
             Command::Decisions => "history verdicts",
             Command::Export => "jsonl dataset",
             Command::Find => "grep",

@@ -31,8 +31,12 @@ pub enum Effect {
     OpenDesk(DeskId, Origin),
     Order(DeskId, Box<Order>),
     CloseDesk(DeskId),
-    /// Write a new session of this pair: answer with [`Message::Begun`](super::Message::Begun).
-    Begin(Box<ExampleRecord>),
+    /// Write a new session of this pair: answer with [`Message::Begun`](super::Message::Begun). Where the pair has one, that
+    /// is the answer, but for a pair that shall be searched `anew`.
+    Begin {
+        example: Box<ExampleRecord>,
+        anew: bool,
+    },
     /// Move a session's file to the library's trash: answer with [`Message::Removed`](super::Message::Removed).
     Remove(PathBuf),
     /// Bring one back from there: answer with [`Message::Restored`](super::Message::Restored).

@@ -125,12 +125,12 @@ impl Executor {
                 let row = state(of).and_then(|state| export::preview(&state, format));
                 Message::Previewed { format, row }
             }),
-            Effect::Begin(example) => {
+            Effect::Begin { example, anew } => {
                 // The reader may be busy with a long list: it is waited for beside the loop.
                 let reader = self.reader.clone();
                 self.answer(move || {
                     let home = reader.lock().unwrap_or_else(PoisonError::into_inner).sessions_of_new_pairs().to_owned();
-                    Message::Begun(begin(&home, *example))
+                    Message::Begun(begin(&home, *example, anew))
                 });
             }
             Effect::Visit(path) => self.visit(path),
@@ -318,11 +318,11 @@ impl Executor {
     }
 }
 
-/// Writes a session of a pair; the one that is there already will do.
-fn begin(home: &Path, example: ExampleRecord) -> Result<PathBuf, String> {
+/// Writes a session of a pair; unless it is to be searched anew, one that is there already will do.
+fn begin(home: &Path, example: ExampleRecord, anew: bool) -> Result<PathBuf, String> {
     let hash = example.hash.clone();
     let mut library = Library::create(home).map_err(|error| error.to_string())?;
-    if let Some(entry) = library.find(&hash).into_iter().next() {
+    if let Some(entry) = library.find(&hash).into_iter().next().filter(|_| !anew) {
         return Ok(entry.path);
     }
     let session = library.add(example).map_err(|error| error.to_string())?;

@@ -63,11 +63,12 @@ pub enum Column {
     Score,
     Gain,
     Leak,
+    Rating,
     Changed,
 }
 
 impl Column {
-    pub const ALL: [Column; 9] = [
+    pub const ALL: [Column; 10] = [
         Column::Listed,
         Column::Name,
         Column::Queue,
@@ -76,6 +77,7 @@ impl Column {
         Column::Score,
         Column::Gain,
         Column::Leak,
+        Column::Rating,
         Column::Changed,
     ];
 
@@ -89,6 +91,7 @@ impl Column {
             Column::Score => "ppl",
             Column::Gain => "gain %",
             Column::Leak => "copied",
+            Column::Rating => "rating",
             Column::Changed => "changed",
         }
     }
@@ -114,6 +117,7 @@ impl Column {
             Column::Score => by_number(Row::perplexity),
             Column::Gain => by_number(Row::gain_percent),
             Column::Leak => by_number(|row| row.summary.leak.map(|leak| f64::from(leak.span_words))),
+            Column::Rating => by_number(|row| Some(f64::from(row.summary.rating)).filter(|stars| *stars > 0.0)),
             Column::Changed => turned(a.mtime.cmp(&b.mtime)),
         }
     }

@@ -226,7 +226,7 @@ impl Form {
     pub fn set(&mut self, knob: Knob, text: &str) -> Result<(), String> {
         if self.begun && !knob.may_change() {
             return Err(format!(
-                "the search has begun: its {} stays as it was recorded; `retrace search --fork` searches the pair anew",
+                "the search has begun: its {} stays as it was recorded; the command search-anew begins another of this pair",
                 knob.name()
             ));
         }

@@ -33,6 +33,7 @@ impl App {
             Command::Slower => self.change_speed(-1),
             Command::Run => self.run_search(),
             Command::RunWith => self.open_form(),
+            Command::Anew => self.search_anew(),
             Command::GoOn => self.go_on_from_here(),
             Command::Fork => self.ask_branch_name(),
             Command::Branches => self.list_branches(false),

@@ -122,6 +122,14 @@ impl App {
         self.remember()
     }
 
+    /// Makes a session without thinking of the pair on the screen.
+    pub(super) fn search_anew(&mut self) -> Vec<Effect> {
+        match self.bench().and_then(|bench| bench.state.example.clone()) {
+            Some(example) => vec![Effect::Begin { example: Box::new(example), anew: true }],
+            None => Vec::new(),
+        }
+    }
+
     /// Makes the version under the cursor current, and searches on from it.
     pub(super) fn go_on_from_here(&mut self) -> Vec<Effect> {
         let Some(bench) = self.bench() else { return Vec::new() };

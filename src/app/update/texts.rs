@@ -286,7 +286,7 @@ impl App {
     /// A new session of a query and a reference: it is on disk before anything is done with it, and its text stays in
     /// the editor until then.
     fn begin(&mut self, query: &str, reference: &str) -> Vec<Effect> {
-        vec![Effect::Begin(Box::new(ExampleRecord::written(query.trim(), reference)))]
+        vec![Effect::Begin { example: Box::new(ExampleRecord::written(query.trim(), reference)), anew: false }]
     }
 
     pub(super) fn begun(&mut self, begun: Result<PathBuf, String>) -> Vec<Effect> {

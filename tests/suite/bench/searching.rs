@@ -159,6 +159,22 @@ async fn a_search_is_started_with_settings_from_the_form() {
     script.until(|app| app.bench().is_some_and(|bench| bench.state.steps() > 3 && bench.state.stop.is_some())).await;
 }
 
+/// What a search began with stays; another search of the pair has a session of its own.
+#[tokio::test]
+async fn a_pair_is_searched_anew_beside_its_first_session() {
+    let mut script = Script::at(150, 44).await;
+    script.open_session("harbour").await;
+    let first = script.bench().state.clone();
+    script.keys(", n");
+    script.until(|app| app.bench().is_some_and(|bench| bench.timeline.is_empty() && !bench.loading)).await;
+    script.settled().await;
+    let (fresh, example) = (&script.bench().state, first.example.unwrap());
+    assert_eq!(fresh.example.as_ref().map(|pair| &pair.hash), Some(&example.hash));
+    assert!(fresh.search.is_none() && script.path("library/harbour.jsonl").exists());
+    assert_eq!(script.app().library.listed_rows().filter(|row| row.summary.id == "harbour").count(), 2);
+    assert!(script.hints().contains("the session is saved"), "{}", script.hints());
+}
+
 #[tokio::test]
 async fn back_ends_are_typed_as_a_person_names_them_and_remembered() {
     let mut script = gated(1000).await;
