@@ -35,7 +35,7 @@ pub fn forecast(plan: &Plan) -> Result<Forecast, BatchError> {
     let mut forecast = Forecast { pairs: survey.lines.len(), skipped: survey.skipped, ..Forecast::default() };
     let mut lines = survey.lines.iter().copied().peekable();
     for example in pairs::read(&plan.input, &plan.fields)?.flatten() {
-        if lines.next_if_eq(&plan::line(&example)).is_none() {
+        if lines.next_if_eq(&example.line()).is_none() {
             continue;
         }
         let work = shelf.as_ref().map(|shelf| plan.work(shelf, example)).transpose()?;

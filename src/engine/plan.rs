@@ -1,7 +1,6 @@
 //! What a batch is asked to do: which rows of the input are taken, and what the session of each needs.
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::{Observer, Progress, RunError};
@@ -30,11 +29,6 @@ impl std::fmt::Display for Shard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.index, self.count)
     }
-}
-
-/// The number that a pair's hash spells, which takes a third of the memory of its text.
-fn pair(example: &ExampleRecord) -> u64 {
-    u64::from_str_radix(&example.hash, 16).unwrap_or_default()
 }
 
 /// What a batch is asked to do.
@@ -114,39 +108,28 @@ pub(super) enum Work {
     Leave(String),
 }
 
-/// Place of an example in the input, from 1.
-pub(super) fn line(example: &ExampleRecord) -> u64 {
-    example.source.as_ref().map_or(0, |source| source.row)
-}
-
 /// Reads the whole input once: which rows are usable, which repeat others.
 pub(super) fn survey(plan: &Plan, observer: &dyn Observer) -> Result<Survey, BatchError> {
     let mut survey = Survey::default();
-    let mut first_line: HashMap<u64, u64> = HashMap::new();
-    for row in pairs::read(&plan.input, &plan.fields)? {
-        let skipped = match row {
-            Ok(example) => match first_line.entry(pair(&example)) {
-                Entry::Occupied(first) => {
-                    let reason = format!("the same query and reference as line {}", first.get());
-                    Skipped { line: line(&example), reason }
+    let mut usable = false;
+    for row in pairs::distinct(&plan.input, &plan.fields)? {
+        match row {
+            Ok(example) => {
+                usable = true;
+                let wanted = plan.shard.is_none_or(|shard| shard.holds(example.pair()))
+                    && plan.limit.is_none_or(|limit| survey.lines.len() < limit);
+                if wanted {
+                    survey.lines.push(example.line());
+                    survey.pairs.push(example.pair());
                 }
-                Entry::Vacant(place) => {
-                    place.insert(line(&example));
-                    let wanted = plan.shard.is_none_or(|shard| shard.holds(pair(&example)))
-                        && plan.limit.is_none_or(|limit| survey.lines.len() < limit);
-                    if wanted {
-                        survey.lines.push(line(&example));
-                        survey.pairs.push(pair(&example));
-                    }
-                    continue;
-                }
-            },
-            Err(bad) => bad,
-        };
-        observer.see(Progress::Skipped { line: skipped.line, reason: &skipped.reason });
-        survey.skipped.push(skipped);
+            }
+            Err(skipped) => {
+                observer.see(Progress::Skipped { line: skipped.line, reason: &skipped.reason });
+                survey.skipped.push(skipped);
+            }
+        }
     }
-    if first_line.is_empty() {
+    if !usable {
         return Err(BatchError::NoUsableRow { input: plan.input.clone(), first: survey.skipped.into_iter().next() });
     }
     Ok(survey)

@@ -29,7 +29,7 @@ pub enum SessionError {
     ReadOnly { path: PathBuf, why: ReadOnly },
     #[error("{} is there already", path.display())]
     Exists { path: PathBuf },
-    #[error("{}: cannot {doing}: {source}", path.display())]
+    #[error("{}: {}", path.display(), refused(doing, source))]
     Io { path: PathBuf, doing: &'static str, source: io::Error },
     /// The event was not written.
     #[error("the event {event} cannot be recorded: {why}")]
@@ -51,7 +51,7 @@ impl SessionError {
             SessionError::NotASession { why, .. } => why.clone(),
             SessionError::ReadOnly { why, .. } => format!("read-only: {why}"),
             SessionError::Exists { .. } => "there already".to_owned(),
-            SessionError::Io { doing, source, .. } => format!("cannot {doing}: {source}"),
+            SessionError::Io { doing, source, .. } => refused(doing, source),
             SessionError::Unrecordable { .. } => self.to_string(),
             SessionError::NoSuchMoment { asked, last, .. } => format!("there is no {asked}; the last is {last}"),
         }
@@ -61,5 +61,16 @@ impl SessionError {
     pub fn is_full(&self) -> bool {
         use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
         matches!(self, SessionError::Io { source, .. } if matches!(source.kind(), StorageFull | QuotaExceeded | FileTooLarge))
+    }
+}
+
+/// What could not be done to a file, why, and what helps where something does.
+fn refused(doing: &str, source: &io::Error) -> String {
+    match source.kind() {
+        io::ErrorKind::IsADirectory if doing == "be read" => "is a folder; name a session file".to_owned(),
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied if doing == "be read" => {
+            format!("cannot be read: {source}; check the path and its permissions")
+        }
+        _ => format!("cannot {doing}: {source}"),
     }
 }

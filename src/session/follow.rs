@@ -48,7 +48,7 @@ impl Follower {
     /// # Errors
     /// The file cannot be read, or is no session.
     pub fn poll(&mut self) -> Result<Followed, SessionError> {
-        let io = |e| SessionError::io(&self.path, "read it")(e);
+        let io = |e| SessionError::io(&self.path, "be read")(e);
         let mut file = File::open(&self.path).map_err(io)?;
         if file.metadata().map_err(io)?.len() < self.at {
             *self = Follower::new(&self.path);
@@ -61,7 +61,7 @@ impl Follower {
         let mut bytes = Vec::new();
         file.seek(SeekFrom::Start(self.at))
             .and_then(|_| file.read_to_end(&mut bytes))
-            .map_err(SessionError::io(&self.path, "read it"))?;
+            .map_err(SessionError::io(&self.path, "be read"))?;
         bytes.truncate(bytes.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1));
         let mut events = Vec::new();
         let scan = Scan::after(self.state.last_seq, self.at, self.lines);

@@ -196,7 +196,7 @@ impl Journal {
         self.file
             .seek(SeekFrom::Start(0))
             .and_then(|_| self.file.read_to_end(&mut bytes))
-            .map_err(SessionError::io(&self.path, "read it"))?;
+            .map_err(SessionError::io(&self.path, "be read"))?;
         Ok(bytes)
     }
 
@@ -264,7 +264,7 @@ fn open_to_append(path: &Path) -> Result<File, SessionError> {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             SessionError::ReadOnly { path: path.to_owned(), why: ReadOnly::Forbidden }
         }
-        _ => SessionError::io(path, "open it")(e),
+        _ => SessionError::io(path, "be opened")(e),
     })
 }
 

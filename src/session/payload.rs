@@ -47,6 +47,16 @@ impl ExampleRecord {
         super::hash16(format!("{query}\0{reference}").as_bytes())
     }
 
+    /// The number that the hash spells, which takes a third of the memory of its text.
+    pub fn pair(&self) -> u64 {
+        u64::from_str_radix(&self.hash, 16).unwrap_or_default()
+    }
+
+    /// Its place in the input that it came from, from 1.
+    pub fn line(&self) -> u64 {
+        self.source.as_ref().map_or(0, |source| source.row)
+    }
+
     /// A pair that a person wrote or pasted; its id is made from the query's first words and the hash.
     pub fn written(query: &str, reference: &str) -> ExampleRecord {
         let hash = ExampleRecord::pair_hash(query, reference);

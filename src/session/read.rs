@@ -54,7 +54,7 @@ pub fn events(path: &Path) -> Result<(Vec<Event>, Health), SessionError> {
 /// # Errors
 /// The file cannot be read.
 pub fn bytes(path: &Path) -> Result<Vec<u8>, SessionError> {
-    std::fs::read(path).map_err(SessionError::io(path, "read it"))
+    std::fs::read(path).map_err(SessionError::io(path, "be read"))
 }
 
 /// As [`events`], of bytes that are in memory; `path` names them in errors.

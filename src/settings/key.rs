@@ -113,11 +113,11 @@ impl Key {
         ALL.iter().copied().find(|key| key.name == name)
     }
 
-    /// The key whose name looks most like `name`, when one does.
+    /// The key whose name looks most like `name`, when one does: before all others one that stands in another table.
     pub fn nearest(name: &str) -> Option<Key> {
         let likeness = |key: &Key| {
-            let last = key.name.rsplit('.').next().unwrap_or(key.name);
-            strsim::jaro_winkler(key.name, name).max(strsim::jaro_winkler(last, name))
+            let alike = strsim::jaro_winkler(key.name, name).max(strsim::jaro_winkler(last(key.name), name));
+            if last(key.name) == last(name) { 1.0 + alike } else { alike }
         };
         let nearest = ALL.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
         (likeness(&nearest) > 0.7).then_some(nearest)
@@ -184,6 +184,11 @@ impl Kind {
     }
 }
 
+/// A name without its table.
+fn last(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or(name)
+}
+
 /// The table whose name looks most like `name`, when one does.
 pub(super) fn nearest_section(name: &str) -> Option<&'static str> {
     let likeness = |section: &&str| strsim::jaro_winkler(section, name);
@@ -219,6 +224,8 @@ mod tests {
         assert_eq!(Key::nearest("search.candidate"), Some(CANDIDATES));
         assert_eq!(Key::nearest("scorrer"), Some(SCORER));
         assert_eq!(Key::nearest("span_words").map(|k| k.name), Some("guards.span-words"));
+        assert_eq!(Key::nearest("guards.steps"), Some(STEPS), "under the wrong table");
+        assert_eq!(Key::nearest("search.max-tokenss"), Some(MAX_TOKENS));
         assert_eq!(Key::nearest("zzz"), None);
     }
 
@@ -227,6 +234,7 @@ mod tests {
         let cases = [
             (STEPS, "-1", "search.steps must be a whole number of at least 0 and under 2^32, not -1"),
             (CANDIDATES, "3000000000", "search.candidates must be a whole number from 1 to 1024, not 3000000000"),
+            (CANDIDATES, "0", "search.candidates must be a whole number from 1 to 1024, not 0"),
             (CANDIDATES, "many", "search.candidates must be a whole number from 1 to 1024, not \"many\""),
             (TOP_P, "0", "sampling.top-p must be a number above 0 and at most 1, not 0.0"),
             (THRESHOLD, "NaN", "search.threshold must be a number of at least 0, or \"off\", not nan"),

@@ -7,6 +7,7 @@ use std::path::Path;
 use toml_edit::{Document, Item, TableLike, Value};
 
 use super::{Key, SettingsError, key};
+use crate::text::{begins, line_at};
 
 /// Where a value comes from, from the strongest source to the weakest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,8 +96,7 @@ pub(super) fn variables(variable: impl Fn(&str) -> Option<String>) -> Result<Lay
 /// Settings of a file's text; `path` is for messages.
 pub(super) fn file(path: &Path, text: &str) -> Result<Layer, SettingsError> {
     let place = |span: Option<Range<usize>>| format!("{}:{}", path.display(), line(text, span));
-    let document = Document::parse(text)
-        .map_err(|error| SettingsError::Value { place: place(error.span()), what: one_line(error.message()) })?;
+    let document = Document::parse(text).map_err(|error| broken(path, text, &error))?;
     let mut layer = Layer::new();
     for (name, span, item) in entries(document.as_table()) {
         let wrong = |what| SettingsError::Value { place: place(span.clone()), what };
@@ -112,8 +112,7 @@ pub(super) fn file(path: &Path, text: &str) -> Result<Layer, SettingsError> {
 /// The table of servers' keys in a file's text, by host; `path` is for messages, which never repeat a key.
 pub(super) fn keys(path: &Path, text: &str) -> Result<HostKeys, SettingsError> {
     let place = |span: Option<Range<usize>>| format!("{}:{}", path.display(), line(text, span));
-    let document = Document::parse(text)
-        .map_err(|error| SettingsError::Value { place: place(error.span()), what: one_line(error.message()) })?;
+    let document = Document::parse(text).map_err(|error| broken(path, text, &error))?;
     let Some(item) = document.get(KEYS) else { return Ok(HostKeys::default()) };
     let wrong = |span, what: &str| SettingsError::Value { place: place(span), what: what.to_owned() };
     let table = item.as_table_like().ok_or_else(|| wrong(item.span(), "[keys] is a table of hosts and their keys"))?;
@@ -153,8 +152,16 @@ fn unknown(name: &str, item: &Item) -> String {
 
 /// Line of a span's start, from 1.
 fn line(text: &str, span: Option<Range<usize>>) -> usize {
-    let start = span.map_or(0, |span| span.start.min(text.len()));
-    1 + text.as_bytes()[..start].iter().filter(|b| **b == b'\n').count()
+    line_at(text, span.map_or(0, |span| span.start))
+}
+
+/// What is no TOML, told where it begins, which may be far above where that shows.
+fn broken(path: &Path, text: &str, error: &toml_edit::TomlError) -> SettingsError {
+    let noticed = line(text, error.span());
+    let begins = begins(text, noticed, |part| Document::parse(part).is_ok());
+    let far = if begins < noticed { format!("what begins here goes wrong by line {noticed}: ") } else { String::new() };
+    let what = format!("{far}{}", one_line(error.message()));
+    SettingsError::Value { place: format!("{}:{begins}", path.display()), what }
 }
 
 fn one_line(message: &str) -> String {
@@ -177,6 +184,7 @@ mod tests {
                 "\n[search]\ncandidate = 3",
                 "s.toml:3: there is no setting search.candidate; did you mean search.candidates?",
             ),
+            ("[guards]\nsteps = \"x\"", "s.toml:2: there is no setting guards.steps; did you mean search.steps?"),
             ("[serch]\nsteps = 3", "s.toml:1: there is no setting serch; did you mean search?"),
             ("[zzz]\nsteps = 3", "s.toml:1: there is no setting zzz; `retrace config show` lists all"),
             (

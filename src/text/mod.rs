@@ -3,6 +3,7 @@
 
 mod breaks;
 mod diff;
+mod fault;
 mod find;
 mod safe;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod words;
 mod wrap;
 
 pub use diff::{Hunk, word_diff};
+pub use fault::{begins, line_at};
 pub use find::{Matches, find};
 pub use safe::Safe;
 pub use visible::visible;

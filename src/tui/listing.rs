@@ -191,7 +191,7 @@ fn in_work(library: &Path, mut listing: Listing) -> Listing {
 fn read_pairs(path: &Path) -> Result<Pairs, String> {
     let mut examples = Vec::new();
     let mut strangers = Vec::new();
-    for row in pairs::read(path, &Fields::default()).map_err(|error| error.to_string())? {
+    for row in pairs::distinct(path, &Fields::default()).map_err(|error| error.to_string())? {
         match row {
             Ok(example) => examples.push(example),
             Err(skipped) => strangers.push((format!("line {}", skipped.line), skipped.reason)),

@@ -8,6 +8,7 @@ use toml_edit::{Document, Item};
 use super::Keymap;
 use super::map::{Sequence, sequence, written};
 use crate::app::command::{Command, Context, REGISTRY};
+use crate::text::{begins, line_at};
 
 /// Why a file of keys is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,7 +26,7 @@ impl Keymap {
     /// # Errors
     /// The first thing that is wrong, with its line.
     pub fn with_file(text: &str) -> Result<Keymap, KeysError> {
-        let document = Document::parse(text).map_err(|e| refuse(text, e.span(), e.message().to_owned()))?;
+        let document = Document::parse(text).map_err(|e| broken(text, e.span(), e.message()))?;
         let mut map = Keymap::default();
         let mut given: Vec<(Context, Command, usize)> = Vec::new();
         for (name, item) in document.iter() {
@@ -110,9 +111,16 @@ fn refuse(text: &str, span: Option<std::ops::Range<usize>>, what: String) -> Key
     KeysError { line: line(text, span), what }
 }
 
+/// What is no TOML, told where it begins, which may be far above where that shows.
+fn broken(text: &str, span: Option<std::ops::Range<usize>>, message: &str) -> KeysError {
+    let noticed = line(text, span);
+    let begins = begins(text, noticed, |part| Document::parse(part).is_ok());
+    let far = if begins < noticed { format!("what begins here goes wrong by line {noticed}: ") } else { String::new() };
+    KeysError { line: begins, what: format!("{far}{message}") }
+}
+
 fn line(text: &str, span: Option<std::ops::Range<usize>>) -> usize {
-    let start = span.map_or(0, |span| span.start.min(text.len()));
-    1 + text.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count()
+    line_at(text, span.map_or(0, |span| span.start))
 }
 
 /// The commented file to begin with: every command with its default keys, none of them in force.
@@ -194,6 +202,11 @@ mod tests {
         ] {
             assert_eq!(Keymap::with_file(text).unwrap_err().to_string(), expected);
         }
+        let open = Keymap::with_file("[library]\nopen = [enter\n# a comment\n\n[batch]\n").unwrap_err();
+        assert_eq!(
+            open.to_string(),
+            "line 2: what begins here goes wrong by line 5: missing comma between array elements, expected `,`"
+        );
         assert!(Keymap::with_file("[bench\n").unwrap_err().to_string().starts_with("line 1: "));
     }
 }

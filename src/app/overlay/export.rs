@@ -25,6 +25,8 @@ pub struct ExportView {
     /// What that session is called, and whether it is kept.
     pub name: String,
     pub is_kept: bool,
+    /// It has a file, which a sample that nobody touched has not.
+    pub has_file: bool,
     /// The version of it that goes out, with its score, when one does.
     pub version: Option<String>,
     /// The row, or why this session has none; absent until it was made.
@@ -54,7 +56,7 @@ impl ExportView {
 
     /// Whether the row that is shown is one of those that are written.
     pub fn is_written(&self) -> bool {
-        self.is_kept || self.queue == Queue::All
+        self.has_file && (self.is_kept || self.queue == Queue::All)
     }
 
     /// How many of the sessions that would go in are flagged.

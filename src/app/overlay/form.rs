@@ -1,7 +1,7 @@
 //! The form before a search: its settings, what they mean, what the search will cost.
 
 use crate::engine::Setup;
-use crate::lm::spec::Spec;
+use crate::lm::spec::{Spec, SpecError};
 use crate::reer::Objective;
 use crate::reer::search::{Config, NodeId, Order, Preset};
 
@@ -151,6 +151,13 @@ impl Form {
         self.select(self.selected.saturating_add_signed(by));
     }
 
+    /// What a setting means, whole, and what may be typed for it.
+    pub fn meaning(&self, knob: Knob) -> String {
+        let stays = self.begun && !knob.may_change();
+        let typed = if stays { "it stays as it was recorded".to_owned() } else { format!("type {}", knob.expects()) };
+        format!("{}: {}; {typed}.", knob.name(), knob.doc())
+    }
+
     /// A setting as it is written.
     pub fn value(&self, knob: Knob) -> String {
         let Setup { generator, scorer, search } = &self.setup;
@@ -232,17 +239,22 @@ impl Form {
         }
         let text = text.trim();
         let wrong = || format!("{} must be {}", knob.name(), knob.expects());
+        // What names nothing is told what this setting takes, not every back end there is.
+        let refused = |error: SpecError| match error {
+            SpecError::Unknown(given) => format!("{given:?} names no back end; {}", wrong()),
+            other => other.to_string(),
+        };
         let whole = |least: u32| text.parse::<u32>().ok().filter(|n| *n >= least).ok_or_else(wrong);
         let search = &mut self.setup.search;
         let limit = || if text == "off" { Ok(None) } else { whole(1).map(Some) };
         match knob {
             Knob::Preset => self.setup.search = Config::preset(choice::<Preset>(text).ok_or_else(wrong)?),
             Knob::Generator => {
-                text.parse::<Spec>().and_then(Spec::generator).map_err(|error| error.to_string())?;
+                text.parse::<Spec>().and_then(Spec::generator).map_err(refused)?;
                 text.clone_into(&mut self.setup.generator);
             }
             Knob::Scorer => {
-                text.parse::<Spec>().and_then(Spec::scorer).map_err(|error| error.to_string())?;
+                text.parse::<Spec>().and_then(Spec::scorer).map_err(refused)?;
                 text.clone_into(&mut self.setup.scorer);
             }
             Knob::Objective => search.objective = choice::<Objective>(text).ok_or_else(wrong)?,
@@ -357,6 +369,10 @@ mod tests {
         assert!(form.set(Knob::Generator, "bundled").unwrap_err().contains("cannot write trajectories"));
         assert!(form.set(Knob::Scorer, "cues").unwrap_err().contains("cannot score"));
         assert!(form.set(Knob::Scorer, "gpu1:8000").unwrap_err().contains("names no back end"));
+        assert_eq!(
+            form.set(Knob::Scorer, "bundledd").unwrap_err(),
+            "\"bundledd\" names no back end; scorer must be bundled, gguf:PATH or servers at http://HOST:PORT"
+        );
         form.set(Knob::Scorer, "http://gpu1:8000 http://gpu2:8000").unwrap();
         let mut lonely = Form { known: BackEndNames::of([&form.setup; 0]), ..form.clone() };
         assert!(!lonely.turn(true), "one name is no choice: it is typed");

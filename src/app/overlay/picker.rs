@@ -158,6 +158,12 @@ impl Picker {
         self.items.iter()
     }
 
+    /// How many rows there are when nothing is typed.
+    pub fn whole(&self) -> usize {
+        let typed = |item: &&Item| self.picking == Picking::Command && matches!(item.act, Act::Step(_));
+        self.items.iter().filter(|item| !typed(item)).count()
+    }
+
     /// The rows in view.
     pub fn rows(&self) -> impl ExactSizeIterator<Item = &Item> {
         self.shown.iter().map(|index| &self.items[*index])

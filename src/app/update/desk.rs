@@ -8,7 +8,7 @@ use crate::app::effect::DeskId;
 use crate::app::memory::Decided;
 use crate::app::{App, Effect};
 use crate::engine::desk::{Deed, News};
-use crate::reer::search::{Node, Why};
+use crate::reer::search::{Node, Search, Why};
 use crate::session::{Action, Author, Event, Payload, Verdict, VerdictRecord};
 
 impl App {
@@ -265,6 +265,12 @@ impl App {
         let choice = action.and_then(|action| Some(choice(search?, action.choice.as_ref()?)));
         let what = choice.or_else(|| action.map(|action| action_in_words(&action.name).to_owned()));
         let what = what.unwrap_or_else(|| "the last action".to_owned());
+        let since = search.zip(action).filter(|_| !back).map_or(0, |(search, action)| built_since(search, action));
+        let since = match since {
+            0 => String::new(),
+            1 => ", the version made from it since stands as a branch".to_owned(),
+            count => format!(", the {count} versions made from it since stand as a branch"),
+        };
         let (other, said) = if back { (Command::Undo, "brought back") } else { (Command::Redo, "undone") };
         let key = self.key_of(other).unwrap_or_default();
         if matches!(what.as_str(), "the verdict" | "the flag") {
@@ -281,7 +287,7 @@ impl App {
         }
         let turn = if back { "undoes it" } else { "brings it back" };
         let place = if std::mem::take(&mut self.jumped) { "now in " } else { "" };
-        let mut effects = self.tell(format!("{place}{title}: {what} {said} · {key} {turn}"));
+        let mut effects = self.tell(format!("{place}{title}: {what} {said}{since} · {key} {turn}"));
         effects.push(Effect::List);
         effects
     }
@@ -348,6 +354,13 @@ fn tagged(events: &[Event]) -> String {
         (!tags.is_empty()).then(|| format!("{words}{names}"))
     };
     [said("tagged", &on), said("no longer tagged", &off)].into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// How many versions the current one is away from the one that an action led to: what undoing it leaves behind.
+fn built_since(search: &Search, action: &Action) -> usize {
+    let lineage = search.head().map(|head| search.tree().lineage(head)).unwrap_or_default();
+    let at = lineage.iter().position(|node| Some(*node) == action.head_after);
+    at.map_or(0, |at| lineage.len() - 1 - at)
 }
 
 /// A person's action, by the name of its first event.

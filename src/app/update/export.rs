@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use crate::app::bench::Bench;
 use crate::app::effect::Previewed;
 use crate::app::library::{Row, Source};
 use crate::app::overlay::{ExportView, Overlay};
@@ -22,15 +21,20 @@ impl App {
                 (Some(bench.key.clone()), Some(state), Some(bench.state.summary()))
             }
             None => {
-                // What is kept is what will be written.
-                let selected = self.library.selected().filter(|row| kept == 0 || is_kept(row));
-                let row = selected.or_else(|| files().find(is_kept));
+                // What is kept is what will be written, and else what has a file; with none, the row shows the shape.
+                let is_written = |row: &&Row| matches!(row.source, Source::File(_)) && (kept == 0 || is_kept(row));
+                let selected = self.library.selected();
+                let first = || files().find(|row| is_written(row) && row.summary.best.is_some());
+                let row = selected.filter(is_written).or_else(first).or_else(|| files().find(is_written)).or(selected);
                 let source = row.map(|row| Previewed::Listed(row.source.clone()));
                 (row.map(|row| row.key.clone()), source, row.map(|row| row.summary.clone()))
             }
         };
         // A sample that nobody touched has no file to be exported.
-        let untouched = self.bench().is_some_and(Bench::is_sample);
+        let has_file = match self.bench() {
+            Some(bench) => !bench.is_sample(),
+            None => files().any(|row| Some(&row.key) == key.as_ref()),
+        };
         let version = self.bench().and_then(|bench| version_to_export(&bench.state));
         let view = ExportView {
             format: Format::Messages,
@@ -44,7 +48,8 @@ impl App {
             key,
             session,
             name: shown.as_ref().map(|summary| summary.called().to_owned()).unwrap_or_default(),
-            is_kept: !untouched && shown.is_some_and(|summary| summary.verdict == Verdict::Keep),
+            is_kept: has_file && shown.is_some_and(|summary| summary.verdict == Verdict::Keep),
+            has_file,
             version,
             preview: None,
             top: 0,
@@ -77,7 +82,7 @@ impl App {
         view.key = Some(row.key.clone());
         view.session = Some(Previewed::Listed(row.source.clone()));
         view.name = row.summary.called().to_owned();
-        view.is_kept = row.verdict() == Verdict::Keep;
+        (view.is_kept, view.has_file) = (row.verdict() == Verdict::Keep, true);
         (view.version, view.preview, view.top) = (None, None, 0);
         self.preview()
     }

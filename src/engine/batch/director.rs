@@ -9,7 +9,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::{JoinError, JoinSet};
 
 use super::item::{Bench, Came, Job};
-use crate::engine::plan::{self, BatchError, Work};
+use crate::engine::plan::{BatchError, Work};
 use crate::session::library::Place;
 use crate::session::pairs::{Pairs, Skipped};
 use crate::session::runs::{Request, Stage, Wish};
@@ -124,7 +124,7 @@ impl Director {
     /// The next wanted row, when it needs a search.
     fn next_of_rows(&mut self) -> Result<Option<(u64, Job)>, BatchError> {
         let Some(example) = self.next_wanted() else { return Ok(None) };
-        let line = plan::line(&example);
+        let line = example.line();
         let work = self.bench.plan.work(&self.bench.shelf(), example)?;
         Ok(match work {
             Work::Create(example) => Some((line, Job::Create(example))),
@@ -145,7 +145,7 @@ impl Director {
     fn next_wanted(&mut self) -> Option<ExampleRecord> {
         for row in self.rows.by_ref() {
             if let Ok(example) = row
-                && self.lines.next_if_eq(&plan::line(&example)).is_some()
+                && self.lines.next_if_eq(&example.line()).is_some()
             {
                 return Some(example);
             }

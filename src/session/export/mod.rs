@@ -190,7 +190,7 @@ fn prepare(
     shown: &Path,
     versions: &mut HashMap<String, String>,
 ) -> Result<Result<(Row, Journal), String>, SessionError> {
-    let bytes = std::fs::read(file).map_err(SessionError::io(file, "read it"))?;
+    let bytes = std::fs::read(file).map_err(SessionError::io(file, "be read"))?;
     let reading = super::read::fold(file, &bytes)?;
     let made = refuse::damage(&reading.health).and_then(|()| row::make(&reading.state));
     let row = match made.and_then(|row| refuse::unfinished(&reading.state).map(|()| row)) {

@@ -214,7 +214,7 @@ pub fn files(root: &Path) -> Result<Vec<PathBuf>, SessionError> {
 
 /// Adds path, size and modification time of every session file under `folder`.
 fn walk(folder: &Path, found: &mut Vec<(PathBuf, u64, u64)>) -> Result<(), SessionError> {
-    let io = || SessionError::io(folder, "read the folder");
+    let io = || SessionError::io(folder, "be read");
     let mut entries = std::fs::read_dir(folder).map_err(io())?.collect::<Result<Vec<_>, _>>().map_err(io())?;
     entries.sort_by_key(std::fs::DirEntry::file_name);
     for entry in entries {

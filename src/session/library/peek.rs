@@ -17,7 +17,7 @@ const ENDS: [u64; 2] = [8 << 10, 64 << 10];
 /// # Errors
 /// The file is no session, or cannot be read.
 pub(super) fn summary(path: &Path) -> Result<Summary, SessionError> {
-    let quick = quick(path).map_err(SessionError::io(path, "read it"))?;
+    let quick = quick(path).map_err(SessionError::io(path, "be read"))?;
     match quick {
         Some(summary) => Ok(summary),
         None => Ok(read(path)?.state.summary()),

@@ -2,6 +2,7 @@
 //! reported with its place and reason and never stops the others.
 
 mod columns;
+mod distinct;
 mod lines;
 mod row;
 
@@ -13,6 +14,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{ExampleRecord, line};
+
+pub use self::distinct::{Distinct, distinct};
 
 /// Which keys hold query and reference, when not the usual ones.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

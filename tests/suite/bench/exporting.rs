@@ -98,6 +98,39 @@ async fn the_export_says_what_is_flagged_and_goes_from_row_to_row() {
     assert!(script.shows("The row of harbour"));
 }
 
+/// What is previewed is what will be written: a sample that nobody touched is not.
+#[tokio::test]
+async fn the_first_row_that_is_written_is_previewed() {
+    let mut script = Script::open(Opening { size: (150, 44), home: "library", own: true, ..Opening::default() }).await;
+    let sample = script.app().library.view().position(retrace::app::library::Row::is_sample).unwrap();
+    script.keys("home");
+    (0..sample).for_each(|_| script.keys("down"));
+    script.keys("X");
+    let made = |app: &retrace::app::App| match app.overlays.last() {
+        Some(retrace::app::overlay::Overlay::Export(view)) => view.preview.is_some(),
+        _ => false,
+    };
+    script.until(made).await;
+    assert!(script.shows("queue  all: 4 sessions, judged or not"), "{}", script.screen());
+    assert!(script.shows("The row of harbour, as the trainer reads it"), "{}", script.screen());
+}
+
+/// A text that is not seen whole says where it stands and which way it goes on.
+#[tokio::test]
+async fn a_long_text_says_that_it_goes_on() {
+    let mut script = Script::at(100, 30).await;
+    script.keys("N");
+    assert!(!script.shows("line 1 of"), "a short text stands whole");
+    let lines: Vec<String> = (1..=340).map(|line| format!("This is line {line}.")).collect();
+    script.paste(&lines.join("\n"));
+    assert!(script.shows("changed · line 340 of 340 ↑ "), "{}", script.screen());
+    script.keys("pageup pageup");
+    assert!(script.shows(" of 340 ↑↓ "), "{}", script.screen());
+    script.keys("ctrl-home");
+    assert!(script.shows("changed · line 1 of 340 ↓ "), "{}", script.screen());
+    insta::assert_snapshot!("long_text", script.screen());
+}
+
 #[tokio::test]
 async fn a_pasted_text_becomes_a_session() {
     let mut script = Script::open(Opening { size: (150, 44), home: "library", ..Opening::default() }).await;
@@ -176,7 +209,7 @@ async fn a_file_of_pairs_lists_its_rows() {
         let example = super::library::example(at);
         serde_json::json!({"id": example.id, "query": example.query, "reference": example.reference}).to_string()
     };
-    std::fs::write(folder.path().join("pairs.jsonl"), [row(1), "{}".to_owned(), row(2)].join("\n")).unwrap();
+    std::fs::write(folder.path().join("pairs.jsonl"), [row(1), "{}".to_owned(), row(2), row(1)].join("\n")).unwrap();
     let opening = Opening { at: "pairs.jsonl", size: (100, 30), ..Opening::default() };
     let mut script = Script::open_in(folder, opening).await;
     insta::assert_snapshot!("pairs", script.screen());

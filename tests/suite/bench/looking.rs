@@ -185,7 +185,12 @@ async fn the_palette_finds_commands_and_steps() {
     let mut script = Script::at(120, 40).await;
     script.open_session("harbour").await;
     script.keys(":");
+    let box_of = |screen: String| {
+        screen.lines().enumerate().filter(|(_, line)| line.contains(['╭', '╰'])).map(|(at, _)| at).collect::<Vec<_>>()
+    };
+    let whole = box_of(script.screen());
     script.write("big gain");
+    assert_eq!(box_of(script.screen()), whole, "the box stands still while the list in it is narrowed");
     insta::assert_snapshot!("palette", script.screen());
     script.keys("enter");
     assert!(script.app().overlays.is_empty());

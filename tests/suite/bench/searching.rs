@@ -136,6 +136,13 @@ async fn a_search_is_started_with_settings_from_the_form() {
     let mut script = gated(1000).await;
     script.keys("S");
     insta::assert_snapshot!("form", script.screen());
+    // What the row cuts short is read below it, on a small screen too.
+    script.resize(80, 24);
+    script.keys("j j j j j j j j j");
+    assert!(script.shows("themselves; type on or off.") && script.shows("At most"), "{}", script.screen());
+    insta::assert_snapshot!("form_at_80", script.screen());
+    script.keys("k k k k k k k k k");
+    script.resize(150, 44);
     script.keys("j j j j right");
     assert!(script.shows("‹ 6 ›"), "{}", script.screen());
     script.keys("j e");
@@ -157,6 +164,15 @@ async fn a_search_is_started_with_settings_from_the_form() {
     assert!(!script.hints().contains("ended:  "), "{}", script.hints());
     script.keys("enter");
     script.until(|app| app.bench().is_some_and(|bench| bench.state.steps() > 3 && bench.state.stop.is_some())).await;
+    script.settled().await;
+    // What a search has since built on is undone with a word of what becomes of that.
+    script.act("v d").await;
+    let steps = script.bench().state.steps();
+    script.keys("r enter");
+    script.until(|app| app.bench().is_some_and(|b| b.state.steps() >= steps + 3 && b.state.stop.is_some())).await;
+    script.settled().await;
+    script.act("u").await;
+    insta::assert_snapshot!(script.hints(), @"kettle: the deletion of segment 4 undone, the 2 versions made from it since stand as a branch · U brings it back");
 }
 
 /// What a search began with stays; another search of the pair has a session of its own.
@@ -181,7 +197,7 @@ async fn back_ends_are_typed_as_a_person_names_them_and_remembered() {
     script.keys("S j e ctrl-u");
     script.write("gpu1:8000");
     script.keys("enter");
-    assert!(script.shows("names no back end; write bundled, cues"), "{}", script.screen());
+    assert!(script.shows("names no back end; generator must be cues, gguf:PATH"), "{}", script.screen());
     script.keys("ctrl-u");
     script.write("http://gpu1:8000");
     script.keys("enter right");

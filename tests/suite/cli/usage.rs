@@ -22,13 +22,18 @@ fn help_teaches() {
 #[test]
 fn mistakes_are_one_line_and_exit_code_2() {
     let house = House::new();
-    let cases: [(&[&str], &str); 6] = [
+    let cases: [(&[&str], &str); 8] = [
         (&["serch"], "serch: there is no such file or folder; did you mean `retrace search`?"),
         (&["check"], "required arguments were not provided: <PATH>; see `retrace check --help`"),
-        (&["check", "nowhere"], "nowhere: cannot read it"),
+        (
+            &["check", "nowhere"],
+            "nowhere: cannot be read: No such file or directory (os error 2); check the path and its permissions",
+        ),
         (&["replay", "x.jsonl", "--step", "two"], "invalid value 'two' for '--step <N>'"),
         (&["export", "out", "--to", "o", "--format", "parquet"], "\"parquet\" is not a format of this version"),
-        (&["stats", "nowhere"], "nowhere: cannot read it"),
+        (&["stats", "nowhere"], "nowhere: cannot be read: "),
+        (&["replay", "."], ".: is a folder; name a session file"),
+        (&["score", "nowhere"], "nowhere: cannot be read: "),
     ];
     for (args, message) in cases {
         let ran = house.run(args);

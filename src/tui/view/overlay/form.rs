@@ -16,6 +16,8 @@ const NAME: u16 = 13;
 const VALUE: u16 = 26;
 /// Rows for why the pair does not fit.
 const MISFIT: u16 = 3;
+/// Rows for what the selected setting means, with the blank one above: what a row of 80 columns cuts is read here.
+const MEANS: u16 = 3;
 
 impl View {
     /// `misfit` says why the pair is too long for the scorer that is chosen.
@@ -28,7 +30,7 @@ impl View {
         look: Look<'_>,
     ) -> Over {
         let more = if misfit.is_some() { MISFIT } else { 0 };
-        let area = layout::centred(body, 110, Knob::ALL.len() as u16 + 6 + more);
+        let area = layout::centred(body, 110, Knob::ALL.len() as u16 + 5 + MEANS + more);
         let theme = look.theme;
         paint::clear(buf, area, theme.style(Role::Overlay));
         let title = if form.begun { "Go on with the search" } else { "Settings of the search" };
@@ -58,6 +60,10 @@ impl View {
             let x = row.x + 3 + NAME + VALUE;
             paint::fitted(buf, (x, row.y), row.right().saturating_sub(x), doc, over(Role::Dim));
         }
+        let below = inner.y + Knob::ALL.len() as u16 + 1;
+        let means = Rect { x: inner.x + 2, y: below, width: inner.width.saturating_sub(3), height: MEANS - 1 };
+        let mut sheet = text::Sheet::new(&form.meaning(form.selected()), means.width.max(1));
+        text::draw(buf, means.intersection(inner), &mut sheet, 0, text::Look::plain(theme));
         let cost = form.cost();
         let left_out = match cost.left_out {
             0 => String::new(),
@@ -72,7 +78,7 @@ impl View {
             .to_owned(),
         ];
         for (at, text) in said.iter().enumerate() {
-            let y = inner.y + Knob::ALL.len() as u16 + 1 + at as u16;
+            let y = below + MEANS + at as u16;
             if y < inner.bottom() {
                 super::super::line(
                     buf,
@@ -85,7 +91,7 @@ impl View {
         if let Some(why) = misfit {
             let mut sheet = text::Sheet::new(&format!("! {why}"), inner.width.saturating_sub(3).max(1));
             // On a small screen it takes the place of what the numbers mean.
-            let y = (inner.y + Knob::ALL.len() as u16 + 3).min(inner.bottom().saturating_sub(sheet.rows() as u16));
+            let y = (below + MEANS + said.len() as u16).min(inner.bottom().saturating_sub(sheet.rows() as u16));
             let place = Rect { x: inner.x + 2, y, width: inner.width.saturating_sub(3), height: inner.bottom() - y };
             paint::clear(buf, place, theme.style(Role::Overlay));
             text::draw(buf, place, &mut sheet, 0, text::Look { base: Role::Error, ..text::Look::plain(theme) });

@@ -26,7 +26,8 @@ impl View {
         .min(body.width);
         let first = column(picker);
         let foot = foot(picker, first, wide.saturating_sub(2)).min(body.height / 4);
-        let high = (rows.max(1) + 2 + head + foot).min(body.height.saturating_sub(2)).max(4 + head);
+        // The box stands still while the list in it is narrowed.
+        let high = (picker.whole().max(1) as u16 + 2 + head + foot).min(body.height.saturating_sub(2)).max(4 + head);
         let area = layout::centred(body, wide, high);
         paint::clear(buf, area, look.theme.style(Role::Overlay));
         let right = if picker.narrows() { format!("{rows}") } else { String::new() };
@@ -90,7 +91,7 @@ fn column(picker: &Picker) -> u16 {
         _ if picker.narrows() => 26,
         _ => 68,
     };
-    picker.rows().map(|item| width(&Safe::new(&item.label))).max().unwrap_or(0).min(most) as u16
+    picker.items().map(|item| width(&Safe::new(&item.label))).max().unwrap_or(0).min(most) as u16
 }
 
 fn draw_item(

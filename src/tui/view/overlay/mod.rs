@@ -66,8 +66,14 @@ impl View {
         let Some(editor) = &mut self.editor else { return Over::default() };
         let changed = if editor.is_changed() { "changed" } else { "" };
         let title = about.title(app.bench());
-        let inner = pane::draw(buf, area, look.theme, pane::Pane { title: &title, right: changed, focused: true });
+        let pane = pane::Pane { title: &title, right: changed, focused: true };
+        let inner = pane::draw(buf, area, look.theme, pane);
         let cursor = editor.draw(buf, inner, look.theme);
+        // Known once it is drawn, so the title is written again.
+        if let Some(standing) = editor.standing() {
+            let right = if changed.is_empty() { standing } else { format!("{changed} · {standing}") };
+            pane::draw(buf, area, look.theme, pane::Pane { right: &right, ..pane });
+        }
         Over { cursor: cursor.filter(|_| top), page: 0 }
     }
 }

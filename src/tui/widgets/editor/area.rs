@@ -92,6 +92,11 @@ impl Area {
         self.inner.lines().len()
     }
 
+    /// How many lines the first pieces are, whole or begun.
+    pub(super) fn lines(&self, pieces: usize) -> usize {
+        (0..pieces).filter(|piece| *piece + 1 == pieces || !self.goes_on(*piece)).count()
+    }
+
     /// A piece without the mark at its end.
     pub(super) fn piece(&self, at: usize) -> &str {
         let piece = self.inner.lines()[at].as_str();

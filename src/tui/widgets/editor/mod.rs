@@ -94,6 +94,15 @@ impl Editor {
         }
     }
 
+    /// Where the last frame stood in a text that it did not show whole: `line 12 of 340 ↑↓`, with the ways in which the
+    /// text goes on.
+    pub fn standing(&self) -> Option<String> {
+        let (above, below) = self.view.goes_on();
+        let ways = [if above { "↑" } else { "" }, if below { "↓" } else { "" }].concat();
+        let (line, lines) = (self.area.lines(self.area.cursor().piece + 1), self.area.lines(self.area.pieces()));
+        (above || below).then(|| format!("line {line} of {lines} {ways}"))
+    }
+
     /// Draws the rows around the cursor and returns where the terminal's cursor belongs; none without room.
     pub fn draw(&mut self, buf: &mut Buffer, area: Rect, theme: &Theme) -> Option<Position> {
         self.view.draw(buf, area, theme, &self.area)

@@ -25,6 +25,8 @@ pub(super) struct View {
     /// Of the last frame.
     area: Rect,
     top: RowAt,
+    /// Whether the last frame showed the end of the text.
+    to_the_end: bool,
     /// The column that moving up and down holds on to.
     column: Option<u16>,
 }
@@ -32,6 +34,11 @@ pub(super) struct View {
 impl View {
     pub(super) fn height(&self) -> u16 {
         self.size().height
+    }
+
+    /// Whether the text goes on above and below what the last frame showed.
+    pub(super) fn goes_on(&self) -> (bool, bool) {
+        (self.top > RowAt::default(), !self.to_the_end && !self.area.is_empty())
     }
 
     pub(super) fn forget_column(&mut self) {
@@ -133,10 +140,12 @@ impl View {
         let style = theme.style(Role::Text);
         let (mut piece, mut first, mut y) = (self.top.piece, self.top.row, place.y);
         let mut found = None;
+        self.to_the_end = true;
         while y < place.bottom() && piece < area.pieces() {
             let laid = self.lay(area, piece);
             for row in first..laid.rows() {
                 if y == place.bottom() {
+                    self.to_the_end = false;
                     break;
                 }
                 if cursor == (RowAt { piece, row }) {
@@ -149,6 +158,7 @@ impl View {
             }
             (piece, first) = (piece + 1, 0);
         }
+        self.to_the_end &= piece == area.pieces();
         found
     }
 
