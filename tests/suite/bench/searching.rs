@@ -187,7 +187,7 @@ async fn a_pair_is_searched_anew_beside_its_first_session() {
     let (fresh, example) = (&script.bench().state, first.example.unwrap());
     assert_eq!(fresh.example.as_ref().map(|pair| &pair.hash), Some(&example.hash));
     assert!(fresh.search.is_none() && script.path("library/harbour.jsonl").exists());
-    assert_eq!(script.app().library.listed_rows().filter(|row| row.summary.id == "harbour").count(), 2);
+    script.until(|app| app.library.listed_rows().count() == 5).await;
     assert!(script.hints().contains("the session is saved"), "{}", script.hints());
 }
 
