@@ -197,6 +197,8 @@ mod tests {
             assert_eq!(refusal(text), message);
         }
         assert!(refusal("a = = 1").starts_with("s.toml:1: "));
+        let open = refusal("[search]\norder = [\"random\"\n\nsteps = 3\n");
+        assert!(open.starts_with("s.toml:2: what begins here goes wrong by line 4: "), "{open}");
     }
 
     #[test]

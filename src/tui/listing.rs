@@ -17,7 +17,9 @@ pub fn place(path: &Path) -> Result<Place, String> {
     if path.is_dir() {
         return Ok(Place::Folder(path.to_owned()));
     }
-    if crate::session::is_session(path).map_err(|error| format!("{}: {error}", path.display()))? {
+    if crate::session::is_session(path)
+        .map_err(|error| format!("{}: cannot be read: {error}; check the path and its permissions", path.display()))?
+    {
         return Ok(Place::Session(path.to_owned()));
     }
     let mut first = None;

@@ -10,6 +10,7 @@ use toml_edit::{Document, Item, Table};
 use super::inherit::parent;
 use super::words::{self, Palette, nearest};
 use super::{Depth, Role};
+use crate::text::{begins, line_at};
 
 /// What is wrong with a theme file: the line, from 1, and a sentence with the remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,9 +47,16 @@ impl ThemeFile {
     /// # Errors
     /// The first thing in it that means nothing.
     pub fn parse(text: &str) -> Result<ThemeFile, Wrong> {
-        let document = Document::parse(text).map_err(|error| Wrong {
-            line: line(text, error.span()),
-            what: error.message().lines().collect::<Vec<_>>().join("; "),
+        let document = Document::parse(text).map_err(|error| {
+            let noticed = line(text, error.span());
+            // A list without its end is noticed far below the line that it begins at.
+            let begins = begins(text, noticed, |part| Document::parse(part).is_ok());
+            let far = if begins < noticed {
+                format!("what begins here goes wrong by line {noticed}: ")
+            } else {
+                String::new()
+            };
+            Wrong { line: begins, what: format!("{far}{}", error.message().lines().collect::<Vec<_>>().join("; ")) }
         })?;
         let root = document.as_table();
         if let Some((name, _)) = root.iter().find(|(name, _)| !TABLES.contains(name)) {
@@ -145,8 +153,7 @@ fn span(table: &Table, name: &str) -> Option<Range<usize>> {
 
 /// Line of a span's start, from 1.
 fn line(text: &str, span: Option<Range<usize>>) -> usize {
-    let start = span.map_or(0, |span| span.start.min(text.len()));
-    1 + text.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count()
+    line_at(text, span.map_or(0, |span| span.start))
 }
 
 #[cfg(test)]

@@ -213,6 +213,13 @@ async fn a_file_of_pairs_lists_its_rows() {
     let opening = Opening { at: "pairs.jsonl", size: (100, 30), ..Opening::default() };
     let mut script = Script::open_in(folder, opening).await;
     insta::assert_snapshot!("pairs", script.screen());
+    script.keys("X");
+    assert!(
+        script.shows("What the row of kettle would be; it has no file yet, and is not written"),
+        "{}",
+        script.screen()
+    );
+    script.keys("q");
     script.open_session("kettle").await;
     script.act("* 4").await;
     assert!(script.path("home/kettle.jsonl").is_file());

@@ -275,7 +275,7 @@ async fn a_search_that_cannot_begin_says_why_and_what_to_do() {
     script.keys("enter enter");
     script.until(|app| app.notice.as_ref().is_some_and(|notice| notice.text.contains("nowhere"))).await;
     script.settled().await;
-    insta::assert_snapshot!(script.hints(), @"✗ search: nowhere.jsonl: No such file or directory (os error 2) · S chooses other back ends");
+    insta::assert_snapshot!(script.hints(), @"✗ search: nowhere.jsonl: cannot be read: No such file or directory (os error 2); check the path and its permissions · S chooses other back ends");
     assert!(script.bench().timeline.is_empty());
 }
 

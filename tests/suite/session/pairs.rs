@@ -8,7 +8,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 use retrace::reer::Language;
 use retrace::session::ExampleRecord;
-use retrace::session::pairs::{Fields, Skipped, read};
+use retrace::session::pairs::{Fields, Skipped, distinct, read};
 use serde_json::json;
 
 use super::scripted::{finished, folder};
@@ -28,6 +28,18 @@ fn of(name: &str, bytes: impl AsRef<[u8]>) -> Rows {
 
 fn texts(rows: &Rows) -> Vec<(&str, &str)> {
     rows.iter().flatten().map(|pair| (pair.query.as_str(), pair.reference.as_str())).collect()
+}
+
+#[test]
+fn a_pair_that_is_there_twice_is_taken_once() {
+    let dir = folder();
+    let path = dir.path().join("twice.jsonl");
+    let row = |query: &str, id: &str| json!({"query": query, "reference": "y", "id": id}).to_string();
+    std::fs::write(&path, [row("x", "a"), "{}".to_owned(), row("x", "b"), row("z", "c")].join("\n")).unwrap();
+    let rows: Rows = distinct(&path, &Fields::default()).unwrap().collect();
+    assert_eq!(texts(&rows), [("x", "y"), ("z", "y")]);
+    let reason = "the same query and reference as line 1".to_owned();
+    assert_eq!(rows[2], Err(Skipped { line: 3, reason }));
 }
 
 #[test]

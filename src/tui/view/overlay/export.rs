@@ -63,7 +63,7 @@ impl View {
             (None, _) => "A row, as the trainer reads it".to_owned(),
             (Some(_), true) => format!("The row of {}{version}, as the trainer reads it", view.name),
             (Some(_), false) if !view.has_file => {
-                format!("What the row of {}{version} would be; it is a sample, and not written", view.name)
+                format!("What the row of {}{version} would be; it has no file yet, and is not written", view.name)
             }
             (Some(_), false) => {
                 format!("What the row of {}{version} would be; it is not kept, and not written", view.name)
