@@ -71,7 +71,8 @@ pub fn run(args: &ExportArgs, output: &mut Output) -> Result<Outcome, Fault> {
         }
         let (exported, refused) = (report.exported, report.refused.len());
         let not_kept = report.not_kept;
-        output.line(format_args!("{exported} exported, {refused} refused, {not_kept} not kept"));
+        let flagged = if report.flagged > 0 { format!(" ({} flagged)", report.flagged) } else { String::new() };
+        output.line(format_args!("{exported} exported{flagged}, {refused} refused, {not_kept} not kept"));
     }
     Ok(Outcome::partial_if(!report.refused.is_empty()))
 }

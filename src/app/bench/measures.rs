@@ -80,7 +80,8 @@ fn of_score(now: &Measures, baseline: Option<&Measures>) -> Vec<Measure> {
 fn of_leak(leak: &Leak) -> [Measure; 2] {
     let tone = if leak.span_words > 8 || leak.ngram > 0.02 { Tone::Warning } else { Tone::Plain };
     let run = format!("run, {:.1} %", 100.0 * leak.span_share);
-    let means = "the longest run of words that the thinking copies from the reference, and its share of the reference";
+    let means = "the longest run of words that the thinking copies from the reference, and its share of the reference; twelve \
+                 Chinese or Japanese characters count as eight words";
     let longest = measure("copied", format!("{} w", leak.span_words), tone, run, means);
     let means = "the share of the reference's runs of eight words that stand in the thinking word for word";
     [longest, measure("8-grams", format!("{:.1}%", 100.0 * leak.ngram), tone, "copied".to_owned(), means)]

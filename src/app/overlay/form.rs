@@ -120,7 +120,7 @@ impl Knob {
             Knob::Scorer => "bundled, gguf:PATH or servers at http://HOST:PORT",
             Knob::Objective => "nll or reer-clipped",
             Knob::Candidates => "a whole number from 1 to 1024",
-            Knob::Steps | Knob::Seed => "a whole number, under 4 billion",
+            Knob::Steps | Knob::Seed => "a whole number under 2^32",
             Knob::Order => "weakest-first, left-to-right or random",
             Knob::Passes | Knob::Patience => "a whole number of at least 1, or off",
             Knob::Guards => "on or off",

@@ -27,6 +27,9 @@ pub(super) struct Journal {
     /// BLAKE3 of the file, 16 hex digits.
     blake3: String,
     last_seq: u64,
+    /// Flags that stand.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<String>,
 }
 
 impl Journal {
@@ -39,6 +42,7 @@ impl Journal {
             bytes: bytes.len(),
             blake3: hash16(bytes),
             last_seq: state.last_seq,
+            flags: state.annotations.flags().into_keys().map(str::to_owned).collect(),
         }
     }
 }

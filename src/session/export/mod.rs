@@ -90,6 +90,8 @@ pub struct Report {
     /// Sessions looked at.
     pub sessions: usize,
     pub exported: usize,
+    /// Of those exported: with a flag that stands.
+    pub flagged: usize,
     /// Left out by the queue.
     pub not_kept: usize,
     pub refused: Vec<Refused>,
@@ -131,6 +133,7 @@ pub fn export(from: &Path, out: &Path, options: &Options, now: OffsetDateTime) -
     let mut report = Report {
         sessions: candidates.sessions,
         exported: 0,
+        flagged: 0,
         not_kept: candidates.sessions - candidates.files.len(),
         refused: Vec::new(),
         files: Vec::new(),
@@ -149,6 +152,7 @@ pub fn export(from: &Path, out: &Path, options: &Options, now: OffsetDateTime) -
         }
     }
     report.exported = journals.len();
+    report.flagged = journals.iter().filter(|journal| !journal.flags.is_empty()).count();
     if report.exported == 0 {
         return Err(ExportError::Nothing(report));
     }

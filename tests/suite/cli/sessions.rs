@@ -143,6 +143,21 @@ fn an_exported_row_counts_what_a_person_took() {
 }
 
 #[test]
+fn export_tells_what_is_flagged() {
+    let house = House::new();
+    let path = library(&house).join("ana.jsonl");
+    let mut ana = session::Session::annotate(&path).unwrap();
+    let flag = session::Flag { name: "look again".into(), on: true, reason: None };
+    ana.record("user:mara".parse().unwrap(), session::Payload::Flag(flag)).unwrap();
+    ana.close().unwrap();
+    let told = house.run(&["export", "out", "--to", "rows", "--format", "messages"]).fine().out;
+    assert!(told.contains("1 exported (1 flagged), 0 refused, 2 not kept"), "{told}");
+    let manifest = std::fs::read_to_string(house.path("rows/manifest.json")).unwrap();
+    let manifest: Value = serde_json::from_str(&manifest).unwrap();
+    assert_eq!(manifest["journals"][0]["flags"], serde_json::json!(["look again"]));
+}
+
+#[test]
 fn export_takes_the_kept_or_all_and_says_what_it_refused() {
     let house = House::new();
     library(&house);
