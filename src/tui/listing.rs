@@ -136,8 +136,9 @@ impl Reader {
         let mut rows: Vec<Row> = Vec::new();
         if self.own.as_deref() == Some(root) {
             for sample in &self.samples {
-                // A copy stands where its sample stood.
-                let copies = library.map(|library| library.find(&sample.summary.hash)).unwrap_or_default();
+                // A copy stands where its sample stood; another search of its pair does not.
+                let mut copies = library.map(|library| library.find(&sample.summary.hash)).unwrap_or_default();
+                copies.retain(|entry| entry.summary.id == sample.summary.id);
                 match copies.is_empty() {
                     true => rows.push(sample.clone()),
                     false => rows.extend(copies.into_iter().map(of_file)),

@@ -124,10 +124,13 @@ impl App {
 
     /// Makes a session without thinking of the pair on the screen.
     pub(super) fn search_anew(&mut self) -> Vec<Effect> {
-        match self.bench().and_then(|bench| bench.state.example.clone()) {
-            Some(example) => vec![Effect::Begin { example: Box::new(example), anew: true }],
-            None => Vec::new(),
+        let Some(bench) = self.bench() else { return Vec::new() };
+        let Some(mut example) = bench.state.example.clone() else { return Vec::new() };
+        // A session of a sample's name is a person's copy of it, and stands in the sample's place.
+        if bench.is_sample() {
+            example.id.push_str("-anew");
         }
+        vec![Effect::Begin { example: Box::new(example), anew: true }]
     }
 
     /// Makes the version under the cursor current, and searches on from it.

@@ -192,6 +192,21 @@ async fn a_pair_is_searched_anew_beside_its_first_session() {
 }
 
 #[tokio::test]
+async fn a_sample_searched_anew_is_still_there() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("retrace")).unwrap();
+    let opening = Opening { size: (150, 42), at: "retrace", home: "retrace", own: true, ..Opening::default() };
+    let mut script = Script::open_in(folder, opening).await;
+    script.open_session("lighthouse-letter").await;
+    script.keys(", n");
+    script.until(|app| app.library.listed_rows().count() == 11).await;
+    script.settled().await;
+    let ids: Vec<&str> = script.app().library.listed_rows().map(|row| row.summary.id.as_str()).collect();
+    assert_eq!((ids[0], ids[10]), ("lighthouse-letter", "lighthouse-letter-anew"));
+    assert!(script.bench().timeline.is_empty() && !script.bench().is_sample());
+}
+
+#[tokio::test]
 async fn back_ends_are_typed_as_a_person_names_them_and_remembered() {
     let mut script = gated(1000).await;
     script.keys("S j e ctrl-u");
