@@ -58,6 +58,8 @@ pub struct Start {
     pub author: Author,
     /// Folder of the user's own sessions: samples and new pairs go there.
     pub home: PathBuf,
+    /// Folder in which the program was started: what typed paths are relative to.
+    pub here: PathBuf,
     /// The themes to choose from.
     pub themes: Vec<Choice>,
     /// Something went wrong that a person should know at once.
@@ -100,6 +102,8 @@ pub struct App {
     /// An undo brought another session onto the screen.
     jumped: bool,
     home: PathBuf,
+    /// What typed paths are relative to.
+    pub here: PathBuf,
     /// Desks of no bench that still have something to write.
     errands: BTreeMap<DeskId, Errand>,
     /// What a person did that is not on disk yet, in the order in which it was ordered.
@@ -161,6 +165,7 @@ impl App {
             author: start.author,
             jumped: false,
             home: start.home,
+            here: start.here,
             errands: BTreeMap::new(),
             given: Vec::new(),
             tried: None,

@@ -45,7 +45,7 @@ impl Kind {
 /// Why a user's prompts cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PromptError {
-    #[error("{path}: cannot be read: {source}; check the path and its permissions", path = path.display())]
+    #[error("{}: {}", path.display(), crate::text::unreadable(source))]
     Unreadable { path: PathBuf, source: std::io::Error },
     #[error("{path}: the placeholder {placeholder} is missing; put it where that text belongs", path = path.display())]
     Placeholder { path: PathBuf, placeholder: &'static str },

@@ -35,7 +35,7 @@ struct Line {
 /// Why a file of answers cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordedError {
-    #[error("{path}: cannot be read: {source}; check the path and its permissions", path = path.display())]
+    #[error("{}: {}", path.display(), crate::text::unreadable(source))]
     Unreadable { path: PathBuf, source: std::io::Error },
     #[error("{path}, line {line}: {cause}", path = path.display())]
     Line { path: PathBuf, line: usize, cause: String },

@@ -69,7 +69,7 @@ fn refused(doing: &str, source: &io::Error) -> String {
     match source.kind() {
         io::ErrorKind::IsADirectory if doing == "be read" => "is a folder; name a session file".to_owned(),
         io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied if doing == "be read" => {
-            format!("cannot be read: {source}; check the path and its permissions")
+            crate::text::unreadable(source)
         }
         _ => format!("cannot {doing}: {source}"),
     }

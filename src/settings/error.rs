@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// Settings that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    #[error("{}: cannot be read: {source}; check the path and its permissions", path.display())]
+    #[error("{}: {}", path.display(), crate::text::unreadable(source))]
     Read { path: PathBuf, source: io::Error },
     #[error("{}: cannot be written: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },

@@ -1,4 +1,11 @@
-//! Where a fault of a written file begins: a list without its end is noticed by a reader many lines below.
+//! What is wrong with a file, in words and by its place: a list without its end is noticed by a reader many lines below.
+
+use std::fmt::Display;
+
+/// What is said of a file that cannot be read, behind its name.
+pub fn unreadable(why: &impl Display) -> String {
+    format!("cannot be read: {why}; check the path and its permissions")
+}
 
 /// The line of a byte, from 1.
 pub fn line_at(text: &str, byte: usize) -> usize {

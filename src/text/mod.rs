@@ -14,7 +14,7 @@ mod words;
 mod wrap;
 
 pub use diff::{Hunk, word_diff};
-pub use fault::{begins, line_at};
+pub use fault::{begins, line_at, unreadable};
 pub use find::{Matches, find};
 pub use safe::Safe;
 pub use visible::visible;

@@ -18,7 +18,7 @@ pub fn place(path: &Path) -> Result<Place, String> {
         return Ok(Place::Folder(path.to_owned()));
     }
     if crate::session::is_session(path)
-        .map_err(|error| format!("{}: cannot be read: {error}; check the path and its permissions", path.display()))?
+        .map_err(|error| format!("{}: {}", path.display(), crate::text::unreadable(&error)))?
     {
         return Ok(Place::Session(path.to_owned()));
     }

@@ -85,6 +85,7 @@ pub fn run(opening: Opening) -> Result<Ended, WorkbenchError> {
         defaults: opening.defaults.clone(),
         author: opening.author.clone(),
         home: opening.home.clone(),
+        here: std::env::current_dir().unwrap_or_default(),
         themes: Theme::choices(themes.as_deref()),
         notice: None,
         open_first: matches!(opening.place, Place::Session(_)),

@@ -44,6 +44,7 @@ impl Bench {
             home: folder.to_owned(),
             themes: Theme::choices(None),
             notice: None,
+            here: std::env::current_dir().unwrap(),
             open_first: true,
             memory,
         };

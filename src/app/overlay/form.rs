@@ -341,6 +341,7 @@ mod tests {
                 "candidates must be a whole number from 1 to 1024"
             );
         }
+        assert_eq!(*Config::AT_ONCE.end(), 1024, "as the words have it");
         form.set(Knob::Candidates, "1024").unwrap();
     }
 

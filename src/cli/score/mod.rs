@@ -158,8 +158,7 @@ fn text(path: &Path) -> Result<String, Fault> {
         }
         false => std::fs::read(path),
     };
-    let bytes = bytes
-        .map_err(|error| Fault::at(path, format!("cannot be read: {error}; check the path and its permissions")))?;
+    let bytes = bytes.map_err(|error| Fault::at(path, crate::text::unreadable(&error)))?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         Fault::at(path, format!("byte {at} is not UTF-8; convert the file, for example with iconv"))

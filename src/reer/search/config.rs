@@ -133,8 +133,8 @@ impl Config {
         }
     }
 
-    /// How many candidates a step may have, and how many versions a beam: all of them are asked for, scored and kept at once, so that a
-    /// slip of the finger must not fill the memory.
+    /// How many candidates a step may have, and how many versions a beam: all of them are asked for, scored and kept at
+    /// once, so that a slip of the finger must not fill the memory.
     pub const AT_ONCE: RangeInclusive<u32> = 1..=1024;
 
     /// Checks every knob's range.

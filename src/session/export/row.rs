@@ -158,9 +158,13 @@ fn by_hand(state: &State, search: &Search) -> usize {
     let tree = search.tree();
     let line = search.outcome().map(|outcome| tree.lineage(outcome)).unwrap_or_default();
     let taken: BTreeSet<NodeId> = state.annotations.overrides().map(|choice| choice.value.node).collect();
-    let searched = |why| matches!(why, Why::Draft | Why::Candidate | Why::Import);
-    let is_a_persons =
-        |node: &NodeId| taken.contains(node) || tree.get(*node).is_some_and(|version| !searched(version.node.why));
+    let chosen: BTreeSet<NodeId> = search.decisions().iter().filter_map(|decision| decision.chosen).collect();
+    let is_a_persons = |node: &NodeId| match tree.get(*node).map(|version| version.node.why) {
+        None | Some(Why::Draft | Why::Import) => false,
+        // Whoever goes back to what the search chose takes nothing from it.
+        Some(Why::Candidate) => taken.contains(node) && !chosen.contains(node),
+        Some(_) => true,
+    };
     line.iter().filter(|node| is_a_persons(node)).count()
 }
 

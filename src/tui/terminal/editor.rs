@@ -78,8 +78,8 @@ impl Editor {
         &self.program
     }
 
-    /// Lets the person edit `text` in a file of this `name`, by which editors choose their syntax; none when it was left as it was. A newline at the end that the editor added is
-    /// taken off. Waits for the editor: the screen is released, and this is not called on the loop's thread unless
+    /// Lets the person edit `text` in a file of this `name`, by which editors choose their syntax; none when it was left
+    /// as it was. A newline at the end that the editor added is taken off. Waits for the editor: the screen is released, and this is not called on the loop's thread unless
     /// nothing else shall happen meanwhile.
     ///
     /// # Errors

@@ -51,7 +51,7 @@ pub struct Theme {
 pub enum ThemeError {
     #[error("there is no theme {name}; there are {}", known.join(", "))]
     Unknown { name: String, known: Vec<String> },
-    #[error("{}: cannot be read: {source}; check the path and its permissions", path.display())]
+    #[error("{}: {}", path.display(), crate::text::unreadable(source))]
     Read { path: PathBuf, source: io::Error },
     #[error("{place}:{line}: {what}")]
     Wrong {

@@ -224,3 +224,13 @@ async fn a_file_of_pairs_lists_its_rows() {
     script.act("* 4").await;
     assert!(script.path("home/kettle.jsonl").is_file());
 }
+
+#[tokio::test]
+async fn where_the_files_will_be_is_said_in_full() {
+    let mut script = Script::at(150, 44).await;
+    script.open_session("harbour").await;
+    script.keys("X e ctrl-u");
+    script.write("training");
+    script.keys("enter");
+    assert!(script.screen().contains("folder ~/training"), "{}", script.screen());
+}

@@ -124,6 +124,7 @@ impl World {
             home: PathBuf::from("library"),
             themes: ["terminal", "dark"].map(|name| Choice { name: name.to_owned(), about: String::new() }).to_vec(),
             notice: None,
+            here: "/".into(),
             open_first: false,
         };
         let (app, effects) = App::new(start);

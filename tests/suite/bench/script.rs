@@ -100,6 +100,7 @@ impl Script {
             home: home.clone(),
             themes: Theme::choices(None),
             notice: None,
+            here: folder.path().to_owned(),
             open_first: matches!(place, Place::Session(_)),
             memory,
         };

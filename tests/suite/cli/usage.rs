@@ -19,6 +19,14 @@ fn help_teaches() {
     }
 }
 
+/// The list of commands names `help`, so it is one to ask about.
+#[test]
+fn help_of_help_is_the_list() {
+    let house = House::new();
+    let list = house.run(&["help"]).fine().out;
+    assert_eq!(house.run(&["help", "--help"]).fine().out, list);
+}
+
 #[test]
 fn mistakes_are_one_line_and_exit_code_2() {
     let house = House::new();

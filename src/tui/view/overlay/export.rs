@@ -1,5 +1,7 @@
 //! The export's preview.
 
+use std::path::Path;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -11,7 +13,13 @@ use crate::app::overlay::ExportView;
 use crate::session::export::{Format, Queue};
 
 impl View {
-    pub(super) fn draw_export(&mut self, buf: &mut Buffer, body: Rect, view: &ExportView, look: Look<'_>) -> Over {
+    pub(super) fn draw_export(
+        &mut self,
+        buf: &mut Buffer,
+        body: Rect,
+        (view, here): (&ExportView, &Path),
+        look: Look<'_>,
+    ) -> Over {
         let theme = look.theme;
         let area = layout::centred(body, 120, body.height.saturating_sub(2));
         paint::clear(buf, area, theme.style(Role::Overlay));
@@ -37,7 +45,7 @@ impl View {
             Queue::All => format!("all: {} sessions, judged or not{flagged}", view.count()),
         };
         // Where that is can be seen from no screen otherwise.
-        let folder = std::path::absolute(&view.to).map_or_else(|_| view.to.clone(), |to| to.display().to_string());
+        let folder = here.join(&view.to).display().to_string();
         let lines: [Vec<(String, Role)>; 3] = [
             [vec![("shape  ".to_owned(), Role::Label)], shapes].concat(),
             vec![("queue  ".to_owned(), Role::Label), (queue, Role::Text)],

@@ -40,7 +40,7 @@ impl View {
                 let misfit = app.bench().and_then(|bench| bench.misfit(&form.setup.scorer));
                 self.draw_form(buf, body, form, misfit, look)
             }
-            Overlay::Export(view) => self.draw_export(buf, body, view, look),
+            Overlay::Export(view) => self.draw_export(buf, body, (view, &app.here), look),
         }
     }
 
