@@ -173,6 +173,7 @@ commands! {
     SortBack "sort-back" [Library] ["O"] "Turn the order round";
     Remove "remove" [Library] ["d"] "Move the session to the library's trash, after a question";
     Refresh "refresh" [Library] ["ctrl-r"] "Look at the folder again";
+    Skipped "skipped" [Library] [", s"] "What could not be read of the folder or the file of pairs, and why";
     Batch "batch" [Library Bench] ["B"] "The runs over many pairs: how far they are, what failed, pausing and stopping";
     Export "export" [Bench Library] ["X"] "Export kept examples as training rows, with a preview";
 
@@ -195,6 +196,7 @@ commands! {
     Keys "keys" [Anywhere] [", k"] "Edit the file of keys";
     Palette "palette" [Anywhere] [":" "ctrl-p"] "Find a command and carry it out; a number goes to that step";
     Help "help" [Anywhere Form Export] ["?" "f1"] "Every key that works here";
+    Messages "messages" [Anywhere] [", h"] "What was told last at the foot of the screen, the newest first";
     Repeat "repeat" [Bench] ["."] "Do the last command again";
     Redraw "redraw" [Anywhere] ["ctrl-l"] "Draw the screen anew";
     Close "close" [Anywhere Export Form] ["q"] "Close what is on top; from the last screen, quit";
@@ -218,7 +220,7 @@ commands! {
     BackEnds "back-ends" [Form] ["b"] "Choose the generator or the scorer among those that are known";
     Start "start" [Form] ["enter"] "Start";
     ExportFolder "export-folder" [Export] ["e"] "Type the folder to write to";
-    ExportQueue "export-queue" [Export] ["tab"] "Export what is kept, or all";
+    ExportQueue "export-queue" [Export] ["tab"] "Export what is kept, what is kept and not flagged, or all";
     ExportNext "export-next" [Export] ["]"] "The next row of the preview";
     ExportPrevious "export-previous" [Export] ["["] "The row before";
     ExportScrollDown "export-down" [Export] ["j" "down" "pagedown"] "Scroll the preview down";
@@ -256,6 +258,8 @@ impl Command {
             Command::Decisions => "history verdicts",
             Command::Export => "jsonl dataset",
             Command::Find => "grep",
+            Command::Messages => "log history errors notices",
+            Command::Skipped => "strangers lines faults",
             Command::Remove => "delete",
             Command::Quit => "exit",
             _ => "",

@@ -19,7 +19,7 @@ pub mod tour;
 pub mod unsaved;
 mod update;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -91,6 +91,8 @@ pub struct App {
     /// The keys that may follow are shown.
     pub which_key: bool,
     pub notice: Option<Notice>,
+    /// What was told, the newest first.
+    pub told: VecDeque<Notice>,
     pub themes: Vec<Choice>,
     /// Rows that the list on the screen shows, as last drawn.
     pub page: usize,
@@ -157,6 +159,7 @@ impl App {
             pending: Vec::new(),
             which_key: false,
             notice: None,
+            told: VecDeque::new(),
             themes: start.themes,
             page: 10,
             legend: false,

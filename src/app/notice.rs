@@ -8,6 +8,9 @@ use super::{App, Effect};
 /// How long a notice stays.
 const STAYS: Duration = Duration::from_secs(6);
 
+/// So many are kept to be read again.
+const KEPT: usize = 100;
+
 /// What stood so long was seen.
 const SEEN: Duration = Duration::from_secs(1);
 
@@ -29,6 +32,18 @@ pub struct Notice {
     pub until: Duration,
 }
 
+impl Notice {
+    /// The text behind the sign of its tone.
+    pub fn signed(&self) -> String {
+        let sign = match self.tone {
+            Tone::Plain => "",
+            Tone::Warning => "! ",
+            Tone::Error => "✗ ",
+        };
+        format!("{sign}{}", self.text)
+    }
+}
+
 impl App {
     pub(super) fn tell(&mut self, text: impl Into<String>) -> Vec<Effect> {
         self.notify(text.into(), Tone::Plain)
@@ -45,7 +60,10 @@ impl App {
     fn notify(&mut self, text: String, tone: Tone) -> Vec<Effect> {
         // Longer sentences take longer to read.
         let stays = STAYS + Duration::from_millis(40 * text.len() as u64);
-        self.notice = Some(Notice { text, tone, since: self.now, until: self.now + stays });
+        let notice = Notice { text, tone, since: self.now, until: self.now + stays };
+        self.told.truncate(KEPT - 1);
+        self.told.push_front(notice.clone());
+        self.notice = Some(notice);
         vec![Effect::Tick(Tick::Notice, stays)]
     }
 

@@ -35,8 +35,8 @@ pub struct ExportArgs {
     #[arg(long, value_name = "FORMAT", value_delimiter = ',', required = true)]
     format: Vec<Format>,
 
-    /// Which sessions: those a person kept, or all
-    #[arg(long, value_name = "kept|all", default_value = "kept", value_parser = queue)]
+    /// Which sessions: those a person kept, of these the ones without a flag, or all
+    #[arg(long, value_name = "kept|unflagged|all", default_value = "kept")]
     queue: Queue,
 
     /// Replace an earlier export in the folder
@@ -46,14 +46,6 @@ pub struct ExportArgs {
     /// Print one JSON document on stdout, and nothing else there
     #[arg(long)]
     json: bool,
-}
-
-fn queue(text: &str) -> Result<Queue, String> {
-    match text {
-        "kept" => Ok(Queue::Kept),
-        "all" => Ok(Queue::All),
-        _ => Err("must be kept or all".to_owned()),
-    }
 }
 
 pub fn run(args: &ExportArgs, output: &mut Output) -> Result<Outcome, Fault> {
@@ -72,7 +64,11 @@ pub fn run(args: &ExportArgs, output: &mut Output) -> Result<Outcome, Fault> {
         let (exported, refused) = (report.exported, report.refused.len());
         let not_kept = report.not_kept;
         let flagged = if report.flagged > 0 { format!(" ({} flagged)", report.flagged) } else { String::new() };
-        output.line(format_args!("{exported} exported{flagged}, {refused} refused, {not_kept} not kept"));
+        let left = match report.kept_but_flagged {
+            0 => String::new(),
+            left => format!(", {left} left out for a flag"),
+        };
+        output.line(format_args!("{exported} exported{flagged}, {refused} refused, {not_kept} not kept{left}"));
     }
     Ok(Outcome::partial_if(!report.refused.is_empty()))
 }

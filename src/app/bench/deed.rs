@@ -37,6 +37,11 @@ fn place(search: &Search, node: &Node) -> Option<(String, usize)> {
     })
 }
 
+/// ` in segment 3` of the version that a person made; empty where it is about none.
+pub fn inside(search: &Search, node: &Node) -> String {
+    place(search, node).map(|(place, _)| format!(" in {place}")).unwrap_or_default()
+}
+
 /// What making this version did: `segment 2 deleted`, `segment 3 moved to 2`. The search need not know of it yet.
 pub fn did(search: &Search, node: &Node) -> Option<String> {
     let ((done, _), (place, to)) = (words(node.why)?, place(search, node)?);

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use candidate::Seen;
 pub use candidate::{ByHand, Candidate, Fate, letter};
-pub use deed::{choice, did};
+pub use deed::{choice, did, inside};
 pub use edit::Writing;
 pub use find::{Find, Match};
 pub use measures::{Measure, Tone};

@@ -1,6 +1,7 @@
 //! The export's preview: which shapes, which queue, where to, and what a row will look like.
 
 use crate::app::effect::Previewed;
+use crate::session::Summary;
 use crate::session::export::{Format, Queue};
 
 /// The export screen.
@@ -10,21 +11,16 @@ pub struct ExportView {
     pub format: Format,
     pub queue: Queue,
     pub to: String,
-    /// How many sessions are kept, and how many there are.
-    pub kept: usize,
-    pub all: usize,
-    /// How many of those are flagged.
-    pub flagged_kept: usize,
-    pub flagged: usize,
+    /// What each of [`Queue::ALL`] takes.
+    pub taken: [Taken; Queue::ALL.len()],
     /// Samples are listed, which have no file until something is done with them.
     pub samples: bool,
     /// The row whose session is previewed.
     pub key: Option<String>,
     /// The session whose row is previewed, when one is at hand.
     pub session: Option<Previewed>,
-    /// What that session is called, and whether it is kept.
-    pub name: String,
-    pub is_kept: bool,
+    /// That session in the library.
+    pub shown: Option<Summary>,
     /// It has a file, which a sample that nobody touched has not.
     pub has_file: bool,
     /// The version of it that goes out, with its score, when one does.
@@ -37,6 +33,14 @@ pub struct ExportView {
     pub done: Option<Result<String, String>>,
 }
 
+/// How many sessions a queue takes, refusals aside.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Taken {
+    pub sessions: usize,
+    /// Of these, with a flag.
+    pub flagged: usize,
+}
+
 impl ExportView {
     /// Turns to the next shape, or the one before.
     pub fn turn(&mut self, forward: bool) {
@@ -46,32 +50,18 @@ impl ExportView {
         (self.preview, self.top) = (None, 0);
     }
 
-    /// Turns to the other queue.
+    /// Turns to the next queue.
     pub fn turn_queue(&mut self) {
-        self.queue = match self.queue {
-            Queue::Kept => Queue::All,
-            Queue::All => Queue::Kept,
-        };
+        self.queue = Queue::ALL[(self.queue as usize + 1) % Queue::ALL.len()];
     }
 
     /// Whether the row that is shown is one of those that are written.
     pub fn is_written(&self) -> bool {
-        self.has_file && (self.is_kept || self.queue == Queue::All)
+        self.has_file && self.shown.as_ref().is_some_and(|session| self.queue.takes(session))
     }
 
-    /// How many of the sessions that would go in are flagged.
-    pub fn count_flagged(&self) -> usize {
-        match self.queue {
-            Queue::Kept => self.flagged_kept,
-            Queue::All => self.flagged,
-        }
-    }
-
-    /// How many sessions would go in, refusals aside.
-    pub fn count(&self) -> usize {
-        match self.queue {
-            Queue::Kept => self.kept,
-            Queue::All => self.all,
-        }
+    /// What this queue takes.
+    pub fn taken(&self, queue: Queue) -> Taken {
+        self.taken[queue as usize]
     }
 }

@@ -5,7 +5,7 @@ mod form;
 mod picker;
 mod prompt;
 
-pub use export::ExportView;
+pub use export::{ExportView, Taken};
 pub use form::{BackEndNames, Cost, Form, Knob};
 pub use picker::{Act, Findable, Item, Picker, Picking, rank};
 pub use prompt::{Prompt, Wanting};

@@ -26,6 +26,10 @@ pub enum Picking {
     Legend,
     /// The measures of a version.
     Measures,
+    /// What was told.
+    Messages,
+    /// What could not be read of a library.
+    Skipped,
     /// Whether to quit while a search runs.
     Quit,
     /// Whether to lose a text.
@@ -110,12 +114,19 @@ impl Picker {
             Picking::BackEnd => "Back ends that are known",
             Picking::Legend => "What signs mean",
             Picking::Measures => "Measures of this version",
+            Picking::Messages => "What was told",
+            Picking::Skipped => "What could not be read",
             Picking::Quit => "Quit while searching?",
             Picking::Discard => "The text was changed",
             Picking::StopRun => "Stop the run?",
             Picking::Keys => "The keys are as they were",
             Picking::Remove => "Remove the session?",
         }
+    }
+
+    /// True when its rows are only read.
+    pub fn tells(&self) -> bool {
+        matches!(self.picking, Picking::Legend | Picking::Measures | Picking::Messages | Picking::Skipped)
     }
 
     /// True when typing narrows the list.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::app::bench::{Bench, choice, did};
+use crate::app::bench::{Bench, choice, did, inside};
 use crate::app::command::Command;
 use crate::app::effect::DeskId;
 use crate::app::memory::Decided;
@@ -180,10 +180,12 @@ impl App {
         events.iter().filter(|event| event.by.is_person()).find_map(|event| match &event.payload {
             Payload::Override(choice) => Some(match (choice.refused, Some(choice.node) == head) {
                 (refused, _) if made.is_some_and(|made| made.id == choice.node) => {
-                    let did = made.zip(bench.search()).and_then(|(made, search)| did(search, made));
+                    let made_in = made.zip(bench.search());
+                    let place = made_in.map(|(made, search)| inside(search, made)).unwrap_or_default();
+                    let did = made_in.and_then(|(made, search)| did(search, made));
                     let what = match (refused, made.is_some_and(|made| self.is_taken(desk, made))) {
-                        (Some(_), _) => "refused, the text before is back:".to_owned(),
-                        (None, true) => "taken:".to_owned(),
+                        (Some(_), _) => format!("refused{place}, the text before is back:"),
+                        (None, true) => format!("taken{place}:"),
                         (None, false) => did.map_or_else(|| "your version".to_owned(), |did| format!("{did}:")),
                     };
                     let on = if bench.is_searching() { "; the search goes on from it" } else { "" };

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::app::effect::Previewed;
 use crate::app::library::{Row, Source};
-use crate::app::overlay::{ExportView, Overlay};
+use crate::app::overlay::{ExportView, Overlay, Taken};
 use crate::app::{App, Effect};
 use crate::session::export::{Format, Queue};
 use crate::session::{State, Verdict};
@@ -12,17 +12,21 @@ use crate::session::{State, Verdict};
 impl App {
     pub(super) fn open_export(&mut self) -> Vec<Effect> {
         let files = || self.library.listed_rows().filter(|row| matches!(row.source, Source::File(_)));
-        let is_kept = |row: &&Row| row.verdict() == Verdict::Keep;
-        let is_flagged = |row: &&Row| !row.summary.flags.is_empty();
-        let (kept, all) = (files().filter(is_kept).count(), files().count());
+        let taken = Queue::ALL.map(|queue| {
+            files().filter(|row| queue.takes(&row.summary)).fold(Taken::default(), |taken, row| Taken {
+                sessions: taken.sessions + 1,
+                flagged: taken.flagged + usize::from(!row.summary.flags.is_empty()),
+            })
+        });
+        let queue = if taken[Queue::Kept as usize].sessions > 0 { Queue::Kept } else { Queue::All };
         let (key, session, shown) = match self.bench() {
             Some(bench) => {
                 let state = Previewed::Open(Box::new(bench.state.clone()));
                 (Some(bench.key.clone()), Some(state), Some(bench.state.summary()))
             }
             None => {
-                // What is kept is what will be written, and else what has a file; with none, the row shows the shape.
-                let is_written = |row: &&Row| matches!(row.source, Source::File(_)) && (kept == 0 || is_kept(row));
+                // What will be written, and with nothing to write any other, which shows the shape.
+                let is_written = |row: &&Row| matches!(row.source, Source::File(_)) && queue.takes(&row.summary);
                 let selected = self.library.selected();
                 let first = || files().find(|row| is_written(row) && row.summary.best.is_some());
                 let row = selected.filter(is_written).or_else(first).or_else(|| files().find(is_written)).or(selected);
@@ -38,17 +42,13 @@ impl App {
         let version = self.bench().and_then(|bench| version_to_export(&bench.state));
         let view = ExportView {
             format: Format::Messages,
-            queue: if kept > 0 { Queue::Kept } else { Queue::All },
+            queue,
             to: self.memory.export_to.clone().unwrap_or_else(|| "retrace-export".to_owned()),
-            kept,
-            all,
-            flagged_kept: files().filter(is_kept).filter(is_flagged).count(),
-            flagged: files().filter(is_flagged).count(),
+            taken,
             samples: self.library.listed_rows().any(Row::is_sample),
             key,
             session,
-            name: shown.as_ref().map(|summary| summary.called().to_owned()).unwrap_or_default(),
-            is_kept: has_file && shown.is_some_and(|summary| summary.verdict == Verdict::Keep),
+            shown,
             has_file,
             version,
             preview: None,
@@ -71,9 +71,8 @@ impl App {
     /// Previews the row beside the one that is shown, among those that will be written.
     pub(super) fn preview_beside(&mut self, by: isize) -> Vec<Effect> {
         let Some(Overlay::Export(view)) = self.overlays.last_mut() else { return Vec::new() };
-        let is_written = |row: &Row| view.queue == Queue::All || row.verdict() == Verdict::Keep;
-        let rows = self.library.listed_rows().filter(|row| matches!(row.source, Source::File(_)) && is_written(row));
-        let rows: Vec<&Row> = rows.collect();
+        let is_written = |row: &&Row| matches!(row.source, Source::File(_)) && view.queue.takes(&row.summary);
+        let rows: Vec<&Row> = self.library.listed_rows().filter(is_written).collect();
         let at = rows.iter().position(|row| Some(&row.key) == view.key.as_ref());
         let to = at.map_or(Some(0), |at| at.checked_add_signed(by));
         let Some(row) = to.and_then(|to| rows.get(to)) else {
@@ -81,8 +80,7 @@ impl App {
         };
         view.key = Some(row.key.clone());
         view.session = Some(Previewed::Listed(row.source.clone()));
-        view.name = row.summary.called().to_owned();
-        (view.is_kept, view.has_file) = (row.verdict() == Verdict::Keep, true);
+        (view.shown, view.has_file) = (Some(row.summary.clone()), true);
         (view.version, view.preview, view.top) = (None, None, 0);
         self.preview()
     }

@@ -1,8 +1,11 @@
 //! Lists over the screen: palette, keys, branches, decisions, themes; forms; what choosing a row does.
 
+use std::time::Duration;
+
 use crate::app::bench::{Bench, Measure, Tint};
 use crate::app::command::{Command, REGISTRY};
 use crate::app::memory::Decided;
+use crate::app::notice::Notice;
 use crate::app::overlay::{Act, Item, Overlay, Picker, Picking};
 use crate::app::{App, Choice, Effect};
 use crate::reer::search::NodeId;
@@ -37,6 +40,16 @@ const SIGNS: [(&str, &str); 25] = [
     ("the tint", "where there are few colours, cheaper words are underlined and dearer ones reversed"),
     ("−2  +1  !3  ==", "left of a row, where there are few colours: its strongest band, 1 to 3; == where it copies"),
 ];
+
+/// `now`, `12 s ago`, `5 min ago`, `2 h ago`.
+fn ago(since: Duration) -> String {
+    match since.as_secs() {
+        0 => "now".to_owned(),
+        seconds @ 1..60 => format!("{seconds} s ago"),
+        seconds @ 60..3600 => format!("{} min ago", seconds / 60),
+        seconds => format!("{} h ago", seconds / 3600),
+    }
+}
 
 impl App {
     fn list(&mut self, picker: Picker) -> Vec<Effect> {
@@ -200,6 +213,37 @@ impl App {
         let when = decided.t.get(..16).map(|minute| format!("{} UTC", minute.replace('T', " ")));
         let parts = [Some(said.to_owned()), ppl, flag.then(|| "flagged".to_owned()), when];
         parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
+    }
+
+    /// What was told at the foot of the screen, with how long ago it was.
+    pub(super) fn list_messages(&mut self) -> Vec<Effect> {
+        let item = |notice: &Notice| Item {
+            label: ago(self.now.saturating_sub(notice.since)),
+            detail: notice.signed(),
+            aside: String::new(),
+            act: Act::Nothing,
+        };
+        let items: Vec<Item> = self.told.iter().map(item).collect();
+        if items.is_empty() {
+            return self.tell("nothing was told yet");
+        }
+        self.list(Picker::new(Picking::Messages, items))
+    }
+
+    /// The files or rows that the library could not use.
+    pub(super) fn list_skipped(&mut self) -> Vec<Effect> {
+        let strangers = self.library.listing.iter().flat_map(|listing| &listing.strangers);
+        let item = |(name, why): &(String, String)| Item {
+            label: name.clone(),
+            detail: why.clone(),
+            aside: String::new(),
+            act: Act::Nothing,
+        };
+        let items: Vec<Item> = strangers.map(item).collect();
+        if items.is_empty() {
+            return self.tell("all of it could be read");
+        }
+        self.list(Picker::new(Picking::Skipped, items))
     }
 
     pub(super) fn list_themes(&mut self) -> Vec<Effect> {

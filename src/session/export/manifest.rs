@@ -52,6 +52,7 @@ struct Counts {
     sessions: usize,
     exported: usize,
     not_kept: usize,
+    kept_but_flagged: usize,
     refused: BTreeMap<String, usize>,
 }
 
@@ -82,7 +83,13 @@ impl<'a> Manifest<'a> {
             tool_version: env!("CARGO_PKG_VERSION"),
             queue: options.queue,
             formats: &options.formats,
-            counts: Counts { sessions: report.sessions, exported: report.exported, not_kept: report.not_kept, refused },
+            counts: Counts {
+                sessions: report.sessions,
+                exported: report.exported,
+                not_kept: report.not_kept,
+                kept_but_flagged: report.kept_but_flagged,
+                refused,
+            },
             files: &report.files,
             refused: &report.refused,
             journals,

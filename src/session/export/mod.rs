@@ -19,7 +19,7 @@ use self::manifest::{Journal, Manifest};
 pub use self::preview::preview;
 use self::row::Row;
 use super::library::Library;
-use super::{SessionError, Verdict, read};
+use super::{SessionError, Summary, Verdict, read};
 
 /// A shape of exported rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -64,7 +64,44 @@ impl std::str::FromStr for Format {
 pub enum Queue {
     /// Those a person kept.
     Kept,
+    /// Of those, the ones without a flag.
+    Unflagged,
     All,
+}
+
+impl Queue {
+    pub const ALL: [Queue; 3] = [Queue::Kept, Queue::Unflagged, Queue::All];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Queue::Kept => "kept",
+            Queue::Unflagged => "unflagged",
+            Queue::All => "all",
+        }
+    }
+
+    /// Whether a session goes in.
+    pub fn takes(self, session: &Summary) -> bool {
+        let kept = session.verdict == Verdict::Keep;
+        match self {
+            Queue::Kept => kept,
+            Queue::Unflagged => kept && session.flags.is_empty(),
+            Queue::All => true,
+        }
+    }
+}
+
+/// Text that names no queue.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("must be kept, unflagged or all")]
+pub struct NotAQueue;
+
+impl std::str::FromStr for Queue {
+    type Err = NotAQueue;
+
+    fn from_str(text: &str) -> Result<Queue, NotAQueue> {
+        Queue::ALL.into_iter().find(|queue| queue.name() == text).ok_or(NotAQueue)
+    }
 }
 
 /// What to export, and how.
@@ -92,8 +129,10 @@ pub struct Report {
     pub exported: usize,
     /// Of those exported: with a flag that stands.
     pub flagged: usize,
-    /// Left out by the queue.
+    /// Left out by the queue: no person kept them.
     pub not_kept: usize,
+    /// Left out by the queue: kept, and flagged.
+    pub kept_but_flagged: usize,
     pub refused: Vec<Refused>,
     pub files: Vec<WrittenFile>,
 }
@@ -114,11 +153,17 @@ pub enum ExportError {
 }
 
 fn nothing(report: &Report) -> String {
-    let Report { sessions, not_kept, refused, .. } = report;
+    let Report { sessions, not_kept, kept_but_flagged, refused, .. } = report;
     let first = refused.first().map(|r| format!(" (the first: {}: {})", r.id, r.reason)).unwrap_or_default();
-    let remedy = if *not_kept > 0 { "; keep some, or export everything with --queue all" } else { "" };
+    let flagged =
+        if *kept_but_flagged > 0 { format!(", {kept_but_flagged} left out for a flag") } else { String::new() };
+    let remedy = match (kept_but_flagged, not_kept) {
+        (1.., _) => "; lower a flag, or export them too with --queue kept",
+        (0, 1..) => "; keep some, or export everything with --queue all",
+        (0, 0) => "",
+    };
     format!(
-        "nothing to export: of {sessions} sessions {not_kept} are not kept and {} are refused{first}{remedy}",
+        "nothing to export: of {sessions} sessions {not_kept} are not kept{flagged} and {} are refused{first}{remedy}",
         refused.len()
     )
 }
@@ -134,7 +179,8 @@ pub fn export(from: &Path, out: &Path, options: &Options, now: OffsetDateTime) -
         sessions: candidates.sessions,
         exported: 0,
         flagged: 0,
-        not_kept: candidates.sessions - candidates.files.len(),
+        not_kept: candidates.sessions - candidates.files.len() - candidates.kept_but_flagged,
+        kept_but_flagged: candidates.kept_but_flagged,
         refused: Vec::new(),
         files: Vec::new(),
     };
@@ -174,18 +220,25 @@ struct Candidates {
     sessions: usize,
     /// Path and id of those in the queue.
     files: Vec<(PathBuf, String)>,
+    kept_but_flagged: usize,
 }
 
 fn candidates(from: &Path, queue: Queue) -> Result<Candidates, SessionError> {
-    if !from.is_dir() {
-        let state = read(from)?.state;
-        let kept = queue == Queue::All || state.annotations.verdict() == Verdict::Keep;
-        return Ok(Candidates { sessions: 1, files: kept.then(|| (from.to_owned(), state.id)).into_iter().collect() });
+    let mut found = Candidates { sessions: 0, files: Vec::new(), kept_but_flagged: 0 };
+    let mut add = |path: PathBuf, session: Summary| {
+        found.sessions += 1;
+        if queue.takes(&session) {
+            found.files.push((path, session.id));
+        } else if session.verdict == Verdict::Keep {
+            found.kept_but_flagged += 1;
+        }
+    };
+    if from.is_dir() {
+        Library::open(from)?.entries().for_each(|entry| add(entry.path, entry.summary));
+    } else {
+        add(from.to_owned(), read(from)?.state.summary());
     }
-    let library = Library::open(from)?;
-    let sessions = library.entries().count();
-    let kept = library.entries().filter(|e| queue == Queue::All || e.summary.verdict == Verdict::Keep);
-    Ok(Candidates { sessions, files: kept.map(|entry| (entry.path, entry.summary.id)).collect() })
+    Ok(found)
 }
 
 /// Reads one session and makes its row; the inner error is the reason to refuse it.

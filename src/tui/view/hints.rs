@@ -13,7 +13,7 @@ use crate::app::command::Command;
 use crate::app::keymap::Looked;
 use crate::app::keys::Key;
 use crate::app::notice::Tone;
-use crate::app::overlay::{Knob, Overlay, Picking, Text};
+use crate::app::overlay::{Knob, Overlay, Text};
 use crate::app::tour::{STEPS, Word};
 use crate::session::Status;
 use crate::session::runs::Seen;
@@ -23,8 +23,7 @@ use crate::text::width;
 fn wanted(app: &App, width: u16) -> Vec<(Command, &'static str)> {
     match app.overlays.last() {
         Some(Overlay::List(picker)) => {
-            let choose =
-                (!matches!(picker.picking, Picking::Legend | Picking::Measures)).then_some((Command::Choose, "choose"));
+            let choose = (!picker.tells()).then_some((Command::Choose, "choose"));
             let rest = [(Command::ListDown, "move"), (Command::ListClose, "close")];
             return choose.into_iter().chain(rest).collect();
         }
@@ -169,12 +168,12 @@ fn of_batch(batch: &Batch, below: &'static str) -> Vec<(Command, &'static str)> 
 /// What just happened, in the place of the hints; over the rows above them when it takes more than one.
 pub fn notice(buf: &mut Buffer, area: Rect, app: &App, theme: &Theme) {
     let Some(notice) = &app.notice else { return };
-    let (role, sign) = match notice.tone {
-        Tone::Plain => (Role::Accent, ""),
-        Tone::Warning => (Role::Warning, "! "),
-        Tone::Error => (Role::Error, "✗ "),
+    let role = match notice.tone {
+        Tone::Plain => Role::Accent,
+        Tone::Warning => Role::Warning,
+        Tone::Error => Role::Error,
     };
-    let mut sheet = text::Sheet::new(&format!("{sign}{}", notice.text), area.width.saturating_sub(2).max(1));
+    let mut sheet = text::Sheet::new(&notice.signed(), area.width.saturating_sub(2).max(1));
     let rows = (sheet.rows() as u16).clamp(1, area.y.clamp(1, 4));
     let place = Rect { y: area.bottom() - rows, height: rows, ..area };
     paint::clear(buf, place, theme.ground());

@@ -60,8 +60,9 @@ impl View {
         if !filter.is_empty() {
             parts.push((format!("   filter: {filter} ({} left)", app.library.len()), Role::Find));
         }
-        parts
-            .extend(app.library.listing.as_ref().and_then(strangers).map(|said| (format!("   {said}"), Role::Warning)));
+        let key = app.screen_key_of(Command::Skipped);
+        let skipped = app.library.listing.as_ref().and_then(|listing| strangers(listing, key.as_deref()));
+        parts.extend(skipped.map(|said| (format!("   {said}"), Role::Warning)));
         let styled = parts.iter().map(|(text, role)| (text.as_str(), look.theme.style(*role)));
         paint::parts(buf, (row.x, row.y), row.width, styled);
     }
@@ -124,12 +125,13 @@ impl View {
 }
 
 /// What is there and cannot be listed.
-fn strangers(listing: &Listing) -> Option<String> {
+fn strangers(listing: &Listing, key: Option<&str>) -> Option<String> {
     let (name, why) = listing.strangers.first()?;
+    let all = key.map(|key| format!(" ({key} lists them)")).unwrap_or_default();
     Some(match (&listing.place, listing.strangers.len()) {
         (Place::Pairs(_), 1) => format!("skipped {name}: {why}"),
-        (Place::Pairs(_), count) => format!("skipped {count} rows, the first: {name}: {why}"),
-        (_, count) => format!("{count} cannot be read; `retrace check` says why"),
+        (Place::Pairs(_), count) => format!("skipped {count} rows{all}, the first: {name}: {why}"),
+        (_, count) => format!("{count} cannot be read{all}"),
     })
 }
 

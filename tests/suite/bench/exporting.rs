@@ -28,6 +28,8 @@ async fn a_row_is_previewed_in_every_shape_and_the_kept_ones_are_written() {
         assert!(!script.shows("It has no row"), "{}", script.screen());
     }
     script.keys("j j k tab");
+    assert!(script.shows("kept and not flagged: 1 of 4 sessions"), "{}", script.screen());
+    script.keys("tab");
     assert!(script.shows("all: 4 sessions, judged or not"));
     script.keys("tab enter");
     script
@@ -96,6 +98,14 @@ async fn the_export_says_what_is_flagged_and_goes_from_row_to_row() {
     script.keys("[");
     script.until(made).await;
     assert!(script.shows("The row of harbour"));
+    script.keys("tab");
+    assert!(script.shows("queue  kept and not flagged: 1 of 4 sessions"), "{}", script.screen());
+    assert!(script.shows("What the row of harbour would be; it is flagged, and is not written"), "{}", script.screen());
+    script.keys("]");
+    script.until(made).await;
+    assert!(script.shows("The row of orchard"), "{}", script.screen());
+    script.keys("[");
+    assert_eq!(script.hints(), "this is the first row");
 }
 
 /// What is previewed is what will be written: a sample that nobody touched is not.
@@ -213,6 +223,9 @@ async fn a_file_of_pairs_lists_its_rows() {
     let opening = Opening { at: "pairs.jsonl", size: (100, 30), ..Opening::default() };
     let mut script = Script::open_in(folder, opening).await;
     insta::assert_snapshot!("pairs", script.screen());
+    script.keys(", s");
+    insta::assert_snapshot!("skipped", script.screen());
+    script.keys("esc");
     script.keys("X");
     assert!(
         script.shows("What the row of kettle would be; it has no file yet, and is not written"),

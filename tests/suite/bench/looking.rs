@@ -572,3 +572,26 @@ async fn each_step_that_took_none_has_its_sign_and_a_mark_stands_once() {
     ╰──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────╯
     ");
 }
+
+#[tokio::test]
+async fn what_was_told_can_be_read_again() {
+    let mut script = Script::at(120, 40).await;
+    script.keys(", h");
+    assert_eq!(script.hints(), "nothing was told yet");
+    script.tell(retrace::app::message::Message::Begun(Err("the disk is full".to_owned())));
+    script.open_session("harbour").await;
+    script.act("m").await;
+    script.keys(", h");
+    let told = script.lines(&["marked", "disk", "nothing was told"]);
+    let told: Vec<&str> = told.lines().map(|line| line.split(" ago ").last().unwrap_or_default()).collect();
+    let at =
+        |word: &str| told.iter().position(|line| line.contains(word)).unwrap_or_else(|| panic!("{word}: {told:?}"));
+    assert!(
+        at("marked") < at("✗ the disk is full") && at("disk") < at("nothing was told"),
+        "the newest first: {told:?}"
+    );
+    script.write("disk");
+    assert!(!script.shows("nothing was told yet"), "{}", script.screen());
+    script.keys("enter");
+    assert!(script.app().overlays.is_empty());
+}

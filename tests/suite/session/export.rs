@@ -4,7 +4,7 @@ use std::path::Path;
 
 use retrace::reer::search::StopReason;
 use retrace::session::export::{ExportError, Format, Options, Queue, Report, export};
-use retrace::session::{Author, Note, Payload, Purpose, Rate, Session, Stop, Verdict, read};
+use retrace::session::{Author, Flag, Note, Payload, Purpose, Rate, Session, Stop, Verdict, read};
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -195,6 +195,29 @@ fn an_export_of_nothing_leaves_nothing() {
     let file = dir.path().join("file");
     std::fs::write(&file, "x").unwrap();
     assert!(matches!(run(&from, &file, &options(Queue::All)), Err(ExportError::Session(_))));
+}
+
+#[test]
+fn what_is_kept_and_flagged_can_be_left_out() {
+    let dir = folder();
+    let (from, out) = (dir.path().join("lib"), dir.path().join("out"));
+    library(&from);
+    let flag = |on: bool| {
+        let mut session = Session::open_at(&from.join("a.jsonl"), Purpose::Annotate, ticks()).unwrap();
+        session.record(ada(), Payload::Flag(Flag { name: "look".to_owned(), on, reason: None })).unwrap();
+    };
+    flag(true);
+    let report = run(&from, &out.join("1"), &options(Queue::Kept)).unwrap();
+    assert_eq!((report.exported, report.flagged, report.kept_but_flagged), (1, 1, 0));
+    let error = run(&from, &out.join("2"), &options(Queue::Unflagged)).unwrap_err().to_string();
+    insta::assert_snapshot!(error, @"nothing to export: of 2 sessions 1 are not kept, 1 left out for a flag and 0 are refused; lower a flag, or export them too with --queue kept");
+    keep(&from.join("b.jsonl"));
+    let report = run(&from, &out.join("3"), &options(Queue::Unflagged)).unwrap();
+    assert_eq!((report.exported, report.not_kept, report.kept_but_flagged), (1, 0, 1));
+    assert_eq!(json(&out.join("3/manifest.json"))["counts"]["kept_but_flagged"], 1);
+    flag(false);
+    let report = run(&from, &out.join("4"), &options(Queue::Unflagged)).unwrap();
+    assert_eq!((report.exported, report.kept_but_flagged), (2, 0));
 }
 
 #[test]

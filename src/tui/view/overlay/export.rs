@@ -9,7 +9,8 @@ use super::super::super::theme::Role;
 use super::super::super::widgets::{paint, pane, scrollbar, text};
 use super::super::{Look, View, layout};
 use super::Over;
-use crate::app::overlay::ExportView;
+use crate::app::overlay::{ExportView, Taken};
+use crate::session::Verdict;
 use crate::session::export::{Format, Queue};
 
 impl View {
@@ -34,15 +35,18 @@ impl View {
                 false => (format!("  {}  ", format.name()), Role::Dim),
             })
             .collect();
-        let flagged = match view.count_flagged() {
+        let Taken { sessions, flagged } = view.taken(view.queue);
+        let all = view.taken(Queue::All).sessions;
+        let flagged = match flagged {
             0 => String::new(),
             1 => "; 1 of them is flagged".to_owned(),
             flagged => format!("; {flagged} of them are flagged"),
         };
         let samples = if view.samples { "; a sample counts once you did something with it" } else { "" };
         let queue = match view.queue {
-            Queue::Kept => format!("kept: {} of {} sessions{flagged}{samples}", view.count(), view.all),
-            Queue::All => format!("all: {} sessions, judged or not{flagged}", view.count()),
+            Queue::Kept => format!("kept: {sessions} of {all} sessions{flagged}{samples}"),
+            Queue::Unflagged => format!("kept and not flagged: {sessions} of {all} sessions{samples}"),
+            Queue::All => format!("all: {sessions} sessions, judged or not{flagged}"),
         };
         // Where that is can be seen from no screen otherwise.
         let folder = here.join(&view.to).display().to_string();
@@ -67,14 +71,19 @@ impl View {
         text::draw(buf, place, &mut sheet, 0, text::Look { base: role, ..text::Look::plain(theme) });
         let rest = Rect { y: inner.y + 3 + rows, height: inner.height - 3 - rows, ..inner };
         let version = view.version.as_ref().map(|version| format!(", {version}")).unwrap_or_default();
-        let title = match (&view.session, view.is_written()) {
-            (None, _) => "A row, as the trainer reads it".to_owned(),
-            (Some(_), true) => format!("The row of {}{version}, as the trainer reads it", view.name),
-            (Some(_), false) if !view.has_file => {
-                format!("What the row of {}{version} would be; it has no file yet, and is not written", view.name)
-            }
-            (Some(_), false) => {
-                format!("What the row of {}{version} would be; it is not kept, and not written", view.name)
+        let title = match &view.shown {
+            None => "A row, as the trainer reads it".to_owned(),
+            Some(shown) => {
+                let name = shown.called();
+                let why = match shown.verdict {
+                    _ if !view.has_file => "has no file yet",
+                    Verdict::Keep => "is flagged",
+                    _ => "is not kept",
+                };
+                match view.is_written() {
+                    true => format!("The row of {name}{version}, as the trainer reads it"),
+                    false => format!("What the row of {name}{version} would be; it {why}, and is not written"),
+                }
             }
         };
         let place = pane::draw(buf, rest, theme, pane::Pane { title: &title, right: "", focused: false });
