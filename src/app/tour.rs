@@ -21,15 +21,16 @@ use Word::{Key, Text};
 const WORDS: [&[Word]; STEPS] = [
     &[Key(Command::Up), Key(Command::Down), Text("choose a session,"), Key(Command::Open), Text("opens it")],
     &[
-        Key(Command::StepForward),
         Key(Command::StepBack),
+        Key(Command::StepForward),
         Text("step,"),
         Key(Command::Play),
         Text("plays: its perplexity falls"),
     ],
     &[
+        Key(Command::CandidateUp),
         Key(Command::CandidateDown),
-        Text("next rewrite,"),
+        Text("other rewrites,"),
         Key(Command::Take),
         Text("take,"),
         Key(Command::Refuse),
@@ -51,6 +52,9 @@ const THE_LETTER: &[Word] =
 const A_FRESH_ONE: &[Word] =
     &[Key(Command::Open), Text("opens a fresh one; there"), Key(Command::Run), Text("searches live")];
 
+/// The fourth where nothing was searched yet.
+const SEARCH_IT: &[Word] = &[Key(Command::Run), Text("searches live")];
+
 impl App {
     /// The step of the tour and its words; `None` when it is over, and where its keys mean something else.
     pub fn tour(&self) -> Option<(usize, &'static [Word])> {
@@ -65,25 +69,43 @@ impl App {
             (1 | 2, Some(bench)) if bench.timeline.is_empty() => return None,
             (0, None) if self.library.listed_rows().any(Row::is_sample) => THE_LETTER,
             (3, None) => A_FRESH_ONE,
+            (3, Some(bench)) if bench.timeline.is_empty() => SEARCH_IT,
             _ => words,
         };
         Some((step, words))
     }
 
-    /// Goes on with the tour when `command` is what its step asked for. True when it did.
-    pub(super) fn tour_saw(&mut self, command: Command) -> bool {
+    /// Goes on with the tour when `command` is what its step asked for; where that is a move, when it `moved` something.
+    /// True when it did.
+    pub(super) fn tour_saw(&mut self, command: Command, moved: bool) -> bool {
         let Tour::At(step) = self.memory.tour else { return false };
-        let asked: &[Command] = match step {
-            0 => &[Command::Open],
-            1 => &[Command::StepForward, Command::StepBack, Command::Play],
-            2 => &[Command::Take, Command::Refuse, Command::Edit, Command::CandidateDown],
-            3 => &[Command::Run, Command::Start],
-            _ => &[Command::Export],
+        let (moves, acts): (&[Command], &[Command]) = match step {
+            0 => (&[], &[Command::Open]),
+            1 => (&[Command::StepForward, Command::StepBack], &[Command::Play]),
+            2 => (
+                &[Command::CandidateDown, Command::CandidateUp],
+                &[Command::Take, Command::Refuse, Command::Edit, Command::Undo],
+            ),
+            3 => (&[], &[]),
+            _ => (&[], &[Command::Export]),
         };
-        if !asked.contains(&command) {
-            return false;
+        let did = moved && moves.contains(&command) || acts.contains(&command);
+        if did {
+            self.tour_step(step);
         }
-        self.memory.tour = if step + 1 < STEPS { Tour::At(step + 1) } else { Tour::Over };
-        true
+        did
+    }
+
+    /// A search began, which is what the fourth step asks for. True when the tour goes on by it.
+    pub(super) fn tour_saw_a_search(&mut self) -> bool {
+        let asked = self.memory.tour == Tour::At(3);
+        if asked {
+            self.tour_step(3);
+        }
+        asked
+    }
+
+    fn tour_step(&mut self, done: usize) {
+        self.memory.tour = if done + 1 < STEPS { Tour::At(done + 1) } else { Tour::Over };
     }
 }

@@ -123,13 +123,22 @@ impl KnownServers {
     /// Those kept in `folder`. A file that cannot be read holds none: every server is examined again.
     pub fn kept_in(folder: &Path) -> KnownServers {
         let file = folder.join(FILE);
-        let known = fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        let known = read(&file).unwrap_or_default();
         KnownServers { file: Some(file), known: Mutex::new(known) }
     }
 
-    /// Every server, the last that was met or examined first.
+    /// Every server, the last that was met or examined first; those that another process met since, too.
     pub fn all(&self) -> Vec<KnownServer> {
-        self.known().iter().rev().cloned().collect()
+        let mut known = self.known();
+        self.look_again(&mut known);
+        known.iter().rev().cloned().collect()
+    }
+
+    /// Learns what other processes kept since.
+    fn look_again(&self, known: &mut Vec<KnownServer>) {
+        if let Some(kept) = self.file.as_deref().and_then(read) {
+            *known = kept;
+        }
     }
 
     /// What an examination of a server found, when it is not too old.
@@ -157,6 +166,7 @@ impl KnownServers {
     /// The file cannot be written; the server is known for this run.
     pub fn keep(&self, server: KnownServer) -> io::Result<()> {
         let mut known = self.known();
+        self.look_again(&mut known);
         let same = |other: &KnownServer| {
             (&other.subject.address, &other.subject.model) == (&server.subject.address, &server.subject.model)
         };
@@ -173,6 +183,11 @@ impl KnownServers {
     fn known(&self) -> MutexGuard<'_, Vec<KnownServer>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What the file holds; `None` when it is not there or cannot be read.
+fn read(file: &Path) -> Option<Vec<KnownServer>> {
+    serde_json::from_slice(&fs::read(file).ok()?).ok()
 }
 
 fn now() -> u64 {
@@ -214,6 +229,17 @@ mod tests {
             ["http://h:1#m", "http://h:1#other"]
         );
         assert_eq!(again.examination(&server("m", 0, Scoring::Unproven).subject), Some(sound(0.2)));
+    }
+
+    #[test]
+    fn what_another_process_keeps_is_seen_and_not_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let [ours, theirs] = [(); 2].map(|()| KnownServers::kept_in(folder.path()));
+        theirs.keep(server("theirs", now(), sound(0.1))).unwrap();
+        assert_eq!(ours.all().len(), 1);
+        ours.keep(server("ours", now(), sound(0.1))).unwrap();
+        let models = |servers: &KnownServers| servers.all().into_iter().map(|s| s.subject.model).collect::<Vec<_>>();
+        assert_eq!((models(&ours), models(&theirs)), (vec!["ours".into(), "theirs".into()], models(&ours)));
     }
 
     #[test]

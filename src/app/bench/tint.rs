@@ -105,8 +105,8 @@ impl Bench {
             Tint::Surprisal => return Some(Compared { of, against: None }),
             Tint::SinceBefore if candidate.is_some() => ScoreOf::Node(candidate?.parent),
             Tint::SinceBefore => {
-                let parent = self.moment()?.parent.and_then(|parent| self.timeline.get(parent));
-                let before = parent.map(|moment| moment.node).filter(|before| *before != node);
+                let before = self.timeline.before(self.cursor());
+                let before = before.map(|moment| moment.node).filter(|before| *before != node);
                 let before = before.or_else(|| self.search()?.tree().get(node)?.node.parent);
                 before.map_or(ScoreOf::Baseline, ScoreOf::Node)
             }

@@ -49,9 +49,16 @@ impl Bench {
         }
     }
 
-    /// Moves by so many moments.
-    pub fn step(&mut self, by: isize) {
+    /// Moves by so many moments; false where there are none.
+    pub fn step(&mut self, by: isize) -> bool {
+        let before = self.cursor;
         self.visit(self.cursor.saturating_add_signed(by));
+        self.cursor != before
+    }
+
+    /// Which moment and which candidate are looked at.
+    pub fn stands(&self) -> (usize, Option<usize>) {
+        (self.cursor, self.candidate)
     }
 
     /// Goes to the last moment and stays with the search.
@@ -153,11 +160,13 @@ impl Bench {
         }
     }
 
-    /// The candidate so many places further.
-    pub fn step_candidate(&mut self, by: isize) {
+    /// The candidate so many places further; false where there is none.
+    pub fn step_candidate(&mut self, by: isize) -> bool {
         let all = self.candidates();
-        let to = self.candidate_index(&all).saturating_add_signed(by).min(all.len().saturating_sub(1));
+        let from = self.candidate_index(&all);
+        let to = from.saturating_add_signed(by).min(all.len().saturating_sub(1));
         self.candidate = Some(to);
+        to != from
     }
 
     /// Selects no candidate any more; false when none was.

@@ -91,8 +91,8 @@ mod tests {
 
     #[test]
     fn a_beginning_that_does_something_is_no_beginning() {
-        let library = refused("[library]\nkeep = [\",\"]");
-        assert!(library.contains("keep under [library] keeps theme from its only keys \", t\""), "{library}");
+        let batch = refused("[batch]\ndrain = [\",\"]");
+        assert!(batch.contains("drain under [batch] keeps theme from its only keys \", t\""), "{batch}");
         let idle = refused("[bench]\ntake = [\"q y\"]");
         assert!(idle.contains("close under [anywhere] keeps take from its only keys \"q y\""), "{idle}");
         let anywhere = refused("[anywhere]\n\nredraw = [\"y\"]");

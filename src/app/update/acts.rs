@@ -18,8 +18,8 @@ impl App {
             Command::Bottom => self.go_end(true),
             Command::Open if self.batch().is_some() => self.open_of_batch(),
             Command::Open => self.open_selected(),
-            Command::StepBack => self.travel(|bench| bench.step(-1)),
-            Command::StepForward => self.travel(|bench| bench.step(1)),
+            Command::StepBack => self.travel_or(|bench| bench.step(-1), "this is the first moment"),
+            Command::StepForward => self.travel_or(|bench| bench.step(1), "this is the last moment"),
             Command::FirstStep => self.travel(|bench| bench.visit(0)),
             Command::LastStep => self.travel(Bench::go_to_end),
             Command::NextMark => self.travel_or(|bench| bench.go_to_mark(true), "no mark or hand-made moment follows"),
@@ -37,8 +37,8 @@ impl App {
             Command::GoOn => self.go_on_from_here(),
             Command::Fork => self.ask_branch_name(),
             Command::Branches => self.list_branches(false),
-            Command::CandidateDown => self.touch(|bench| bench.step_candidate(1)),
-            Command::CandidateUp => self.touch(|bench| bench.step_candidate(-1)),
+            Command::CandidateDown => self.step_candidate(1),
+            Command::CandidateUp => self.step_candidate(-1),
             Command::Take => self.take(),
             Command::Refuse => self.refuse(),
             Command::Edit => self.edit(false),
@@ -173,6 +173,20 @@ impl App {
             (bench.follow, bench.steady) = (false, true);
             change(bench);
         })
+    }
+
+    fn step_candidate(&mut self, by: isize) -> Vec<Effect> {
+        let mut moved = false;
+        let mut effects = self.touch(|bench| moved = bench.step_candidate(by));
+        if !moved {
+            let none = self.bench().is_none_or(|bench| bench.candidates().is_empty());
+            effects.extend(self.tell(match (none, by > 0) {
+                (true, _) => "this segment has no candidates here",
+                (false, true) => "this is the last candidate",
+                (false, false) => "this is the first candidate",
+            }));
+        }
+        effects
     }
 
     /// Moves along the timeline; a session that plays is paused.

@@ -47,7 +47,9 @@ impl App {
             return self.tell("this segment has no candidates here to refuse");
         };
         let effects = self.order(|bench| bench.refuse(&candidate));
-        self.on_bench(|bench| bench.step_candidate(1));
+        self.on_bench(|bench| {
+            bench.step_candidate(1);
+        });
         effects
     }
 

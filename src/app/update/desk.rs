@@ -99,6 +99,9 @@ impl App {
         }
         if events.iter().any(|event| matches!(event.payload, Payload::Models(_))) {
             effects.extend(self.began(desk));
+            if self.tour_saw_a_search() {
+                effects.extend(self.remember());
+            }
         }
         if let Some(said) = self.chosen(desk, events) {
             let undo = self.key_of(Command::Undo).map(|key| format!(" · {key} undoes")).unwrap_or_default();

@@ -113,9 +113,9 @@ impl App {
                 vec![Effect::EditText(if down { TextEdit::Down } else { TextEdit::Up })]
             }
             (Some(_), _) => self.step_list(by),
-            (None, Target::Pane(Pane::Chart) | Target::Moment(_)) => {
-                self.on_bench(|bench| bench.step(if down { 1 } else { -1 }))
-            }
+            (None, Target::Pane(Pane::Chart) | Target::Moment(_)) => self.on_bench(|bench| {
+                bench.step(if down { 1 } else { -1 });
+            }),
             (None, Target::Pane(pane)) => vec![Effect::Scroll(pane, Scroll::Rows(by as i32))],
             (None, Target::Segment(_) | Target::Candidate(_)) => {
                 vec![Effect::Scroll(Pane::Trajectory, Scroll::Rows(by as i32))]

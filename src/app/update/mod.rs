@@ -17,6 +17,7 @@ mod ticks;
 mod trash;
 mod view;
 
+use super::bench::Bench;
 use super::command::Command;
 use super::message::{At, Message};
 use super::notice::Tone;
@@ -91,8 +92,10 @@ impl App {
         if command != Command::Repeat && self.overlays.is_empty() {
             self.last_command = Some(command);
         }
+        let stood = self.bench().map(Bench::stands);
         let mut effects = self.act(command);
-        if self.tour_saw(command) {
+        let moved = self.bench().map(Bench::stands) != stood;
+        if self.tour_saw(command, moved) {
             effects.extend(self.remember());
         }
         effects

@@ -95,6 +95,10 @@ impl App {
         let (begun, done) = (bench.search().is_some(), bench.state.steps());
         let more = bench.ended_for_good() || bench.wants_steps();
         let Some(mut setup) = self.setup_here() else { return Vec::new() };
+        // What could not begin is there to be mended.
+        if let Some((_, tried)) = self.tried.as_ref().filter(|(desk, _)| !begun && Some(*desk) == self.front) {
+            setup.clone_from(tried);
+        }
         if more {
             setup.search.steps = setup.search.steps.max(self.bench().map_or(0, |b| b.state.steps())) + 12;
         }

@@ -99,13 +99,21 @@ pub fn run(args: &DoctorArgs, output: &mut Output) -> Result<Outcome, Fault> {
             let tried = generator::tried(&back_ends, &spec);
             if !args.json {
                 tried.tell(output);
+                output.flush();
             }
             report.generators.push(tried);
         }
     }
     if both || !args.scorer.is_empty() {
         for spec in one_by_one(settings.scorer.parse::<Spec>()?.scorer()?) {
-            let watch = |line: &str| if args.json { note(line) } else { output.line(line) };
+            let watch = |line: &str| match args.json {
+                true => note(line),
+                // Checks take their time; each is read as it comes.
+                false => {
+                    output.line(line);
+                    output.flush();
+                }
+            };
             let examined = scorer::examined(&back_ends, &spec, watch);
             if !args.json {
                 examined.tell(output);

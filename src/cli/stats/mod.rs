@@ -23,8 +23,8 @@ Examples:
   retrace stats out --json | jq '.groups[] | {scorer, objective, improved, compared}'
 
 nll is in nats per token of the reference. `baseline` is the reference behind an empty think block, `initial` the first \
-draft, `final` the best. What explains a gain stands beside it: how much of the reference the thinking copies, the gain of \
-those that copy a longer run than 8 words and of the others, and anchoring, 1 - nll / baseline nll, which is high both for \
+draft, `final` what is current, which an export writes: the lowest version since a person last chose one. What explains a gain stands beside it: how much of the reference the thinking copies, the gain of \
+those that copy a longer run than 8 words and of the others, and anchoring, 1 - nll / baseline nll but never below 0, which is high both for \
 good thinking and for thinking that gives the answer away. Sessions of different scorers or objectives are told apart and never averaged together.
 Exit code: 0 all sessions were read, 1 some are damaged.";
 

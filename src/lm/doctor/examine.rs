@@ -35,9 +35,11 @@ pub async fn examine(scorer: &dyn Verbatim, told: &(dyn Fn(&Check) + Sync)) -> R
     tell(failing("alignment", alignment(scorer, &text, &other)).await);
     tell(failing("normalisation", normalisation(scorer, &text, &other)).await);
     tell(failing("self-consistency", consistency(scorer, &other)).await);
-    tell(failing("additivity", additivity(scorer, &text, &other, &plain)).await);
-    tell(failing("cache", cache(scorer, &text, &other, &plain)).await);
-    let (noise_floor, noise) = noise(scorer, &text, &other).await;
+    // The same log-probabilities, however they were asked for: what their means differ by is noise as well.
+    let mut ways = vec![plain.logprobs.clone()];
+    tell(failing("additivity", additivity(scorer, &text, &other, &plain, &mut ways)).await);
+    tell(failing("cache", cache(scorer, &text, &other, &plain, &mut ways)).await);
+    let (noise_floor, noise) = noise(scorer, &text, &other, ways).await;
     tell(noise);
     tell(failing("long prompt", long_prompt(scorer)).await);
     Ok(Findings { checks, noise_floor })
@@ -176,7 +178,13 @@ async fn consistency(scorer: &dyn Verbatim, context: &Text) -> Result<Check, LmE
     Ok(judge::consistency(&told))
 }
 
-async fn additivity(scorer: &dyn Verbatim, text: &Text, other: &Text, plain: &TokenLogprobs) -> Result<Check, LmError> {
+async fn additivity(
+    scorer: &dyn Verbatim,
+    text: &Text,
+    other: &Text,
+    plain: &TokenLogprobs,
+    ways: &mut Vec<Vec<f32>>,
+) -> Result<Check, LmError> {
     let (count, half) = (text.target.tokens.len(), text.target.tokens.len() / 2);
     let first = scorer.logprobs(other.context(), text.part(0, half), false).await?;
     let ids: Vec<u32> = other.as_context.iter().chain(&text.target.tokens[..half]).copied().collect();
@@ -184,20 +192,29 @@ async fn additivity(scorer: &dyn Verbatim, text: &Text, other: &Text, plain: &To
     let context = Passage { ids: &ids, text: &before };
     let second = scorer.logprobs(context, text.part(half, count), false).await?;
     let parts = [first.logprobs, second.logprobs].concat();
-    Ok(judge::agreement("additivity", "a text at once and in two parts", &plain.logprobs, &parts))
+    let check = judge::agreement("additivity", "a text at once and in two parts", &plain.logprobs, &parts);
+    ways.push(parts);
+    Ok(check)
 }
 
-async fn cache(scorer: &dyn Verbatim, text: &Text, other: &Text, plain: &TokenLogprobs) -> Result<Check, LmError> {
+async fn cache(
+    scorer: &dyn Verbatim,
+    text: &Text,
+    other: &Text,
+    plain: &TokenLogprobs,
+    ways: &mut Vec<Vec<f32>>,
+) -> Result<Check, LmError> {
     let warm = text.behind(scorer, other, false).await?;
     let cold = text.behind(scorer, other, true).await?;
     let asked = judge::agreement("cache", "the same call again and past the cache", &warm.logprobs, &cold.logprobs);
     let again = judge::agreement("cache", "the same call twice", &plain.logprobs, &warm.logprobs);
     let cached = format!(" ({} of {} tokens came from a cache)", warm.cached_tokens, warm.prompt_tokens);
+    ways.extend([warm.logprobs, cold.logprobs]);
     let worse = if again.outcome == Outcome::Failed { again } else { asked };
     Ok(Check { detail: worse.detail + &cached, ..worse })
 }
 
-async fn noise(scorer: &dyn Verbatim, text: &Text, other: &Text) -> (f64, Check) {
+async fn noise(scorer: &dyn Verbatim, text: &Text, other: &Text, ways: Vec<Vec<f32>>) -> (f64, Check) {
     let calls = join_all((0..REPEATS).map(|_| text.behind(scorer, other, false))).await;
     let failed = calls.iter().find_map(|call| call.as_ref().err());
     if let Some(error) = failed {
@@ -205,7 +222,8 @@ async fn noise(scorer: &dyn Verbatim, text: &Text, other: &Text) -> (f64, Check)
         let detail = format!("{count} of {REPEATS} calls at once failed: {error}");
         return (0.0, Check { name: "noise floor", outcome: Outcome::Failed, detail });
     }
-    judge::noise(&calls.into_iter().flatten().map(|call| call.logprobs).collect::<Vec<_>>())
+    let calls: Vec<Vec<f32>> = calls.into_iter().flatten().map(|call| call.logprobs).collect();
+    judge::noise(&calls, &ways)
 }
 
 async fn long_prompt(scorer: &dyn Verbatim) -> Result<Check, LmError> {

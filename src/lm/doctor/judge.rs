@@ -98,10 +98,11 @@ pub(super) fn consistency(told: &[(f32, f32)]) -> Check {
     }
     let apart = told.iter().map(|(written, scored)| f64::from((written - scored).abs())).fold(0.0, f64::max);
     let size = mean(told.iter().map(|(_, scored)| f64::from(scored.abs())).collect::<Vec<_>>().into_iter());
-    let detail = format!(
-        "{} tokens that it wrote itself are at most {apart:.4} nats apart from their scores (mean size {size:.2})",
-        told.len()
-    );
+    let wrote = match told.len() {
+        1 => "1 token that it wrote itself is".to_owned(),
+        count => format!("{count} tokens that it wrote itself are"),
+    };
+    let detail = format!("{wrote} at most {apart:.4} nats apart from the score (mean size {size:.2})");
     // Sampling settings applied to what is told change every number by a share of its size.
     let outcome = match apart {
         apart if apart <= 0.05 => Outcome::Passed,
@@ -111,14 +112,20 @@ pub(super) fn consistency(told: &[(f32, f32)]) -> Check {
     Check { name, outcome, detail }
 }
 
-/// How far the mean of one text moves from call to call: the whole range, in nats per token.
-pub(super) fn noise(repeats: &[Vec<f32>]) -> (f64, Check) {
-    let means: Vec<f64> =
-        repeats.iter().map(|r| mean(r.iter().map(|v| f64::from(*v)).collect::<Vec<_>>().into_iter())).collect();
-    let (low, high) =
-        means.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), m| (low.min(*m), high.max(*m)));
-    let floor = if means.is_empty() { 0.0 } else { high - low };
-    let detail = format!("{} calls at once for one text give means within {floor:.5} nats per token", means.len());
+/// How far the mean of one text moves from call to call, those at once and those `ways` of asking otherwise (in parts, past
+/// the cache): the whole range, in nats per token.
+pub(super) fn noise(repeats: &[Vec<f32>], ways: &[Vec<f32>]) -> (f64, Check) {
+    let mean_of = |logprobs: &Vec<f32>| mean(logprobs.iter().map(|v| f64::from(*v)).collect::<Vec<_>>().into_iter());
+    let (low, high) = repeats
+        .iter()
+        .chain(ways)
+        .map(mean_of)
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), m| (low.min(m), high.max(m)));
+    let floor = if repeats.is_empty() { 0.0 } else { high - low };
+    let detail = format!(
+        "{} calls at once for one text, and those in parts and past the cache, give means within {floor:.5} nats per token",
+        repeats.len()
+    );
     let outcome = match floor {
         floor if floor <= 0.01 => Outcome::Passed,
         floor if floor <= 0.1 => Outcome::Warned,
@@ -185,11 +192,13 @@ mod tests {
 
     #[test]
     fn noise_is_the_range_of_the_means() {
-        let (floor, check) = noise(&[vec![-1.0, -2.0], vec![-1.002, -2.002], vec![-0.998, -1.998]]);
+        let (floor, check) = noise(&[vec![-1.0, -2.0], vec![-1.002, -2.002], vec![-0.998, -1.998]], &[]);
         assert!((floor - 0.004).abs() < 1e-6);
         assert_eq!(check.outcome, Outcome::Passed);
-        assert_eq!(noise(&[vec![-1.0], vec![-1.05]]).1.outcome, Outcome::Warned);
-        assert_eq!(noise(&[vec![-1.0], vec![-2.0]]).1.outcome, Outcome::Failed);
+        assert_eq!(noise(&[vec![-1.0], vec![-1.05]], &[]).1.outcome, Outcome::Warned);
+        assert_eq!(noise(&[vec![-1.0], vec![-2.0]], &[]).1.outcome, Outcome::Failed);
+        let (floor, _) = noise(&[vec![-1.0, -2.0]], &[vec![-1.01, -2.03]]);
+        assert!((floor - 0.02).abs() < 1e-6, "a cache that changes the score is noise too");
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub struct Search {
     pub(super) frontier: Vec<NodeId>,
     /// Drafts whose search has ended.
     lines_done: u32,
+    /// Drafts that had come when a search that had failed went on.
+    pub(super) forgiven: usize,
     pub(super) round: Round,
     pub(super) best_ever: Option<NodeId>,
     /// The lowest version since a person last chose one, else [`Search::best_ever`].
@@ -56,6 +58,7 @@ impl Search {
             leave_one_out: BTreeMap::new(),
             frontier: Vec::new(),
             lines_done: 0,
+            forgiven: 0,
             round: Round { number: 1, in_line: 1, ..Round::default() },
             best_ever: None,
             outcome: None,
@@ -176,9 +179,13 @@ impl Search {
         at_hand && node.parent.is_some_and(|parent| !self.frontier.contains(&parent))
     }
 
-    /// A run goes on. After an end by rounds, which only a person's wish for more steps lifts, a round begins anew.
+    /// A run goes on. After a failure the drafts that could not be used are asked for anew; after an end by rounds, which only a person's wish for more steps lifts, a round begins anew.
     fn resumed(&mut self) {
-        if self.stopped.take().is_some_and(StopReason::is_final) && self.line_end.take().is_some() {
+        let stopped = self.stopped.take();
+        if stopped == Some(StopReason::Error) {
+            self.forgiven = self.tree.drafts().count();
+        }
+        if stopped.is_some_and(StopReason::is_final) && self.line_end.take().is_some() {
             self.round = Round { number: self.round.number, in_line: 1, ..Round::default() };
         }
     }

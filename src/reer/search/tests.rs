@@ -306,6 +306,32 @@ fn after_an_end_by_rounds_more_steps_begin_another_round() {
     assert_eq!((s.stopped(), s.decisions().len()), (Some(StopReason::Passes), 2 * made));
 }
 
+/// What made the drafts unusable may be mended outside: the search tries again as often as at first.
+#[test]
+fn a_search_that_gave_up_over_its_drafts_tries_again_when_it_goes_on() {
+    let mut s = search(&config(|_| ()));
+    PLAIN.answer(&s, &Want::Score(ScoreOf::Baseline)).iter().for_each(|fact| s.apply(fact));
+    let refuse = |s: &mut Search| {
+        let mut asked = 0;
+        while let [Want::Draft { slot, .. }] = &s.wants()[..] {
+            let refused = Some(Refusal::Truncated);
+            s.apply(&Fact::Node(Node { slot: Some(*slot), refused, ..node(s, Why::Draft) }));
+            asked += 1;
+        }
+        asked
+    };
+    for _ in 0..2 {
+        assert_eq!(refuse(&mut s), 3);
+        let wants = s.wants();
+        let [Want::Stop(StopReason::Error, why)] = &wants[..] else { panic!("{wants:?}") };
+        assert!(why.starts_with("3 drafts in a row could not be used: the last answer was cut off"), "{why}");
+        s.apply(&Fact::Stopped(StopReason::Error));
+        s.apply(&Fact::Resumed);
+    }
+    PLAIN.run(&mut s, 10_000);
+    assert!(s.stopped().is_some_and(StopReason::is_final) && !s.decisions().is_empty());
+}
+
 #[test]
 fn a_single_segment_and_the_clipped_objective_are_searched_too() {
     let world = World { segments: 1, ..PLAIN };

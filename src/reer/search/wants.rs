@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::seed::{self, Purpose};
-use super::{Config, Decision, NodeId, Order, Other, Race, Reason, ScoreOf, Search, StopReason, Version, policy};
+use super::{
+    Config, Decision, NodeId, Order, Other, Race, Reason, Refusal, ScoreOf, Search, StopReason, Version, policy,
+};
 use crate::reer::{Leak, SegmentId};
 
 /// One thing the search wants done. All wants of one answer may be carried out at the same time.
@@ -30,6 +32,19 @@ pub enum Want {
 
 /// Drafts in a row that may be unusable before the search gives up.
 const DRAFT_ATTEMPTS: usize = 3;
+
+/// What was wrong with the last of several drafts, behind a sentence that counts them.
+fn unusable(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::Missing => ": the last answer held no thinking",
+        Refusal::Empty => ": the last answer was blank",
+        Refusal::Truncated => {
+            ": the last answer was cut off; the generator's context was full, or its limit of tokens is too low"
+        }
+        Refusal::Tag => ": the last answer held a tag that thinking must not hold",
+        Refusal::Same => ": the last answer was the same text",
+    }
+}
 
 impl Search {
     /// What the search wants now; nothing when it has stopped.
@@ -62,12 +77,16 @@ impl Search {
         if let Some(draft) = self.line_draft() {
             return self.wants_score(draft.node.id);
         }
-        let failed = self.tree.drafts().rev().take_while(|d| d.trajectory.is_none()).count();
-        if failed >= DRAFT_ATTEMPTS {
-            let why = format!("{failed} drafts in a row could not be used");
+        let drafts = self.tree.drafts().count();
+        // Those that the search gave up over before a person had it try again count no more.
+        let since = self.tree.drafts().rev().take(drafts.saturating_sub(self.forgiven));
+        let failed: Vec<&Version> = since.take_while(|draft| draft.trajectory.is_none()).collect();
+        if failed.len() >= DRAFT_ATTEMPTS {
+            let last = failed.first().and_then(|draft| draft.node.refused).map(unusable);
+            let why = format!("{} drafts in a row could not be used{}", failed.len(), last.unwrap_or_default());
             return Some(Want::Stop(StopReason::Error, why));
         }
-        let slot = self.tree.drafts().count() as u32;
+        let slot = drafts as u32;
         Some(Want::Draft { slot, seed: seed::derive(self.config.seed, &self.pair, Purpose::Draft, 0, slot) })
     }
 

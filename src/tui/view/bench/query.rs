@@ -92,15 +92,22 @@ impl View {
     ) {
         let score = bench.shown_score(held.node, app.memory.shown).map(|value| app.memory.shown.write(value));
         let score = score.unwrap_or_default();
-        let title = format!("Held v{}, {}", held.node.0, held.name(&bench.me));
-        let right = match since_held(bench, held).map(signed) {
+        let version = format!("Held v{}", held.node.0);
+        // How it came, which says more than how one came back to it.
+        let came = bench.timeline.came(held.node).and_then(|came| bench.timeline.get(came)).unwrap_or(held);
+        let named = format!("{version}, {}", came.name(&bench.me));
+        // Beside the title, the tabs and the border.
+        let room = |title: &str| usize::from(area.width).saturating_sub(width(title) + if tabs { 27 } else { 11 });
+        let (title, right) = match since_held(bench, held).map(signed) {
             Some(since) => {
-                // Beside the title, the tabs and the border.
-                let room = usize::from(area.width).saturating_sub(width(&title) + if tabs { 27 } else { 11 });
-                let said = [format!("{score} · {since} nats to here"), format!("{score} · {since}")];
-                said.into_iter().find(|said| width(said) <= room).unwrap_or(since)
+                let full = [format!("{score} · {since} nats to here"), format!("{score} · {since}"), since.clone()];
+                // The name gives way before the number does.
+                match full.into_iter().find(|said| width(said) <= room(&named)) {
+                    Some(right) => (named, right),
+                    None => (version, since),
+                }
             }
-            None => score,
+            None => (named, score),
         };
         let inner = border(buf, area, look.theme, (Pane::Query, bench), tabs, (&title, &right));
         let Some(z) = bench.search().and_then(|search| search.tree().trajectory(held.node)) else { return };

@@ -26,7 +26,7 @@ const FOLDED: usize = 2;
 const NUMBER: u16 = 4;
 
 /// Cells after it: what it bought, and a sign.
-const BOUGHT: u16 = 9;
+const BOUGHT: u16 = 10;
 
 /// One stretch of rows in the pane.
 enum Block {

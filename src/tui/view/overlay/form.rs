@@ -10,6 +10,7 @@ use super::Over;
 use crate::app::message::Target;
 use crate::app::overlay::{Form, Knob};
 use crate::reer::Objective;
+use crate::text::width;
 
 /// Cells of the names and of the values.
 const NAME: u16 = 13;
@@ -62,7 +63,10 @@ impl View {
         }
         let below = inner.y + Knob::ALL.len() as u16 + 1;
         let means = Rect { x: inner.x + 2, y: below, width: inner.width.saturating_sub(3), height: MEANS - 1 };
-        let mut sheet = text::Sheet::new(&form.meaning(form.selected()), means.width.max(1));
+        let (knob, value) = (form.selected(), form.value(form.selected()));
+        // A value that its row cuts short is read here.
+        let whole = if width(&value) + 4 > usize::from(VALUE) { format!("{value} · ") } else { String::new() };
+        let mut sheet = text::Sheet::new(&format!("{whole}{}", form.meaning(knob)), means.width.max(1));
         text::draw(buf, means.intersection(inner), &mut sheet, 0, text::Look::plain(theme));
         let cost = form.cost();
         let left_out = match cost.left_out {

@@ -62,7 +62,7 @@ impl Plot<'_> {
         let left: BTreeSet<usize> = self.chart.columns.iter().filter_map(|column| column.parent).collect();
         for (index, column) in self.seen() {
             let Some(best) = self.at(column.best) else { continue };
-            let here = self.at(column.score).filter(|_| column.on_line || left.contains(&index));
+            let here = self.at(column.score).filter(|_| left.contains(&index));
             if here.is_some_and(|here| here.row == best.row) {
                 continue;
             }
