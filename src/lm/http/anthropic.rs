@@ -101,7 +101,7 @@ fn usage(value: &Value) -> Option<Usage> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::golden::{PROMPT, messages, shown};
+    use super::super::golden::{PROMPT, body, messages, shown};
     use super::*;
     use crate::lm::Setback;
 
@@ -120,7 +120,7 @@ mod tests {
     fn newer_models_take_no_temperature() {
         let refusal = LmError::Unsupported("`temperature` is deprecated for this model.".to_owned());
         let without = Anthropic::default().without(&refusal).unwrap();
-        assert!(without.build(&PROMPT).body.unwrap().get("temperature").is_none());
+        assert!(body(&without.build(&PROMPT)).get("temperature").is_none());
         assert!(without.without(&refusal).is_none());
     }
 

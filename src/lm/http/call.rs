@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde::Serialize;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
@@ -18,8 +18,8 @@ pub struct Call {
     pub path: String,
     /// Beside those that every call has; never a key.
     pub headers: Vec<(&'static str, String)>,
-    /// JSON; absent for a GET.
-    pub body: Option<Value>,
+    /// JSON as it goes out; absent for a GET.
+    pub body: Option<String>,
 }
 
 impl Call {
@@ -27,7 +27,9 @@ impl Call {
         Call { method: Method::Get, path: path.to_owned(), headers: Vec::new(), body: None }
     }
 
-    pub fn post(path: &str, body: Value) -> Call {
+    /// A call with a body of names and plain values, which nothing keeps from becoming JSON.
+    pub fn post(path: &str, body: impl Serialize) -> Call {
+        let body = serde_json::to_string(&body).unwrap_or_default();
         Call { method: Method::Post, path: path.to_owned(), headers: Vec::new(), body: Some(body) }
     }
 
@@ -35,6 +37,16 @@ impl Call {
     pub fn with_header(mut self, name: &'static str, value: &str) -> Call {
         self.headers.push((name, value.to_owned()));
         self
+    }
+}
+
+/// Token ids that stand in two places, as one list.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ids<'a>(pub &'a [u32], pub &'a [u32]);
+
+impl Serialize for Ids<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().chain(self.1))
     }
 }
 

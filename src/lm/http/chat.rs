@@ -83,7 +83,7 @@ fn delta(delta: &Value) -> Piece {
 #[cfg(test)]
 mod tests {
     use super::super::ask::End;
-    use super::super::golden::{PROMPT, messages, shown};
+    use super::super::golden::{PROMPT, body, messages, shown};
     use super::*;
 
     #[test]
@@ -94,7 +94,7 @@ mod tests {
         Post /v1/chat/completions
         {"model":"m","messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"Hello world"}],"max_tokens":512,"temperature":0.8,"top_p":0.95,"seed":7,"stop":["</refine>"],"stream":true,"stream_options":{"include_usage":true}}
         "#);
-        assert!(Chat::default().build(&Prompt { stop: &[], ..prompt }).body.unwrap().get("stop").is_none());
+        assert!(body(&Chat::default().build(&Prompt { stop: &[], ..prompt })).get("stop").is_none());
     }
 
     #[test]

@@ -147,7 +147,7 @@ impl Client {
             }
         }
         match &call.body {
-            Some(body) => request.json(body),
+            Some(body) => request.header("content-type", "application/json").body(body.clone()),
             None => request,
         }
     }

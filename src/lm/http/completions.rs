@@ -127,7 +127,7 @@ pub(super) fn usage(value: &Value) -> Option<Usage> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::golden::{PROMPT, shown};
+    use super::super::golden::{PROMPT, body, shown};
     use super::*;
 
     fn piece(sample: usize, text: &str) -> Piece {
@@ -188,7 +188,7 @@ mod tests {
         Post /v1/completions
         {"model":"m","prompt":"Hello world\n\n","max_tokens":512,"temperature":0.0,"top_p":0.95,"seed":7,"stop":["</refine>"],"stream":true,"stream_options":{"include_usage":true},"top_k":40,"min_p":0.1}
         "#);
-        assert!(call.body.unwrap().get("n").is_none());
+        assert!(body(&call).get("n").is_none());
     }
 
     #[test]

@@ -165,7 +165,7 @@ impl Completing for Echo {
 
 #[cfg(test)]
 mod tests {
-    use super::super::golden::{ASK, LOGPROBS, PROMPT, reply, shown};
+    use super::super::golden::{ASK, LOGPROBS, PROMPT, body, reply, shown};
     use super::*;
 
     const TEXT: Echo = Echo { takes_ids: false };
@@ -319,7 +319,7 @@ mod tests {
 
     #[test]
     fn a_continuation_sends_what_the_server_takes() {
-        let prompt = |echo: Echo| Completing::build(&echo, &PROMPT).body.unwrap()["prompt"].clone();
+        let prompt = |echo: Echo| body(&Completing::build(&echo, &PROMPT))["prompt"].clone();
         assert_eq!((prompt(TEXT), prompt(IDS)), (json!("Hello world\n\n"), json!([9906, 1917, 271])));
     }
 }

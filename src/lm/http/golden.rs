@@ -43,6 +43,11 @@ pub(super) fn reply(status: u16, body: &str) -> Reply {
 /// A call as it goes out: method, path, headers of its own, body.
 pub(super) fn shown(call: &Call) -> String {
     let headers: String = call.headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
-    let body = call.body.as_ref().map(ToString::to_string).unwrap_or_default();
+    let body = call.body.as_deref().unwrap_or_default();
     format!("{:?} {}\n{headers}{body}", call.method, call.path)
+}
+
+/// The body of a call.
+pub(super) fn body(call: &Call) -> serde_json::Value {
+    serde_json::from_str(call.body.as_deref().unwrap()).unwrap()
 }

@@ -198,7 +198,7 @@ impl Completing for LlamaServer {
 
 #[cfg(test)]
 mod tests {
-    use super::super::golden::{ASK, LOGPROBS, PROMPT, reply, shown};
+    use super::super::golden::{ASK, LOGPROBS, PROMPT, body, reply, shown};
     use super::*;
 
     const ROWS: &str = r#"{"id":4320,"token":" answer","bytes":[32,97],"logprob":-2.84,"top_logprobs":[{"id":220,"token":" ","bytes":[32],"logprob":-0.9}]},{"id":374,"token":" is","bytes":[32],"logprob":-0.41,"top_logprobs":[]},{"id":279,"token":" the","bytes":[32],"logprob":-1.07,"top_logprobs":[]}"#;
@@ -220,7 +220,7 @@ mod tests {
         Post /completion
         {"prompt":[9906,1917,271],"n_predict":3,"n_probs":1,"post_sampling_probs":false,"temperature":0,"cache_prompt":true,"return_tokens":true,"stream":false,"grammar":"root ::= <[4320]> <[374]> <[279]>"}
         "#);
-        let fresh = Scoring::build(&LlamaServer, &Ask { fresh: true, ..ASK }).body.unwrap();
+        let fresh = body(&Scoring::build(&LlamaServer, &Ask { fresh: true, ..ASK }));
         assert_eq!(fresh["cache_prompt"], false);
     }
 
@@ -250,7 +250,7 @@ mod tests {
     #[test]
     fn p53_a_token_inside_a_character_is_found_among_all() {
         let ask = Ask { target: &[374], target_text: "灯", ..ASK };
-        let body = Scoring::build(&LlamaServer, &ask).body.unwrap();
+        let body = body(&Scoring::build(&LlamaServer, &ask));
         assert_eq!((&body["grammar"], &body["n_probs"]), (&json!("root ::= [a-z]"), &json!(ALL)));
         assert_eq!(body.get("logit_bias"), None);
         let all = r#"{"id":64,"token":"a","logprob":-4.5,"top_logprobs":[{"id":220,"logprob":-0.9},{"id":374,"logprob":-7.25}]}"#;
@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn with_nothing_before_it_the_first_token_is_the_prompt() {
         let ask = Ask { context: &[], ..ASK };
-        let body = Scoring::build(&LlamaServer, &ask).body.unwrap();
+        let body = body(&Scoring::build(&LlamaServer, &ask));
         assert_eq!((&body["prompt"], &body["grammar"]), (&json!([4320]), &json!("root ::= <[374]> <[279]>")));
         let rest = &ROWS[ROWS.find(r#"{"id":374"#).unwrap()..];
         let reply = reply(200, &format!(r#"{{"tokens_evaluated":1,"completion_probabilities":[{rest}]}}"#));

@@ -27,6 +27,7 @@ pub mod rows;
 pub mod scorer;
 pub mod secret;
 pub mod sglang;
+mod skip;
 pub mod stream;
 pub mod tgi;
 pub mod together;

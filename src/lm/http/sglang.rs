@@ -158,7 +158,7 @@ impl Completing for Sglang {
 
 #[cfg(test)]
 mod tests {
-    use super::super::golden::{ASK, LOGPROBS, PROMPT, reply, shown};
+    use super::super::golden::{ASK, LOGPROBS, PROMPT, body, reply, shown};
     use super::*;
 
     /// An answer of status 200 with these fields of `meta_info`.
@@ -179,7 +179,7 @@ mod tests {
         x-smg-routing-key: pair-1
         {"input_ids":[9906,1917,271,4320,374,279],"sampling_params":{"max_new_tokens":1,"temperature":0},"return_logprob":true,"logprob_start_len":2,"top_logprobs_num":0,"return_text_in_logprobs":false,"stream":false}
         "#);
-        let start = |ask: Ask<'_>| Scoring::build(&Sglang, &ask).body.unwrap()["logprob_start_len"].clone();
+        let start = |ask: Ask<'_>| body(&Scoring::build(&Sglang, &ask))["logprob_start_len"].clone();
         assert_eq!(start(Ask { context: &[], ..ASK }), 0);
         assert_eq!(start(Ask { fresh: true, ..ASK }), 0, "no cache is read");
     }

@@ -4,6 +4,7 @@
 //! Only what is as it should be is read here. Of anything else nothing is said: the reading of the tree finds the words for
 //! it, so that each check and each message stands in one place.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
@@ -12,6 +13,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use super::ask::{Ask, Piece, Usage};
 use super::completions::end;
 use super::rows::Row;
+use super::skip::without_rows;
 
 /// What a score is made of.
 pub(super) struct Scored {
@@ -23,10 +25,24 @@ pub(super) struct Scored {
 
 /// Rows and counts of a score; `None` when anything in the answer needs a closer look.
 pub(super) fn scored(ask: &Ask<'_>, body: &[u8]) -> Option<Scored> {
+    match without_rows(body, ask.context.len()) {
+        Some(rest) => whole(Rows { before: 0, target: ask.target }, &rest),
+        None => whole(Rows { before: ask.context.len(), target: ask.target }, body),
+    }
+}
+
+fn whole(rows: Rows<'_>, body: &[u8]) -> Option<Scored> {
     let mut json = serde_json::Deserializer::from_slice(body);
-    let answer = Whole(ask).deserialize(&mut json).ok()?;
+    let answer = Whole(rows).deserialize(&mut json).ok()?;
     json.end().ok()?;
     answer
+}
+
+/// The rows that an answer must have: so many that nobody reads, and one a token of the target.
+#[derive(Debug, Clone, Copy)]
+struct Rows<'a> {
+    before: usize,
+    target: &'a [u32],
 }
 
 /// The pieces of one event of a streamed completion; `None` when anything in it needs a closer look.
@@ -35,7 +51,7 @@ pub(super) fn pieces(event: &str) -> Option<Vec<Piece>> {
     if object.as_deref() == Some("error") || error.is_some() || detail.is_some() {
         return None;
     }
-    let piece = |choice: Choice| Piece {
+    let piece = |choice: Choice<'_>| Piece {
         sample: choice.index,
         end: end(choice.finish_reason.as_deref()),
         text: choice.text,
@@ -53,19 +69,22 @@ pub(super) fn pieces(event: &str) -> Option<Vec<Piece>> {
 }
 
 #[derive(Deserialize)]
-struct Event {
-    choices: Vec<Choice>,
+struct Event<'a> {
+    #[serde(borrow)]
+    choices: Vec<Choice<'a>>,
     usage: Option<Counts>,
-    object: Option<String>,
+    #[serde(borrow)]
+    object: Option<Cow<'a, str>>,
     error: Option<IgnoredAny>,
     detail: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
-struct Choice {
+struct Choice<'a> {
     index: usize,
     text: String,
-    finish_reason: Option<String>,
+    #[serde(borrow)]
+    finish_reason: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize)]
@@ -87,7 +106,7 @@ impl Counts {
 }
 
 /// A whole answer. An error object and rows in any other place are `None`.
-struct Whole<'a>(&'a Ask<'a>);
+struct Whole<'a>(Rows<'a>);
 
 impl<'de> DeserializeSeed<'de> for Whole<'_> {
     type Value = Option<Scored>;
@@ -125,7 +144,7 @@ impl<'de> Visitor<'de> for Whole<'_> {
 }
 
 /// The first of the choices; `None` when it has no rows.
-struct Choices<'a>(&'a Ask<'a>);
+struct Choices<'a>(Rows<'a>);
 
 impl<'de> DeserializeSeed<'de> for Choices<'_> {
     type Value = Option<Vec<Row>>;
@@ -149,7 +168,7 @@ impl<'de> Visitor<'de> for Choices<'_> {
     }
 }
 
-struct First<'a>(&'a Ask<'a>);
+struct First<'a>(Rows<'a>);
 
 impl<'de> DeserializeSeed<'de> for First<'_> {
     type Value = Option<Vec<Row>>;
@@ -180,7 +199,7 @@ impl<'de> Visitor<'de> for First<'_> {
 }
 
 /// A row a token of the prompt: those of the target.
-struct Entries<'a>(&'a Ask<'a>);
+struct Entries<'a>(Rows<'a>);
 
 impl<'de> DeserializeSeed<'de> for Entries<'_> {
     type Value = Vec<Row>;
@@ -199,7 +218,7 @@ impl<'de> Visitor<'de> for Entries<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
         let missing = || A::Error::custom("a row too few");
-        for _ in self.0.context {
+        for _ in 0..self.0.before {
             entries.next_element::<IgnoredAny>()?.ok_or_else(missing)?;
         }
         let mut rows = Vec::with_capacity(self.0.target.len());

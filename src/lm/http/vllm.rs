@@ -3,9 +3,11 @@
 //! Ids go in and ids are compared, so that no special token is added on the way; `prompt_logprobs: 0` asks for the given
 //! token's entry alone.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::ask::{Answer, Ask, Completing, Piece, Prompt, Scoring};
+use super::call::Ids;
 use super::completions::{self, count, with_affinity};
 use super::rows::{Row, checked};
 use super::{Call, Kind, Reply, fault, next, typed};
@@ -15,24 +17,58 @@ use crate::lm::LmError;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Vllm;
 
+/// The body of a call that scores. Written as it is, for it is most of what a search sends.
+#[derive(Serialize)]
+struct Score<'a> {
+    model: &'a str,
+    prompt: Ids<'a>,
+    max_tokens: u32,
+    temperature: u32,
+    prompt_logprobs: u32,
+    add_special_tokens: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_salt: Option<&'static str>,
+}
+
+/// The body of a call that continues a prompt.
+#[derive(Serialize)]
+struct Text<'a> {
+    model: &'a str,
+    prompt: &'a [u32],
+    max_tokens: u32,
+    temperature: f64,
+    top_p: f64,
+    seed: u64,
+    stop: &'a [&'a str],
+    add_special_tokens: bool,
+    stream: bool,
+    stream_options: StreamOptions,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_k: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    min_p: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct StreamOptions {
+    include_usage: bool,
+}
+
 impl Scoring for Vllm {
     fn kind(&self) -> Kind {
         Kind::Vllm
     }
 
     fn build(&self, ask: &Ask<'_>) -> Call {
-        let ids: Vec<u32> = ask.context.iter().chain(ask.target).copied().collect();
-        let mut body = json!({
-            "model": ask.model,
-            "prompt": ids,
-            "max_tokens": 1,
-            "temperature": 0,
-            "prompt_logprobs": 0,
-            "add_special_tokens": false,
-        });
-        if ask.fresh {
-            body["cache_salt"] = json!("retrace-fresh");
-        }
+        let body = Score {
+            model: ask.model,
+            prompt: Ids(ask.context, ask.target),
+            max_tokens: 1,
+            temperature: 0,
+            prompt_logprobs: 0,
+            add_special_tokens: false,
+            cache_salt: ask.fresh.then_some("retrace-fresh"),
+        };
         with_affinity(Call::post("/v1/completions", body), ask.affinity)
     }
 
@@ -99,25 +135,21 @@ impl Completing for Vllm {
     fn build(&self, prompt: &Prompt<'_>) -> Call {
         let ids = prompt.rendered.map(|rendered| rendered.ids).unwrap_or_default();
         let sampling = prompt.sampling;
-        let mut body = json!({
-            "model": prompt.model,
-            "prompt": ids,
-            "max_tokens": sampling.max_tokens,
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
+        let body = Text {
+            model: prompt.model,
+            prompt: ids,
+            max_tokens: sampling.max_tokens,
+            temperature: sampling.temperature,
+            top_p: sampling.top_p,
             // Signed where the server parses it.
-            "seed": prompt.seed >> 1,
-            "stop": prompt.stop,
-            "add_special_tokens": false,
-            "stream": true,
-            "stream_options": { "include_usage": true },
-        });
-        if let Some(top_k) = sampling.top_k {
-            body["top_k"] = json!(top_k);
-        }
-        if let Some(min_p) = sampling.min_p {
-            body["min_p"] = json!(min_p);
-        }
+            seed: prompt.seed >> 1,
+            stop: prompt.stop,
+            add_special_tokens: false,
+            stream: true,
+            stream_options: StreamOptions { include_usage: true },
+            top_k: sampling.top_k,
+            min_p: sampling.min_p,
+        };
         with_affinity(Call::post("/v1/completions", body), prompt.affinity)
     }
 

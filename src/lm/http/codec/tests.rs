@@ -61,7 +61,7 @@ impl Fake {
         if let Some((_, answer)) = self.others.iter().find(|(path, _)| *path == call.path) {
             return Some(answer.clone());
         }
-        let body = call.body.as_ref()?;
+        let body: Value = serde_json::from_str(call.body.as_deref()?).unwrap();
         let text = |name: &str| body[name].as_str();
         let flag = |name: &str| body[name] == true;
         match (self.route, call.path.as_str()) {

@@ -210,6 +210,7 @@ fn unreadable(what: &str) -> LmError {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::golden::body;
     use super::*;
 
     const PLAIN: Manner = Manner { special: false, control: false };
@@ -233,7 +234,7 @@ mod tests {
                 calls
             })
             .chain([spell("m", &[1])])
-            .map(|call| json!({ "path": call.path, "body": call.body }))
+            .map(|call| json!({ "path": call.path, "body": body(&call) }))
             .collect();
         let lines: Vec<String> = shown.iter().map(Value::to_string).collect();
         insta::assert_snapshot!(lines.join("\n"), @r#"

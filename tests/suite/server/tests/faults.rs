@@ -88,7 +88,9 @@ fn what_looks_right_and_is_not_is_what_it_says() {
     let shifted = score(&shifted, &client(&shifted), &[8, 9, 10]).unwrap();
     assert_eq!(shifted, [right[1], right[2], right[2]]);
     let zeros = doomed(Fate::Scores(Wrong::Zeros));
-    let reply = post(&zeros, "/v1/completions", Vllm.build(&ask(&[8, 9])).body.unwrap()).unwrap();
+    let reply =
+        post(&zeros, "/v1/completions", serde_json::from_str(&Vllm.build(&ask(&[8, 9])).body.unwrap()).unwrap())
+            .unwrap();
     assert_eq!(read(&reply)["choices"][0]["prompt_logprobs"][4]["9"]["logprob"], 0.0);
 }
 
