@@ -104,6 +104,8 @@ pub enum Effect {
     Export {
         formats: Vec<Format>,
         queue: Queue,
+        /// Over an earlier export in the folder.
+        force: bool,
         to: PathBuf,
     },
     /// Switch the mouse on or off.

@@ -62,6 +62,8 @@ pub enum Message {
         row: Result<String, String>,
     },
     Exported(Result<String, String>),
+    /// Nothing was exported: this folder holds an earlier export.
+    WouldReplace(PathBuf),
     /// A session was moved to the trash: from where, to where.
     Removed(Result<(PathBuf, PathBuf), String>),
     /// A session was brought back from the trash, to where it was.

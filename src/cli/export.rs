@@ -63,7 +63,10 @@ pub fn run(args: &ExportArgs, output: &mut Output) -> Result<Outcome, Fault> {
         }
         let (exported, refused) = (report.exported, report.refused.len());
         let not_kept = report.not_kept;
-        let flagged = if report.flagged > 0 { format!(" ({} flagged)", report.flagged) } else { String::new() };
+        let told = [(report.flagged, "flagged"), (report.changed, "changed since they were judged")];
+        let told = told.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+        let told: Vec<String> = told.collect();
+        let flagged = if told.is_empty() { String::new() } else { format!(" ({})", told.join(", ")) };
         let left = match report.kept_but_flagged {
             0 => String::new(),
             left => format!(", {left} left out for a flag"),

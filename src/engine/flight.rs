@@ -1,5 +1,7 @@
 //! The calls of a run that are in flight, and their answers in the order of asking. Records nothing.
 
+use std::time::Instant;
+
 use futures::StreamExt;
 use futures::future::{self, BoxFuture};
 use futures::stream::FuturesUnordered;
@@ -34,13 +36,19 @@ pub(super) struct Flight<'a> {
     /// Places given to what was asked for.
     places: usize,
     come: usize,
+    began: Instant,
 }
 
 impl<'a> Flight<'a> {
     pub fn new() -> Flight<'a> {
         let (tell, told) = unbounded_channel();
         let (calls, landed) = (FuturesUnordered::new(), Default::default());
-        Flight { calls, tell, told, landed, places: 0, come: 0 }
+        Flight { calls, tell, told, landed, places: 0, come: 0, began: Instant::now() }
+    }
+
+    /// When it was made, just before the first of its calls.
+    pub fn began(&self) -> Instant {
+        self.began
     }
 
     /// True when every answer has come.

@@ -53,6 +53,9 @@ pub struct Summary {
     /// Raised flags.
     #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
     pub flags: BTreeSet<String>,
+    /// What would go out is another text than the one that the verdict was given to.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub changed: bool,
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub metrics: BTreeMap<String, f64>,
 }

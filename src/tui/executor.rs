@@ -20,7 +20,7 @@ use crate::app::message::Message;
 use crate::app::overlay::{Findable, rank};
 use crate::app::unsaved::Unsaved;
 use crate::engine::{BackEnds, Setup};
-use crate::session::export::{self, Options};
+use crate::session::export::{self, ExportError, Options};
 use crate::session::library::trash;
 use crate::session::runs::{self, Wish};
 use crate::session::{Author, ExampleRecord, Library, State};
@@ -154,7 +154,7 @@ impl Executor {
                     }
                 });
             }
-            Effect::Export { formats, queue, to } => self.export(Options { formats, queue, force: true }, to),
+            Effect::Export { formats, queue, force, to } => self.export(Options { formats, queue, force }, to),
             Effect::Quit
             | Effect::Suspend
             | Effect::Redraw
@@ -243,18 +243,18 @@ impl Executor {
         let reader = self.reader.clone();
         self.answer(move || {
             let from = reader.lock().unwrap_or_else(PoisonError::into_inner).sessions();
-            let done = Ok(from).and_then(|from| {
-                let now = time::OffsetDateTime::now_utc();
-                export::export(&from, &to, &options, now).map_err(|error| error.to_string())
-            });
+            // Where that is can be seen from no screen otherwise.
+            let whole = std::path::absolute(&to).unwrap_or_else(|_| to.clone());
+            let done = match export::export(&from, &to, &options, time::OffsetDateTime::now_utc()) {
+                Err(ExportError::NotEmpty(_)) => return Message::WouldReplace(whole),
+                done => done.map_err(|error| error.to_string()),
+            };
             Message::Exported(done.map(|report| {
                 let refused = report.refused.len();
                 let left_out =
                     if refused > 0 { format!("; {refused} refused, see its manifest") } else { String::new() };
                 let rows = if report.exported == 1 { "row" } else { "rows" };
-                // Where that is can be seen from no screen otherwise.
-                let to = std::path::absolute(&to).unwrap_or(to);
-                format!("{} {rows} in {}{left_out}", report.exported, to.display())
+                format!("{} {rows} in {}{left_out}", report.exported, whole.display())
             }))
         });
     }

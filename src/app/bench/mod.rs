@@ -184,7 +184,10 @@ impl Bench {
 
     /// The segments of the version under the cursor.
     pub fn segments(&self) -> Vec<SegmentRow> {
-        self.search().zip(self.node()).map(|(search, node)| segments::segments(search, node)).unwrap_or_default()
+        let Some((search, node)) = self.search().zip(self.node()) else { return Vec::new() };
+        let chosen = self.state.annotations.overrides().filter(|choice| choice.value.refused.is_none());
+        let chosen = chosen.map(|choice| choice.value.node).collect();
+        segments::segments(search, node, &chosen)
     }
 
     /// The selected segment, when the version under the cursor has it; else the first.

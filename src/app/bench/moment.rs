@@ -249,6 +249,11 @@ impl Moment {
         }
     }
 
+    /// True for a person's going to a version that was there before.
+    pub fn goes_back(&self) -> bool {
+        matches!(self.happened, Happened::Forked | Happened::Moved | Happened::Undone | Happened::Redone)
+    }
+
     /// True for what a person did.
     pub fn is_hand_made(&self) -> bool {
         !matches!(self.happened, Happened::Draft | Happened::Step { .. })

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::{Bench, Happened};
 use crate::engine::desk::{Activity, News, Work};
-use crate::reer::SegmentId;
 use crate::reer::search::{Node, Why};
 use crate::session::{Event, Payload, State};
 
@@ -66,14 +65,15 @@ impl Bench {
         let stepped_back = |moment: &super::Moment| {
             matches!(moment.happened, Happened::Undone | Happened::Redone) && moment.by == self.me
         };
-        if self.timeline.moments()[moments..].iter().any(stepped_back) && moments > 0 {
+        let back = self.timeline.moments()[moments..].iter().any(stepped_back) && moments > 0;
+        if back {
             self.go_along();
             self.steady = true;
         }
         if self.follow {
             let by_hand = self.timeline.moments()[moments..].iter().any(super::Moment::is_hand_made);
             let last = self.timeline.len().saturating_sub(1);
-            if (by_hand || self.steady) && moments > 0 { self.stay(last, before) } else { self.visit(last) }
+            if (by_hand || self.steady) && moments > 0 { self.stay(last, before, back) } else { self.visit(last) }
         }
         self.find_again();
     }
@@ -85,15 +85,20 @@ impl Bench {
     }
 
     /// Goes to a version that a person made, with the selection where it was: on the same segment, on a new one that
-    /// was written after it, or on the one that took its place.
-    fn stay(&mut self, index: usize, place: Option<usize>) {
-        let known: Vec<SegmentId> = self.segments().iter().map(|row| row.id).collect();
+    /// was written after it, or on the one that took its place; where they went `back`, on the first that is another.
+    fn stay(&mut self, index: usize, place: Option<usize>, back: bool) {
+        let before = self.segments();
         self.go_to(index);
         let rows = self.segments();
-        let new = rows.iter().find(|row| !known.contains(&row.id)).filter(|_| rows.len() == known.len() + 1);
+        let is_known = |row: &super::SegmentRow| before.iter().any(|known| known.id == row.id);
+        let new = rows.iter().find(|row| !is_known(row)).filter(|_| rows.len() == before.len() + 1);
         let same = rows.iter().find(|row| Some(row.id) == self.segment);
         let there = place.and_then(|place| rows.get(place.min(rows.len().saturating_sub(1))));
-        if let Some(row) = new.or(same).or(there) {
+        let is_other = |(at, row): &(usize, &super::SegmentRow)| {
+            before.get(*at).is_none_or(|known| (known.id, &known.text) != (row.id, &row.text))
+        };
+        let other = rows.iter().enumerate().find(is_other).map(|(_, row)| row).filter(|_| back);
+        if let Some(row) = other.or(new).or(same).or(there) {
             self.segment = Some(row.id);
         }
     }

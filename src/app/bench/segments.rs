@@ -1,5 +1,7 @@
 //! The segments of a version as the trajectory pane lists them, each with what it bought.
 
+use std::collections::BTreeSet;
+
 use crate::reer::SegmentId;
 use crate::reer::search::{NodeId, Search, Why};
 
@@ -10,16 +12,16 @@ pub struct SegmentRow {
     pub text: String,
     /// Sum of the score changes of the versions on the way here that touched it, nats per token; negative is better.
     pub bought: Option<f64>,
-    /// A person wrote it.
+    /// A person wrote it, or chose it.
     pub by_hand: bool,
     /// It changed at this very version.
     pub changed: bool,
 }
 
-/// The segments of `node`.
-pub fn segments(search: &Search, node: NodeId) -> Vec<SegmentRow> {
+/// The segments of `node`; `chosen` are the candidates that a person made current.
+pub fn segments(search: &Search, node: NodeId, chosen: &BTreeSet<NodeId>) -> Vec<SegmentRow> {
     let Some(z) = search.tree().trajectory(node) else { return Vec::new() };
-    let touched = touched(search, node);
+    let touched = touched(search, node, chosen);
     let row = |segment: &crate::reer::Segment| {
         let mine: Vec<&Touch> = touched.iter().filter(|touch| touch.segment == segment.id).collect();
         let deltas: Vec<f64> = mine.iter().filter_map(|touch| touch.delta).collect();
@@ -43,7 +45,7 @@ struct Touch {
 
 /// Which versions on the way to `node` touched which segment, and what that changed. What was merged into a segment
 /// counts as its own.
-fn touched(search: &Search, node: NodeId) -> Vec<Touch> {
+fn touched(search: &Search, node: NodeId, chosen: &BTreeSet<NodeId>) -> Vec<Touch> {
     let mut touched: Vec<Touch> = Vec::new();
     let lineage = search.tree().lineage(node);
     for version in lineage.iter().filter_map(|id| search.tree().get(*id)) {
@@ -59,7 +61,8 @@ fn touched(search: &Search, node: NodeId) -> Vec<Touch> {
             node: version.node.id,
             segment,
             delta: scores.map(|(score, before)| score - before),
-            by_hand: !matches!(version.node.why, Why::Draft | Why::Candidate | Why::Import),
+            by_hand: !matches!(version.node.why, Why::Draft | Why::Candidate | Why::Import)
+                || chosen.contains(&version.node.id),
         });
     }
     touched

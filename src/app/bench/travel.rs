@@ -57,8 +57,8 @@ impl Bench {
     }
 
     /// Which moment and which candidate are looked at.
-    pub fn stands(&self) -> (usize, Option<usize>) {
-        (self.cursor, self.candidate)
+    pub fn stands(&self) -> (usize, usize) {
+        (self.cursor, self.candidate_index(&self.candidates()))
     }
 
     /// Goes to the last moment and stays with the search.

@@ -9,6 +9,8 @@ use crate::session::export::{Format, Queue};
 pub struct ExportView {
     /// The shape that is previewed.
     pub format: Format,
+    /// Every shape is written, each into a folder of its own.
+    pub every: bool,
     pub queue: Queue,
     pub to: String,
     /// What each of [`Queue::ALL`] takes.
@@ -31,6 +33,8 @@ pub struct ExportView {
     pub top: usize,
     /// What the last export said.
     pub done: Option<Result<String, String>>,
+    /// The folder holds an earlier export, as it said; the next one replaces that.
+    pub replaces: bool,
 }
 
 /// How many sessions a queue takes, refusals aside.
@@ -39,20 +43,30 @@ pub struct Taken {
     pub sessions: usize,
     /// Of these, with a flag.
     pub flagged: usize,
+    /// Of these, changed since they were judged.
+    pub changed: usize,
 }
 
 impl ExportView {
-    /// Turns to the next shape, or the one before.
+    /// Turns to the next shape, or the one before; behind the last one stand all of them.
     pub fn turn(&mut self, forward: bool) {
-        let all = Format::ALL;
-        let at = all.iter().position(|format| *format == self.format).unwrap_or(0);
-        self.format = all[(at + if forward { 1 } else { all.len() - 1 }) % all.len()];
-        (self.preview, self.top) = (None, 0);
+        let (all, places) = (Format::ALL, Format::ALL.len() + 1);
+        let at = if self.every { all.len() } else { self.format as usize };
+        let to = (at + if forward { 1 } else { places - 1 }) % places;
+        self.every = to == all.len();
+        self.format = all[if self.every { 0 } else { to }];
+        (self.preview, self.top, self.replaces) = (None, 0, false);
+    }
+
+    /// The shapes that are written.
+    pub fn formats(&self) -> Vec<Format> {
+        if self.every { Format::ALL.to_vec() } else { vec![self.format] }
     }
 
     /// Turns to the next queue.
     pub fn turn_queue(&mut self) {
         self.queue = Queue::ALL[(self.queue as usize + 1) % Queue::ALL.len()];
+        self.replaces = false;
     }
 
     /// Whether the row that is shown is one of those that are written.

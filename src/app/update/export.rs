@@ -1,7 +1,8 @@
 //! The export screen: a preview of the row, then the files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use crate::app::command::Command;
 use crate::app::effect::Previewed;
 use crate::app::library::{Row, Source};
 use crate::app::overlay::{ExportView, Overlay, Taken};
@@ -16,6 +17,7 @@ impl App {
             files().filter(|row| queue.takes(&row.summary)).fold(Taken::default(), |taken, row| Taken {
                 sessions: taken.sessions + 1,
                 flagged: taken.flagged + usize::from(!row.summary.flags.is_empty()),
+                changed: taken.changed + usize::from(row.summary.changed),
             })
         });
         let queue = if taken[Queue::Kept as usize].sessions > 0 { Queue::Kept } else { Queue::All };
@@ -42,6 +44,7 @@ impl App {
         let version = self.bench().and_then(|bench| version_to_export(&bench.state));
         let view = ExportView {
             format: Format::Messages,
+            every: false,
             queue,
             to: self.memory.export_to.clone().unwrap_or_else(|| "retrace-export".to_owned()),
             taken,
@@ -54,6 +57,7 @@ impl App {
             preview: None,
             top: 0,
             done: None,
+            replaces: false,
         };
         self.overlays.push(Overlay::Export(Box::new(view)));
         self.preview()
@@ -105,15 +109,30 @@ impl App {
             return Vec::new();
         }
         view.to.clone_from(&text);
+        view.replaces = false;
         self.memory.export_to = Some(text);
         self.remember()
     }
 
-    /// Writes the files of the chosen shape.
+    /// Writes the files of the chosen shapes; over an earlier export only when it was said that there is one.
     pub(super) fn export(&mut self) -> Vec<Effect> {
         let Some(Overlay::Export(view)) = self.overlays.last_mut() else { return Vec::new() };
         view.done = None;
-        vec![Effect::Export { formats: vec![view.format], queue: view.queue, to: PathBuf::from(&view.to) }]
+        let force = std::mem::take(&mut view.replaces);
+        vec![Effect::Export { formats: view.formats(), queue: view.queue, force, to: PathBuf::from(&view.to) }]
+    }
+
+    /// The folder holds an earlier export, and nothing was written.
+    pub(super) fn would_replace(&mut self, to: &Path) -> Vec<Effect> {
+        let key = |command| self.key_of(command).unwrap_or_default();
+        let (again, folder) = (key(Command::Choose), key(Command::ExportFolder));
+        let said = format!(
+            "nothing was written: {} holds an earlier export; {again} again replaces its files, {folder} types another folder",
+            to.display()
+        );
+        let Some(Overlay::Export(view)) = self.overlays.last_mut() else { return self.warn(said) };
+        (view.done, view.replaces) = (Some(Err(said)), true);
+        Vec::new()
     }
 
     pub(super) fn exported(&mut self, done: Result<String, String>) -> Vec<Effect> {

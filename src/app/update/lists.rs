@@ -13,7 +13,7 @@ use crate::session::Verdict;
 use crate::session::runs::Wish;
 
 /// Signs of the chart and of the trajectory.
-const SIGNS: [(&str, &str); 25] = [
+const SIGNS: [(&str, &str); 26] = [
     ("●", "chart: a version that the search took; the first is the draft"),
     ("○", "chart: a candidate that was not lower, or that another outran; on the line, a step that took none"),
     ("×", "a candidate that was refused: it copies, runs on, repeats itself, or could not be used"),
@@ -24,6 +24,7 @@ const SIGNS: [(&str, &str); 25] = [
     ("z0  z1", "chart: the drafts"),
     ("e", "chart: an edit by hand"),
     ("┄┄", "chart: the reference without any thinking, or the threshold"),
+    ("● ◆", "beside a segment: it changed with this version; a person wrote it or chose it"),
     ("−0.021", "beside a segment: what its accepted changes bought together, nats per token; minus is better"),
     ("Δ … −0.021 nats", "in the reference's title: the mean change over all its tokens; minus is better"),
     ("Δ held  Δ marked", "against the version that is held, or else the one that was marked last"),

@@ -72,6 +72,7 @@ impl App {
                 Vec::new()
             }
             Message::Exported(done) => self.exported(done),
+            Message::WouldReplace(to) => self.would_replace(&to),
             Message::Removed(removed) => self.removed(removed),
             Message::Restored(restored) => self.restored(restored),
             Message::Begun(begun) => self.begun(begun),

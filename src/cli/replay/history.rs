@@ -136,6 +136,7 @@ fn searched(state: &State, payload: &Payload) -> Option<String> {
                 (_, None) => format!("stopped: {why}"),
                 // What is told in full says the reason too.
                 (Threshold | Patience | Passes | Steps, Some(detail)) => format!("stopped: {detail}"),
+                (_, Some(detail)) if detail.starts_with(why) => format!("stopped: {detail}"),
                 (_, Some(detail)) => format!("stopped: {why}, {detail}"),
             })
         }

@@ -264,6 +264,7 @@ mod tests {
             rating: 0,
             tags: Default::default(),
             flags: Default::default(),
+            changed: false,
             metrics: Default::default(),
         };
         assert_eq!(

@@ -61,8 +61,8 @@ pub(super) fn admit(from: &Path, out: &Path, force: bool) -> Result<(), ExportEr
         return Err(ExportError::InsideLibrary(out.to_owned()));
     }
     match fs::read_dir(out).map(|mut entries| entries.next().is_some()) {
-        Ok(true) if !force => Err(ExportError::NotEmpty(out.to_owned())),
         Ok(true) if !is_export(out) => Err(ExportError::NotAnExport(out.to_owned())),
+        Ok(true) if !force => Err(ExportError::NotEmpty(out.to_owned())),
         Ok(_) => Ok(()),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(e) => Err(SessionError::io(out, "use it as a folder")(e).into()),

@@ -30,6 +30,9 @@ pub(super) struct Journal {
     /// Flags that stand.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<String>,
+    /// It changed since a person judged it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub changed: bool,
 }
 
 impl Journal {
@@ -42,6 +45,7 @@ impl Journal {
             bytes: bytes.len(),
             blake3: hash16(bytes),
             last_seq: state.last_seq,
+            changed: state.changed_since_verdict().is_some(),
             flags: state.annotations.flags().into_keys().map(str::to_owned).collect(),
         }
     }

@@ -129,6 +129,8 @@ pub struct Report {
     pub exported: usize,
     /// Of those exported: with a flag that stands.
     pub flagged: usize,
+    /// Of those exported: changed since a person judged them.
+    pub changed: usize,
     /// Left out by the queue: no person kept them.
     pub not_kept: usize,
     /// Left out by the queue: kept, and flagged.
@@ -140,9 +142,9 @@ pub struct Report {
 /// Why nothing was exported.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
-    #[error("{} is not empty; choose another folder, or replace an earlier export there with --force", .0.display())]
+    #[error("{} holds an earlier export; choose another folder, or replace that one's files with --force", .0.display())]
     NotEmpty(PathBuf),
-    #[error("{} holds files and no earlier export of ours, so --force replaces nothing there; choose another folder", .0.display())]
+    #[error("{} holds files and no earlier export of ours, so nothing is replaced there; choose another folder", .0.display())]
     NotAnExport(PathBuf),
     #[error("{} lies inside the library, where every .jsonl is a session; choose a folder outside it", .0.display())]
     InsideLibrary(PathBuf),
@@ -179,6 +181,7 @@ pub fn export(from: &Path, out: &Path, options: &Options, now: OffsetDateTime) -
         sessions: candidates.sessions,
         exported: 0,
         flagged: 0,
+        changed: 0,
         not_kept: candidates.sessions - candidates.files.len() - candidates.kept_but_flagged,
         kept_but_flagged: candidates.kept_but_flagged,
         refused: Vec::new(),
@@ -198,6 +201,7 @@ pub fn export(from: &Path, out: &Path, options: &Options, now: OffsetDateTime) -
         }
     }
     report.exported = journals.len();
+    report.changed = journals.iter().filter(|journal| journal.changed).count();
     report.flagged = journals.iter().filter(|journal| !journal.flags.is_empty()).count();
     if report.exported == 0 {
         return Err(ExportError::Nothing(report));

@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::super::theme::Role;
+use super::super::widgets::table::Cut;
 use super::super::widgets::{list, paint, pane, scrollbar, table, text};
 use super::{Drawn, Look, View, status};
 use crate::app::App;
@@ -116,10 +117,13 @@ impl View {
                     best.ppl.0, baseline.ppl.0, gain.gain_nats.0, gain.gain_percent, scorer.model, best.tokens
                 )
             }
+            _ if app.runs(&row.key) => "being searched".to_owned(),
             _ => "not searched yet".to_owned(),
         };
+        let changed = "\nΔ: what would be exported is another text than the one that was judged".to_owned();
+        let changed = Some(changed).filter(|_| row.summary.changed && !row.is_sample()).unwrap_or_default();
         let detail = row.summary.detail.as_ref().map(|detail| format!("\n{detail}")).unwrap_or_default();
-        let sheet = self.sheets.get(&format!("{query}\n\n{said}{detail}"), inner.width.max(1));
+        let sheet = self.sheets.get(&format!("{query}\n\n{said}{changed}{detail}"), inner.width.max(1));
         text::draw(buf, inner, sheet, 0, text::Look::plain(look.theme));
     }
 }
@@ -136,15 +140,15 @@ fn strangers(listing: &Listing, key: Option<&str>) -> Option<String> {
 }
 
 const COLUMNS: &[table::Column<'static>] = &[
-    table::Column { name: "queue", align: Align::Left, least: 6 },
-    table::Column { name: "session", align: Align::Left, least: 14 },
-    table::Column { name: "ppl", align: Align::Right, least: 5 },
-    table::Column { name: "gain %", align: Align::Right, least: 5 },
-    table::Column { name: "copied", align: Align::Right, least: 5 },
-    table::Column { name: "steps", align: Align::Right, least: 4 },
-    table::Column { name: "status", align: Align::Left, least: 9 },
-    table::Column { name: "", align: Align::Left, least: 3 },
-    table::Column { name: "query", align: Align::Left, least: 10 },
+    table::Column { name: "queue", align: Align::Left, least: 6, cut: Cut::End },
+    table::Column { name: "session", align: Align::Left, least: 14, cut: Cut::Middle },
+    table::Column { name: "ppl", align: Align::Right, least: 5, cut: Cut::End },
+    table::Column { name: "gain %", align: Align::Right, least: 5, cut: Cut::End },
+    table::Column { name: "copied", align: Align::Right, least: 5, cut: Cut::End },
+    table::Column { name: "steps", align: Align::Right, least: 4, cut: Cut::End },
+    table::Column { name: "status", align: Align::Left, least: 9, cut: Cut::End },
+    table::Column { name: "", align: Align::Left, least: 3, cut: Cut::End },
+    table::Column { name: "query", align: Align::Left, least: 10, cut: Cut::End },
 ];
 
 /// The columns that a screen of this width has room for, by their places: words are not cut short for numbers that
@@ -165,8 +169,10 @@ fn cells(row: &Row, runs: bool) -> Vec<table::Cell> {
     let gain = row.gain_percent();
     let gain_role = if gain.is_some_and(|gain| gain > 0.0) { Role::Better } else { Role::Worse };
     let stars = "★".repeat(usize::from(summary.rating));
+    // Kept, and changed since: the preview says it in words.
+    let changed = if summary.changed && !verdict.is_empty() && !row.is_sample() { " Δ" } else { "" };
     vec![
-        (verdict.to_owned(), role),
+        (format!("{verdict}{changed}"), role),
         (summary.called().to_owned(), Role::Text),
         (number(row.perplexity().map(|ppl| format!("{ppl:.1}"))), Role::Text),
         (number(gain.map(|gain| format!("{gain:.1}").replace('-', "−"))), gain_role),

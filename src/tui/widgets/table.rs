@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::paint::{cells_of, clear, fitted, fitted_right};
-use crate::text::Align;
+use crate::text::{Align, Safe, fit_middle};
 use crate::tui::theme::{Role, Theme};
 
 /// Cells between two columns.
@@ -18,6 +18,15 @@ pub struct Column<'a> {
     pub align: Align,
     /// Fewest cells it may be cut to; it is left out when even those are not free.
     pub least: u16,
+    pub cut: Cut,
+}
+
+/// Where a text that does not fit gives way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    End,
+    /// For names, whose ends tell them apart.
+    Middle,
 }
 
 /// One cell: its text and what it means.
@@ -70,6 +79,10 @@ fn draw_row<'a>(
             continue;
         }
         match column.align {
+            Align::Left if column.cut == Cut::Middle => {
+                let text = fit_middle(&Safe::new(text), usize::from(room)).into_owned();
+                fitted(buf, (x, line.y), room, &text, style);
+            }
             Align::Left => {
                 fitted(buf, (x, line.y), room, text, style);
             }
@@ -118,10 +131,10 @@ mod tests {
     use proptest::prelude::*;
 
     const COLUMNS: [Column<'_>; 4] = [
-        Column { name: "name", align: Align::Left, least: 6 },
-        Column { name: "ppl", align: Align::Right, least: 5 },
-        Column { name: "gain", align: Align::Right, least: 4 },
-        Column { name: "queue", align: Align::Left, least: 5 },
+        Column { name: "name", align: Align::Left, least: 6, cut: Cut::End },
+        Column { name: "ppl", align: Align::Right, least: 5, cut: Cut::End },
+        Column { name: "gain", align: Align::Right, least: 4, cut: Cut::End },
+        Column { name: "queue", align: Align::Left, least: 5, cut: Cut::End },
     ];
 
     fn rows() -> Vec<Vec<Cell>> {

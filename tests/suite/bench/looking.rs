@@ -305,11 +305,17 @@ async fn the_tour_goes_on_by_doing_and_covers_nothing() {
     told.push(script.lines(&["Tour "]));
     script.keys("h");
     told.push(script.lines(&["Tour "]));
-    script.keys("J");
+    script.keys("K K K K K");
+    assert_eq!(script.hints(), "this is the first candidate");
+    script.keys(", o , o");
+    script.keys("K");
+    assert!(script.shows("Tour 2/5"), "a key that moves nothing is no step: {}", script.screen());
+    script.keys("l K K");
     told.push(script.lines(&["Tour "]));
     script.keys("q");
     script.settled().await;
     script.open_session("kettle").await;
+    told.push(script.lines(&["Tour "]));
     script.keys("r");
     script.until(|app| app.bench().is_some_and(|bench| bench.state.stop.is_some())).await;
     script.settled().await;
@@ -329,9 +335,10 @@ async fn the_tour_goes_on_by_doing_and_covers_nothing() {
     assert!(!script.shows("Tour 1/5"));
     insta::assert_snapshot!(told.join("\n"), @"
     Tour 1/5  ↑ ↓ choose a session, enter opens it  (, o ends it)
-    Tour 2/5  → ← step, space plays: its perplexity falls  (, o ends it)
-    Tour 3/5  J next rewrite, y take, n refuse, e edit, u undo  (, o ends it)
+    Tour 2/5  ← → step, space plays: its perplexity falls  (, o ends it)
+    Tour 3/5  K J other rewrites, y take, n refuse, e edit, u undo  (, o ends it)
     Tour 4/5  q goes back; in a fresh one r searches live  (, o ends it)
+    Tour 4/5  r searches live  (, o ends it)
     Tour 5/5  a keeps and goes on; X writes the training rows  (, o ends it)
     ");
 }

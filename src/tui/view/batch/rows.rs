@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::super::super::theme::Role;
-use super::super::super::widgets::table::{Cell, Column};
+use super::super::super::widgets::table::{Cell, Column, Cut};
 use super::status::clock;
 use crate::app::batch::Tab;
 use crate::reer::Objective;
@@ -14,11 +14,11 @@ use crate::text::Align;
 const LINE: usize = 16;
 
 const fn left(name: &'static str, least: u16) -> Column<'static> {
-    Column { name, align: Align::Left, least }
+    Column { name, align: Align::Left, least, cut: Cut::End }
 }
 
 const fn right(name: &'static str, least: u16) -> Column<'static> {
-    Column { name, align: Align::Right, least }
+    Column { name, align: Align::Right, least, cut: Cut::End }
 }
 
 const RUNNING: &[Column<'static>] = &[

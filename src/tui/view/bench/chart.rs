@@ -91,15 +91,19 @@ fn readout(bench: &Bench, shown: Shown) -> String {
     format!("{what}: {}{}", shown.write(now), parts.concat())
 }
 
-/// What a moment changed. A perplexity's decimal would hide most steps: its change is told in nats, as elsewhere.
+/// What a moment changed; where that is not since the moment just before it on the chart, against which version. A
+/// perplexity's decimal would hide most steps: its change is told in nats, as elsewhere.
 fn change(bench: &Bench, moment: &Moment, shown: Shown) -> Option<String> {
     if matches!(moment.happened, Happened::Step { taken: false, .. }) {
         return Some("took none".to_owned());
     }
     let before = bench.timeline.before(bench.cursor()).filter(|before| before.node != moment.node)?;
+    let beside = bench.cursor().checked_sub(1).and_then(|at| bench.timeline.get(at));
+    let goes_on = beside.is_some_and(|beside| beside.seq == before.seq) && !moment.goes_back();
+    let against = if goes_on { String::new() } else { format!(" against v{}", before.node.0) };
     let (of, unit) = if shown == Shown::Perplexity { (Shown::Nll, " nats") } else { (shown, "") };
     let change = bench.shown_score(moment.node, of)? - bench.shown_score(before.node, of)?;
-    Some(format!("{}{unit}", signed(change)))
+    Some(format!("{}{unit}{against}", signed(change)))
 }
 
 fn columns(bench: &Bench, search: &Search, shown: Shown) -> Vec<Column> {

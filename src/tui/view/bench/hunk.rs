@@ -81,16 +81,21 @@ pub fn draw_head(
         }
         None => parts.push((format!("{:>7}", waiting(candidate.fate)), Role::Dim)),
     }
-    let (fate, role) = fate(candidate);
-    parts.push((format!("  {fate}"), role));
+    // What a person said of it is all that was decided.
+    let hand = by_hand(candidate, me);
+    if candidate.fate != Fate::Open || hand.is_none() {
+        let (fate, role) = fate(candidate);
+        parts.push((format!("  {fate}"), role));
+    }
     if let Some(change) = candidate.from_here.filter(|_| selected) {
         let role = if change < 0.0 { Role::Better } else { Role::Worse };
         add(&mut parts, place.width, (format!(" · {} from here", signed(change)), role));
     }
     let same = candidate.repeats(&candidates[..at]);
     parts.extend(same.map(|same| (format!(" · same as {}", letter(same)), Role::Dim)));
-    if let Some(hand) = by_hand(candidate, me) {
-        parts.push((format!(" · {hand}"), Role::Edited));
+    if let Some(hand) = hand {
+        let between = if candidate.fate == Fate::Open { "  " } else { " · " };
+        parts.push((format!("{between}{hand}"), Role::Edited));
     }
     if let Some(leak) = candidate.leak {
         let role = if candidate.leak_delta.is_some_and(|delta| delta > 4) { Role::Warning } else { Role::Dim };

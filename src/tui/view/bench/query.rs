@@ -10,7 +10,7 @@ use ratatui::layout::Rect;
 use super::super::super::theme::{Role, Theme};
 use super::super::super::widgets::{paint, scrollbar, text};
 use super::super::{Look, View};
-use super::border;
+use super::{border, has_room};
 use crate::app::App;
 use crate::app::bench::{Bench, Measure, Moment, Pane, Tone, signed};
 use crate::reer::Trajectory;
@@ -96,13 +96,12 @@ impl View {
         // How it came, which says more than how one came back to it.
         let came = bench.timeline.came(held.node).and_then(|came| bench.timeline.get(came)).unwrap_or(held);
         let named = format!("{version}, {}", came.name(&bench.me));
-        // Beside the title, the tabs and the border.
-        let room = |title: &str| usize::from(area.width).saturating_sub(width(title) + if tabs { 27 } else { 11 });
+        let fits = |said: &String| has_room(buf.area.width, area, (Pane::Query, bench), tabs, (&named, said));
         let (title, right) = match since_held(bench, held).map(signed) {
             Some(since) => {
                 let full = [format!("{score} · {since} nats to here"), format!("{score} · {since}"), since.clone()];
                 // The name gives way before the number does.
-                match full.into_iter().find(|said| width(said) <= room(&named)) {
+                match full.into_iter().find(fits) {
                     Some(right) => (named, right),
                     None => (version, since),
                 }

@@ -382,6 +382,8 @@ fn found_in(bench: &Bench, at: usize) -> Vec<(Range<usize>, Role)> {
 /// Tells one selection from another.
 fn selection(bench: &Bench, candidates: &[Candidate]) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (&bench.key, bench.segment(), bench.node(), bench.candidate_index(candidates), bench.unfolded).hash(&mut hasher);
+    // Candidates that a person asked for are gone to as they come, also where none was selected before.
+    let selected = (bench.candidate_index(candidates), bench.picked().is_some());
+    (&bench.key, bench.segment(), bench.node(), selected, bench.unfolded).hash(&mut hasher);
     hasher.finish()
 }

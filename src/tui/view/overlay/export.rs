@@ -28,25 +28,28 @@ impl View {
         if inner.height < 8 {
             return Over::default();
         }
-        let shapes: Vec<(String, Role)> = Format::ALL
-            .into_iter()
-            .map(|format| match format == view.format {
-                true => (format!(" [{}] ", format.name()), Role::Accent),
-                false => (format!("  {}  ", format.name()), Role::Dim),
+        let shapes = Format::ALL.into_iter().map(|format| (format.name(), !view.every && format == view.format));
+        let shapes: Vec<(String, Role)> = shapes
+            .chain([("all of them", view.every)])
+            .map(|(name, chosen)| match chosen {
+                true => (format!(" [{name}] "), Role::Accent),
+                false => (format!("  {name}  "), Role::Dim),
             })
             .collect();
-        let Taken { sessions, flagged } = view.taken(view.queue);
+        let Taken { sessions, flagged, changed } = view.taken(view.queue);
         let all = view.taken(Queue::All).sessions;
-        let flagged = match flagged {
+        let of_them = |count: usize, what: &str| match count {
             0 => String::new(),
-            1 => "; 1 of them is flagged".to_owned(),
-            flagged => format!("; {flagged} of them are flagged"),
+            1 => format!("; 1 of them is {what}"),
+            count => format!("; {count} of them are {what}"),
         };
+        let flagged = of_them(flagged, "flagged");
+        let changed = of_them(changed, "another text than what was judged");
         let samples = if view.samples { "; a sample counts once you did something with it" } else { "" };
         let queue = match view.queue {
-            Queue::Kept => format!("kept: {sessions} of {all} sessions{flagged}{samples}"),
-            Queue::Unflagged => format!("kept and not flagged: {sessions} of {all} sessions{samples}"),
-            Queue::All => format!("all: {sessions} sessions, judged or not{flagged}"),
+            Queue::Kept => format!("kept: {sessions} of {all} sessions{flagged}{changed}{samples}"),
+            Queue::Unflagged => format!("kept and not flagged: {sessions} of {all} sessions{changed}{samples}"),
+            Queue::All => format!("all: {sessions} sessions, judged or not{flagged}{changed}"),
         };
         // Where that is can be seen from no screen otherwise.
         let folder = here.join(&view.to).display().to_string();
