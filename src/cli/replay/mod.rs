@@ -153,8 +153,9 @@ fn tell(state: &State, replayed: &Replayed<'_>, path: &Path, output: &mut Output
 }
 
 fn standing(state: &State) -> String {
-    let stop = state.stop.as_ref().map(|stop| format!(" ({})", stop_in_words(stop.reason))).unwrap_or_default();
-    format!("{}{stop}", spelled(&state.status()))
+    let status = spelled(&state.status());
+    let stop = state.stop.as_ref().map(|stop| stop_in_words(stop.reason)).filter(|stop| *stop != status);
+    stop.map_or_else(|| status.clone(), |stop| format!("{status} ({stop})"))
 }
 
 fn play(path: &Path, speed: f64, output: &mut Output) -> Result<(), Fault> {

@@ -125,6 +125,55 @@ async fn the_first_row_that_is_written_is_previewed() {
     assert!(script.shows("The row of harbour, as the trainer reads it"), "{}", script.screen());
 }
 
+#[tokio::test]
+async fn an_export_is_replaced_only_when_asked_again_and_all_shapes_go_together() {
+    use retrace::app::overlay::Overlay;
+    let mut script = Script::at(150, 44).await;
+    script.open_session("harbour").await;
+    script.keys("X enter");
+    let done =
+        |app: &retrace::app::App| matches!(app.overlays.last(), Some(Overlay::Export(view)) if view.done.is_some());
+    script.until(done).await;
+    assert!(script.path("rows/messages/train.jsonl").is_file());
+    script.keys("right enter");
+    script.until(done).await;
+    assert!(script.shows("nothing was written"), "{}", script.screen());
+    assert!(script.path("rows/messages/train.jsonl").is_file() && !script.path("rows/prompt_completion").exists());
+    script.keys("enter");
+    script
+        .until(|app| matches!(app.overlays.last(), Some(Overlay::Export(view)) if matches!(view.done, Some(Ok(_)))))
+        .await;
+    assert!(script.path("rows/prompt_completion/train.jsonl").is_file());
+    script.keys("right right");
+    assert!(script.shows("[all of them]"), "{}", script.screen());
+    script.keys("enter");
+    script.until(done).await;
+    script.keys("enter");
+    script
+        .until(|app| matches!(app.overlays.last(), Some(Overlay::Export(view)) if matches!(view.done, Some(Ok(_)))))
+        .await;
+    let shapes = ["messages/train.jsonl", "prompt_completion/train.jsonl", "llamafactory/retrace_sharegpt.json"];
+    assert!(shapes.iter().all(|shape| script.path("rows").join(shape).is_file()));
+}
+
+/// What was kept and changed since is told before it is written.
+#[tokio::test]
+async fn a_session_that_changed_since_it_was_kept_says_so_everywhere() {
+    let mut script = Script::at(150, 44).await;
+    script.keys("home a");
+    script.until(|app| app.library.tally().kept == 1).await;
+    script.open_session("harbour").await;
+    script.act("v d").await;
+    script.keys("X");
+    script.until(|app| matches!(app.overlays.last(), Some(retrace::app::overlay::Overlay::Export(view)) if view.preview.is_some())).await;
+    script.keys("esc q");
+    script.settled().await;
+    script.until(|app| app.library.listed_rows().any(|row| row.summary.changed)).await;
+    assert!(script.shows("✓ kept Δ"), "{}", script.screen());
+    script.keys("home X");
+    assert!(script.shows("1 of them is another text than what was judged"), "{}", script.screen());
+}
+
 /// A text that is not seen whole says where it stands and which way it goes on.
 #[tokio::test]
 async fn a_long_text_says_that_it_goes_on() {

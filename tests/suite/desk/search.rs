@@ -224,7 +224,11 @@ async fn a_pause_keeps_the_scores_that_came_before_others_that_were_asked_for_fi
     stand.search();
     stand.until(|_, state| state.stop.as_ref().is_some_and(|stop| stop.reason.is_final())).await;
     assert_eq!(scorer.asked.lock().unwrap()[0], 1, "only what is missing");
-    let (search, whole) = (stand.close(&path).await.search.unwrap(), whole.search.unwrap());
+    let state = stand.close(&path).await;
+    let tokens = |state: &retrace::session::State| state.ledger.total().tokens_in;
+    assert!(tokens(&state) > 0, "the scores before the pause cost what they cost");
+    assert_eq!(tokens(&state), tokens(&whole));
+    let (search, whole) = (state.search.unwrap(), whole.search.unwrap());
     assert_eq!(search.decisions(), whole.decisions());
     assert_eq!(search.tree(), whole.tree());
 }

@@ -3,8 +3,8 @@
 use std::convert::Infallible;
 use std::fmt::Write;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -158,10 +158,12 @@ async fn worked(desk: &Desk, body: &[u8]) -> (&'static str, String) {
     let now = desk.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
     desk.most_in_flight.fetch_max(now, Ordering::Relaxed);
     let seat = desk.seats.acquire().await.expect("seats are never taken away");
-    if !desk.plan.latency.is_zero() {
-        tokio::time::sleep(desk.plan.latency).await;
-    }
+    // What the answer takes to be written is part of the time, not added to it.
+    let ready = tokio::time::Instant::now() + desk.plan.latency;
     let answer = answer(desk, body);
+    if !desk.plan.latency.is_zero() {
+        tokio::time::sleep_until(ready).await;
+    }
     drop(seat);
     desk.in_flight.fetch_sub(1, Ordering::Relaxed);
     desk.last.fetch_max(desk.now(), Ordering::Relaxed);
@@ -202,13 +204,20 @@ fn score(ids: &[u32]) -> String {
     let mut out = String::with_capacity(64 * ids.len() + 256);
     out.push_str(HEAD);
     out.push_str(r#""text":"a","logprobs":null,"finish_reason":"length","stop_reason":null,"prompt_logprobs":["#);
+    static LOGPROBS: LazyLock<Vec<String>> =
+        LazyLock::new(|| (0..4000).map(|at| format!("{}", f64::from(at) / 1000.0)).collect());
+    static IDS: LazyLock<Vec<String>> = LazyLock::new(|| (0..1000).map(|id| format!("{id}")).collect());
     let mut before = 7;
     for (at, id) in ids.iter().enumerate() {
         before = mix(before, u64::from(*id));
-        let logprob = (before % 4000) as f64 / 1000.0;
-        match at {
-            0 => out.push_str("null"),
-            _ => write!(out, r#",{{"{id}":{{"logprob":-{logprob},"rank":1,"decoded_token":"a"}}}}"#).unwrap(),
+        match (at, IDS.get(*id as usize)) {
+            (0, _) => out.push_str("null"),
+            (_, Some(id)) => {
+                let logprob = LOGPROBS[(before % 4000) as usize].as_str();
+                let parts = [r#",{""#, id, r#"":{"logprob":-"#, logprob, r#","rank":1,"decoded_token":"a"}}"#];
+                parts.iter().for_each(|part| out.push_str(part));
+            }
+            (_, None) => panic!("the tokenizer of bytes has no id {id}"),
         }
     }
     let (have, total) = (ids.len(), ids.len() + 1);
@@ -224,10 +233,12 @@ const WORDS: [&str; 16] = [
 /// A draft, or a rewrite with its reasons, token by token.
 fn text(plan: Lean, rewrites: bool, prompt: usize, seed: u64) -> String {
     let mut out = String::with_capacity(160 * plan.words + 512);
-    let mut event = |text: &str, finish: &str| {
-        write!(out, r#"data: {HEAD}"text":"{text}","logprobs":null,"finish_reason":{finish},"stop_reason":null}}]}}"#)
-            .unwrap();
-        out.push_str("\n\n");
+    let mut event = |texts: [&str; 2], finish: &str| {
+        let [between, word] = texts;
+        let end = ",\"stop_reason\":null}]}\n\n";
+        let parts =
+            ["data: ", HEAD, "\"text\":\"", between, word, "\",\"logprobs\":null,\"finish_reason\":", finish, end];
+        parts.iter().for_each(|part| out.push_str(part));
     };
     let paragraph = plan.words.div_ceil(plan.paragraphs);
     let reasons = plan.words / 4;
@@ -241,9 +252,9 @@ fn text(plan: Lean, rewrites: bool, prompt: usize, seed: u64) -> String {
             (false, at) if at % paragraph == 0 => "\\n\\n",
             _ => " ",
         };
-        event(&format!("{between}{word}"), "null");
+        event([between, word], "null");
     }
-    event("", "\"stop\"");
+    event([""; 2], "\"stop\"");
     let (written, total) = (plan.words, prompt + plan.words);
     write!(
         out,
