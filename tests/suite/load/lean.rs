@@ -50,7 +50,7 @@ pub struct Desk {
     /// Milliseconds at which the first call of the engine came and the last was answered.
     first: AtomicU64,
     last: AtomicU64,
-    in_flight: AtomicUsize,
+    pub in_flight: AtomicUsize,
     pub most_in_flight: AtomicUsize,
 }
 

@@ -9,6 +9,7 @@ use std::io::Read;
 use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
@@ -44,6 +45,16 @@ fn search(house: &House, server: &Running, into: &str, more: &[&str]) -> Child {
     command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
 }
 
+/// What it prints, read all along: a report longer than a pipe holds would keep the process from its end.
+fn report_of(run: &mut Child) -> JoinHandle<String> {
+    let mut out = run.stdout.take().unwrap();
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        out.read_to_string(&mut text).unwrap();
+        text
+    })
+}
+
 const LATENCY: Duration = Duration::from_millis(50);
 const SEATS: usize = 64;
 
@@ -64,9 +75,20 @@ fn overhead_against_a_server_that_takes_50_ms() {
         let server = plan.start();
         let (began, before) = (Instant::now(), worked());
         let more: Vec<&str> = at_once.map(|n| vec!["--concurrency", n]).unwrap_or_default();
-        let ran = search(&house, &server, "out", &more).wait_with_output().unwrap();
+        let mut run = search(&house, &server, "out", &more);
+        let report = report_of(&mut run);
+        // Seats in use, half a second at a time.
+        let (mut seats, mut samples) = (Vec::new(), Vec::new());
+        while run.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(10));
+            samples.push(server.desk.in_flight.load(Ordering::Relaxed).min(SEATS));
+            if samples.len() == 50 {
+                seats.push(samples.drain(..).sum::<usize>() / 50);
+            }
+        }
         let took = began.elapsed();
-        let report: Value = serde_json::from_slice(&ran.stdout).unwrap();
+        println!("  seats in use, half a second at a time: {seats:?} of {SEATS}");
+        let report: Value = serde_json::from_str(&report.join().unwrap()).unwrap();
         assert_eq!((report["done"].as_u64(), report["failed"].as_u64()), (Some(count as u64), Some(0)), "{report}");
         let steps = report["sessions"].as_array().unwrap().iter().map(|s| s["steps"].as_u64().unwrap()).max().unwrap();
         // A draft and its score, then the texts of a step and their scores.
@@ -145,13 +167,7 @@ fn twenty_thousand_pairs_with_instant_answers() {
     let server = Lean { latency: Duration::ZERO, seats: usize::MAX, paragraphs: 1, words: 32 }.start();
     let began = Instant::now();
     let mut run = search(&house, &server, "out", &[]);
-    // Read all along: a report longer than a pipe holds would keep the process from its end.
-    let mut out = run.stdout.take().unwrap();
-    let report = std::thread::spawn(move || {
-        let mut text = String::new();
-        out.read_to_string(&mut text).unwrap();
-        text
-    });
+    let report = report_of(&mut run);
     let (process, before, mut memory) = (run.id(), worked(), Vec::new());
     while run.try_wait().unwrap().is_none() {
         std::thread::sleep(Duration::from_millis(200));
