@@ -60,8 +60,9 @@ impl Distance {
     pub fn allowed(&self, tokens: usize) -> Distance {
         let (worst, average, mean) = WHOLE;
         Distance {
-            // One token of hundreds: the worst of another text may be as far, or ten times the average.
-            worst: worst + self.worst.max(10.0 * self.average),
+            // The worst of some hundred tokens is one draw of a long tail: that of another text may be twice as far. What is
+            // far by a fault shows in the average and the mean.
+            worst: worst + 2.0 * self.worst.max(5.0 * self.average),
             average: average + 2.0 * self.average,
             mean: mean + 5.0 * self.average / (tokens.max(1) as f64).sqrt(),
             tokens,

@@ -173,7 +173,8 @@ impl Completing for LlamaServer {
             "cache_prompt": true,
             "stream": true,
         });
-        Call::post("/completion", body)
+        // It closes the connection behind a stream without saying so: the next call on it would break off.
+        Call::post("/completion", body).with_header("connection", "close")
     }
 
     fn read(&self, event: &str) -> Result<Vec<Piece>, LmError> {
@@ -316,6 +317,7 @@ mod tests {
     fn a_continuation_says_every_option_that_is_on_by_default() {
         insta::assert_snapshot!(shown(&Completing::build(&LlamaServer, &PROMPT)), @r#"
         Post /completion
+        connection: close
         {"prompt":[9906,1917,271],"n_predict":512,"temperature":0.8,"top_p":0.95,"top_k":0,"min_p":0.0,"seed":7,"stop":["</refine>"],"cache_prompt":true,"stream":true}
         "#);
     }
