@@ -264,6 +264,11 @@ impl App {
         self.benches.values().any(|bench| bench.key == key && bench.is_searching())
     }
 
+    /// Whether all that runs on the session of this key waits for a server that is away or at fault.
+    pub fn waits(&self, key: &str) -> bool {
+        self.benches.values().any(|bench| bench.key == key && bench.waiting.is_some())
+    }
+
     /// Searches that run, those out of sight too.
     pub fn searching(&self) -> usize {
         self.benches.values().filter(|bench| bench.is_searching()).count()

@@ -306,7 +306,7 @@ impl Workbench {
 fn comes_by_itself(message: &Message) -> bool {
     match message {
         Message::Desk(_, news) => match news {
-            News::Streamed { .. } | News::Activity(_) | News::Measured { .. } => true,
+            News::Streamed { .. } | News::Activity(_) | News::Waiting(_) | News::Measured { .. } => true,
             News::Events(events) => !events.iter().any(|event| event.by.is_person()),
             _ => false,
         },

@@ -33,13 +33,13 @@ pub use stream::Streams;
 pub use tint::{Compared, Tint};
 pub use travel::{Play, SPEEDS};
 pub use verdict::{FLAG, flag, renamed, verdict};
-pub use words::{ordinal, reason_in_words, refusal_in_words, signed, stop_in_words};
+pub use words::{ordinal, reason_in_words, refusal_in_words, signed, stop_in_words, waiting_in_words};
 
 use super::effect::DeskId;
-use crate::engine::desk::{Activity, Work};
+use crate::engine::desk::{Activity, Waiting, Work};
 use crate::reer::SegmentId;
 use crate::reer::search::{NodeId, ScoreOf, Search};
-use crate::session::{Author, State};
+use crate::session::{Author, Role, Spent, State};
 
 /// A pane of the bench.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -103,8 +103,12 @@ pub struct Bench {
     misfits: BTreeMap<String, String>,
     pub streams: Streams,
     pub activity: Activity,
+    /// The server that all of it waits for.
+    pub waiting: Option<Waiting>,
     /// When the search began to run, by the program's clock.
     pub since: Option<Duration>,
+    /// What calls had cost by then.
+    spent_before: BTreeMap<Role, Spent>,
     pub find: Option<Find>,
     pub play: Option<Play>,
     /// Gains, or losses, are gone through by size, and the one under the cursor was the last of them.
@@ -140,7 +144,9 @@ impl Bench {
             misfits: BTreeMap::new(),
             streams: Streams::default(),
             activity: Activity::default(),
+            waiting: None,
             since: None,
+            spent_before: BTreeMap::new(),
             find: None,
             play: None,
             ranked: None,
@@ -271,6 +277,21 @@ impl Bench {
 
     pub fn is_searching(&self) -> bool {
         self.activity.searching
+    }
+
+    /// Tokens a second of the role that works now, as far as its calls of this run were answered: written by a generator,
+    /// read by a scorer.
+    pub fn speed(&self) -> Option<u64> {
+        let role = match self.activity.work {
+            Work::Idle | Work::Loading => return None,
+            Work::Drafting | Work::Proposing { .. } => Role::Generate,
+            Work::Scoring | Work::LeaveOneOut | Work::Measuring => Role::Score,
+        };
+        let now = self.state.ledger.by_role().get(&role).copied()?;
+        let before = self.spent_before.get(&role).copied().unwrap_or_default();
+        let tokens = |spent: Spent| if role == Role::Generate { spent.tokens_out } else { spent.tokens_in };
+        let (tokens, ms) = (tokens(now).saturating_sub(tokens(before)), now.ms.saturating_sub(before.ms));
+        tokens.saturating_mul(1000).checked_div(ms).filter(|rate| *rate > 0)
     }
 
     /// The reference as it is scored and shown.

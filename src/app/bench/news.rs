@@ -24,6 +24,7 @@ impl Bench {
             News::Writable(writable) => self.read_only = writable.err(),
             News::Streamed { purpose, step, sample, piece } => self.streams.add(purpose, step, sample, &piece),
             News::Activity(activity) => self.activity(activity, now),
+            News::Waiting(waiting) => self.waiting = waiting,
             News::Measured { of, logprobs, .. } => {
                 self.asked.remove(&of);
                 self.measured.insert(of, logprobs.into_iter().map(f64::from).collect());
@@ -32,7 +33,7 @@ impl Bench {
                 Ok(()) => drop(self.misfits.remove(&scorer)),
                 Err(why) => drop(self.misfits.insert(scorer, why)),
             },
-            News::Closed => self.activity = Activity::default(),
+            News::Closed => (self.activity, self.waiting) = (Activity::default(), None),
             // Told to the person, and nothing the bench shows.
             News::Copied(_) | News::Refused { .. } => {}
         }
@@ -121,6 +122,7 @@ impl Bench {
         let began = activity.work != Work::Idle && self.activity.work == Work::Idle;
         if began {
             self.since = Some(now);
+            self.spent_before = self.state.ledger.by_role();
         } else if activity.work == Work::Idle {
             self.since = None;
             self.streams.clear();

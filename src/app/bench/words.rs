@@ -1,5 +1,6 @@
 //! The search's reasons in a few words, and changes as they are written, the same on every screen and in every table.
 
+use crate::engine::desk::Waiting;
 use crate::reer::search::{Reason, Refusal, StopReason};
 
 /// Why a candidate was not taken, in words.
@@ -43,6 +44,17 @@ pub fn stop_in_words(reason: StopReason) -> &'static str {
         StopReason::Error => "failed",
         StopReason::NoGain => "no gain",
     }
+}
+
+/// What is waited for, in the order of what matters: what is cut off at a screen's edge is the end of the reason.
+pub fn waiting_in_words(waiting: &Waiting) -> String {
+    let Waiting { server, reason, again } = waiting;
+    let again = match again {
+        0 => String::new(),
+        1 => ", tried again once".to_owned(),
+        times => format!(", tried again {times} times"),
+    };
+    format!("waiting for {server}{again}: {reason}")
 }
 
 /// A change with its sign, a true minus: three decimals, and more where these would say that nothing changed.

@@ -13,7 +13,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::aside::{Aside, Bound, Heard};
 use super::book::{self, Book, Teller};
 use super::pursuit::{self, Came, Pursuit, Refused};
-use super::{Activity, Deed, News, Order, Origin, Work, hand};
+use super::{Activity, Deed, News, Order, Origin, Waiting, Work, hand};
+use crate::engine::fleet::Waits;
 use crate::engine::run::{self, Course, OUT_OF_TIME};
 use crate::engine::{BackEnds, RunError, Setup};
 use crate::lm::Context;
@@ -43,8 +44,8 @@ pub(super) struct Clerk {
     pub(super) busy: BTreeSet<ScoreOf>,
     /// The session's scorer, once it was needed outside a search.
     pub(super) bound: Option<Bound>,
-    /// The activity that was told last.
-    known: Activity,
+    /// The activity that was told last, and what it waited for.
+    known: (Activity, Option<Waiting>),
 }
 
 /// What a wait brought.
@@ -54,6 +55,8 @@ enum Turn {
     Search(Came),
     Aside(u64, Heard),
     Look,
+    /// Calls wait for something else.
+    Waits,
 }
 
 impl Clerk {
@@ -74,15 +77,16 @@ impl Clerk {
             waiting: Vec::new(),
             busy: BTreeSet::new(),
             bound: None,
-            known: Activity::default(),
+            known: Default::default(),
         }
     }
 
     /// Serves until no more orders can come, then closes the session.
-    pub async fn serve(mut self, mut orders: UnboundedReceiver<Order>) {
+    /// `waits` hears of the calls of this task.
+    pub async fn serve(mut self, mut orders: UnboundedReceiver<Order>, waits: &Waits) {
         let mut next_look = Instant::now() + LOOK_EVERY;
         loop {
-            self.tell_activity();
+            self.tell_activity(waits);
             let look = self.book.is_watching().then_some(next_look);
             let deadline = self.pursuit.deadline();
             let came = tokio::select! {
@@ -93,6 +97,7 @@ impl Clerk {
                 Some((number, heard)) = self.told.recv() => Turn::Aside(number, heard),
                 Some((number, heard)) = self.asides.next() => Turn::Aside(number, heard),
                 () = run::until(look) => Turn::Look,
+                () = waits.changed() => Turn::Waits,
             };
             match came {
                 Turn::Order(Some(order)) => self.take(order),
@@ -104,6 +109,7 @@ impl Clerk {
                     self.book.look();
                     next_look = Instant::now() + LOOK_EVERY;
                 }
+                Turn::Waits => continue,
             }
             self.book.flush();
             self.pursue();
@@ -313,13 +319,18 @@ impl Clerk {
         (self.news)(News::Refused { what, why });
     }
 
-    fn tell_activity(&mut self) {
+    fn tell_activity(&mut self, waits: &Waits) {
         // Whether a pair fits is asked so quickly that nobody is told.
         let aside = || self.doing.iter().rev().map(|aside| aside.activity).find(|activity| activity.work != Work::Idle);
         let now = self.pursuit.activity().or_else(aside).unwrap_or_default();
-        if now != self.known {
-            self.known = now;
+        if now != self.known.0 {
+            self.known.0 = now;
             (self.news)(News::Activity(now));
+        }
+        let waiting = waits.waiting();
+        if waiting != self.known.1 {
+            self.known.1.clone_from(&waiting);
+            (self.news)(News::Waiting(waiting));
         }
     }
 }

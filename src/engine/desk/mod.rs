@@ -24,6 +24,8 @@ use tokio::task::JoinHandle;
 
 use self::clerk::Clerk;
 use super::BackEnds;
+pub use super::fleet::Waiting;
+use super::fleet::Waits;
 use crate::session::{Author, Clock, ExampleRecord, SystemClock};
 
 /// Where a desk's session comes from.
@@ -68,8 +70,10 @@ impl Desk {
         clock: Arc<dyn Clock>,
     ) -> Desk {
         let (orders, taken) = unbounded_channel();
-        let serve = async move { Clerk::new(origin, back_ends, author, news, clock).serve(taken).await };
-        let task = tokio::spawn(serve);
+        let waits = Arc::<Waits>::default();
+        let heard = waits.clone();
+        let serve = async move { Clerk::new(origin, back_ends, author, news, clock).serve(taken, &heard).await };
+        let task = tokio::spawn(waits.heard(serve));
         Desk { orders, task }
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::engine::fleet::Waiting;
 use crate::reer::search::ScoreOf;
 use crate::reer::{Leak, Measures, SegmentId};
 use crate::session::{Event, Health};
@@ -38,6 +39,8 @@ pub enum News {
     },
     /// What runs now; sent when it changes.
     Activity(Activity),
+    /// What all of it waits for: a server that is away or at fault, and is tried again. `None` once anything goes on.
+    Waiting(Option<Waiting>),
     /// A score that was asked for with [`Order::Measure`](super::Order::Measure); nothing was recorded.
     Measured {
         of: ScoreOf,

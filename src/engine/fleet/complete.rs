@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 use futures::future::try_join_all;
 
+use super::waits::Open;
 use super::{Fleet, Tokens};
 use crate::lm::{Complete, Completion, CompletionRequest, LmError, Sink};
 use crate::reer::Identity;
@@ -52,10 +53,11 @@ impl Fleet<dyn Complete> {
         sink: Sink<'_>,
     ) -> Result<Completion, LmError> {
         let request = CompletionRequest { seeds: &request.seeds[place..=place], ..request.clone() };
-        let shown = Mutex::new(0);
+        let (shown, open) = (Mutex::new(0), Open::begin());
         let ask = async |at: usize| {
             let stream = Stream { shown: &shown, come: Mutex::new(0) };
             let sink = |_: usize, piece: &str| {
+                open.goes_on();
                 let new = stream.new_part(piece);
                 if !new.is_empty() {
                     sink(place, new);
@@ -70,7 +72,7 @@ impl Fleet<dyn Complete> {
                 }
             }
         };
-        self.dispatch.call(request.affinity, spent, ask).await
+        self.dispatch.call_told(&open, request.affinity, spent, ask).await
     }
 }
 

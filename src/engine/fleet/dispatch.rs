@@ -14,6 +14,7 @@ use super::limit::{Limit, Place};
 use super::station::{Sent, Station, watched};
 use super::traffic::{Tokens, Traffic};
 use super::tries::{Remedy, Tries, out_of_time};
+use super::waits::Open;
 use super::{Alarm, Clock, Probe, Rules, effort};
 use crate::lm::{LmError, Setback};
 use crate::session::Role;
@@ -29,8 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Dispatch {
     role: Role,
     stations: Vec<Station>,
-    /// Told when a paused endpoint is back.
-    reopened: Notify,
+    /// Told when a paused endpoint was asked for its health.
+    asked: Notify,
     jitter: Jitter,
     clock: Arc<dyn Clock>,
     budget: Duration,
@@ -54,7 +55,7 @@ impl Dispatch {
         Dispatch {
             role,
             stations,
-            reopened: Notify::new(),
+            asked: Notify::new(),
             jitter: Jitter::seeded(rules.seed),
             clock: rules.clock.clone(),
             budget: rules.budget,
@@ -70,7 +71,7 @@ impl Dispatch {
     /// Carries out `work`, which makes any number of [`call`](Dispatch::call)s, while paused endpoints are asked for their
     /// health.
     pub(super) async fn watched<T>(&self, work: impl Future<Output = T>) -> T {
-        watched(work, &self.stations, &self.jitter, &self.reopened).await
+        watched(work, &self.stations, &self.jitter, &self.asked).await
     }
 
     /// Begins a call of the only endpoint without waiting; nothing is done when it fails.
@@ -93,10 +94,25 @@ impl Dispatch {
     where
         A: Future<Output = Result<T, LmError>>,
     {
-        let (mut tries, mut avoid) = (Tries::default(), None);
+        self.call_told(&Open::begin(), affinity, spent, ask).await
+    }
+
+    /// As [`call`](Dispatch::call), for one whose answer shows before it is whole: `ask` tells `open` so.
+    pub(super) async fn call_told<T, A>(
+        &self,
+        open: &Open,
+        affinity: Option<&str>,
+        spent: fn(&T) -> Tokens,
+        ask: impl Fn(usize) -> A,
+    ) -> Result<T, LmError>
+    where
+        A: Future<Output = Result<T, LmError>>,
+    {
+        let (mut tries, mut avoid, mut again) = (Tries::default(), None, 0);
         loop {
-            let (at, place) = self.place(affinity, avoid, &mut tries).await?;
+            let (at, place) = self.place(affinity, avoid, (&mut tries, again), open).await?;
             let station = &self.stations[at];
+            again += u32::from(avoid.is_some());
             effort::count(avoid.is_some());
             let sent = station.send(place, avoid.is_some());
             let error = match ask(at).await {
@@ -111,7 +127,11 @@ impl Dispatch {
                 self.alarm.raise(|| format!("{}: {error}", station.name));
             }
             let now = self.clock.now();
+            let fault = error.to_string();
             let wait = tries.again(error, blame, now, self.budget, &self.jitter)?;
+            if !wait.is_zero() {
+                open.waits(&station.name, &fault, again);
+            }
             self.clock.sleep_until(now + wait).await;
             avoid = Some(at);
         }
@@ -125,19 +145,28 @@ impl Dispatch {
         &self,
         affinity: Option<&str>,
         avoid: Option<usize>,
-        tries: &mut Tries,
+        (tries, again): (&mut Tries, u32),
+        open: &Open,
     ) -> Result<(usize, Place), LmError> {
+        let mut away = false;
         loop {
-            let mut reopened = pin!(self.reopened.notified());
-            reopened.as_mut().enable();
+            let mut asked = pin!(self.asked.notified());
+            asked.as_mut().enable();
             if let Some(at) = self.choose(affinity, avoid) {
+                if std::mem::take(&mut away) {
+                    open.goes_on();
+                }
                 match self.place_at(at, affinity, avoid).await {
                     Some(place) => return Ok((at, place)),
                     None => continue,
                 }
             }
+            away = true;
+            if let Some((station, (reason, asked))) = self.stations.iter().find_map(|s| Some((s, s.pause()?))) {
+                open.waits(&station.name, &reason, again + asked);
+            }
             let deadline = self.clock.sleep_until(tries.deadline(self.clock.now(), self.budget));
-            if let Either::Right(_) = select(reopened, deadline).await {
+            if let Either::Right(_) = select(asked, deadline).await {
                 return Err(self.nobody_left());
             }
         }
@@ -163,7 +192,7 @@ impl Dispatch {
     }
 
     fn nobody_left(&self) -> LmError {
-        let reasons: Vec<String> = self.stations.iter().filter_map(Station::pause).collect();
+        let reasons: Vec<String> = self.stations.iter().filter_map(Station::pause).map(|(reason, _)| reason).collect();
         let message = format!("no server is up: {}", reasons.join("; "));
         let error = out_of_time(LmError::Passing { setback: Setback::Down, message }, self.budget);
         self.alarm.raise(|| error.to_string());

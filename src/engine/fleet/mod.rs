@@ -15,6 +15,7 @@ mod station;
 mod traffic;
 mod tries;
 mod verbatim;
+mod waits;
 
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ pub use dispatch::Dispatch;
 pub use effort::{Effort, measured};
 pub use station::Probe;
 pub use traffic::{Counts, EndpointTraffic, Standing, Tokens, Traffic};
+pub use waits::{Waiting, Waits};
 
 use crate::lm::{Complete, Scorer, Verbatim};
 use crate::reer::Identity;

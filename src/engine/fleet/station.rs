@@ -76,6 +76,8 @@ struct Pause {
     /// When its health is asked for next.
     at: Instant,
     reason: String,
+    /// How often it was asked for, and was not well.
+    asked: u32,
 }
 
 /// Whose fault a failed call is taken for.
@@ -118,18 +120,18 @@ impl Station {
         Sent { station: self, place: Some(place), began: self.clock.now(), life: record.lives }
     }
 
-    /// Why it takes no calls; `None` while it does.
-    pub fn pause(&self) -> Option<String> {
-        self.record().pause.as_ref().map(|pause| pause.reason.clone())
+    /// Why it takes no calls, and how often its health was asked for since; `None` while it does.
+    pub fn pause(&self) -> Option<(String, u32)> {
+        self.record().pause.as_ref().map(|pause| (pause.reason.clone(), pause.asked))
     }
 
     pub fn is_up(&self) -> bool {
         self.record().pause.is_none()
     }
 
-    /// Asks for the endpoint's health whenever it is paused, until it is back; then tells `reopened`. Any number may watch
+    /// Asks for the endpoint's health whenever it is paused, until it is back; tells `asked` each time. Any number may watch
     /// at once: one asks, and when it is dropped another goes on.
-    async fn watch(&self, jitter: &Jitter, reopened: &Notify) -> Infallible {
+    async fn watch(&self, jitter: &Jitter, asked: &Notify) -> Infallible {
         loop {
             let mut paused = pin!(self.paused.notified());
             paused.as_mut().enable();
@@ -144,8 +146,8 @@ impl Station {
                 self.learn_health(well, jitter);
                 if well {
                     self.limit.open();
-                    reopened.notify_waiters();
                 }
+                asked.notify_waiters();
             }
         }
     }
@@ -163,6 +165,7 @@ impl Station {
         record.deaths = record.deaths.saturating_add(1);
         if let Some(pause) = &mut record.pause {
             pause.at = now + wait;
+            pause.asked = pause.asked.saturating_add(1);
         }
     }
 
@@ -238,7 +241,7 @@ impl Sent<'_> {
         let (blame, dies) = record.blame(error, self.life);
         if dies {
             let at = now + jitter.backoff(record.deaths, PROBE_MOST);
-            record.pause = Some(Pause { at, reason: error.to_string() });
+            record.pause = Some(Pause { at, reason: error.to_string(), asked: 0 });
             record.since = now;
             record.deaths = record.deaths.saturating_add(1);
         }
@@ -311,9 +314,9 @@ pub(super) async fn watched<T>(
     work: impl Future<Output = T>,
     stations: &[Station],
     jitter: &Jitter,
-    reopened: &Notify,
+    asked: &Notify,
 ) -> T {
-    let watches = join_all(stations.iter().map(|station| station.watch(jitter, reopened)));
+    let watches = join_all(stations.iter().map(|station| station.watch(jitter, asked)));
     match select(pin!(work), watches).await {
         Either::Left((done, _)) => done,
         // Watches have no end.

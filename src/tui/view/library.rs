@@ -76,7 +76,7 @@ impl View {
         self.library_top = window.start;
         let rows: Vec<Vec<table::Cell>> = {
             let rows = app.library.view().skip(window.start).take(window.len());
-            rows.map(|row| cells(row, app.runs(&row.key))).collect()
+            rows.map(|row| cells(row, doing(app, row))).collect()
         };
         let kept = kept(table_area.width);
         let columns: Vec<table::Column<'static>> = kept.iter().map(|at| COLUMNS[*at]).collect();
@@ -162,7 +162,7 @@ fn kept(width: u16) -> Vec<usize> {
     (0..COLUMNS.len()).filter(|at| !dropped.contains(&COLUMNS[*at].name)).collect()
 }
 
-fn cells(row: &Row, runs: bool) -> Vec<table::Cell> {
+fn cells(row: &Row, doing: Option<&str>) -> Vec<table::Cell> {
     let summary = &row.summary;
     let (verdict, role) = status::verdict_word(row.verdict()).unwrap_or(("", Role::Dim));
     let number = |value: Option<String>| value.unwrap_or_default();
@@ -178,7 +178,7 @@ fn cells(row: &Row, runs: bool) -> Vec<table::Cell> {
         (number(gain.map(|gain| format!("{gain:.1}").replace('-', "−"))), gain_role),
         (number(summary.leak.map(|leak| format!("{} w", leak.span_words))), Role::Text),
         (number((summary.steps > 0).then(|| summary.steps.to_string())), Role::Text),
-        if runs { ("● searching".to_owned(), Role::Running) } else { (standing(row), Role::Dim) },
+        doing.map_or_else(|| (standing(row), Role::Dim), |doing| (doing.to_owned(), Role::Running)),
         (
             format!(
                 "{}{stars}{}",
@@ -189,6 +189,11 @@ fn cells(row: &Row, runs: bool) -> Vec<table::Cell> {
         ),
         (summary.title.clone(), Role::Dim),
     ]
+}
+
+/// What a search does that runs on a session here.
+fn doing(app: &App, row: &Row) -> Option<&'static str> {
+    app.runs(&row.key).then(|| if app.waits(&row.key) { "● waiting" } else { "● searching" })
 }
 
 /// Where a session stands, in a word.

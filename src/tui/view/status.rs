@@ -7,7 +7,7 @@ use super::super::theme::{Role, Theme};
 use super::super::widgets::paint;
 use crate::app::App;
 use crate::app::batch::Batch;
-use crate::app::bench::{Bench, stop_in_words};
+use crate::app::bench::{Bench, stop_in_words, waiting_in_words};
 use crate::app::library::Place;
 use crate::engine::desk::Work;
 use crate::reer::search::Search;
@@ -183,7 +183,9 @@ fn running(app: &App, bench: &Bench, room: usize) -> Vec<Part> {
         Work::LeaveOneOut => format!("weighing segments{}", count(bench)),
         Work::Measuring => format!("measuring{}", count(bench)),
     };
-    let mut said = vec![format!("● {work}")];
+    let waiting = bench.waiting.as_ref().map(waiting_in_words);
+    let waits = waiting.is_some();
+    let mut said = vec![format!("● {}", waiting.unwrap_or(work))];
     if bench.is_searching()
         && let Some(search) = bench.search()
     {
@@ -191,9 +193,11 @@ fn running(app: &App, bench: &Bench, room: usize) -> Vec<Part> {
     }
     if let Some(since) = bench.since {
         said.push(clock(app.now.saturating_sub(since).as_secs()));
-        said.extend([remaining(bench), speed(bench), budget(bench)].into_iter().filter(|text| !text.is_empty()));
+        // How fast it went before says nothing of a wait.
+        let pace = if waits { Default::default() } else { [remaining(bench), speed(bench)] };
+        said.extend(pace.into_iter().chain([budget(bench)]).filter(|text| !text.is_empty()));
     }
-    vec![(format!("{} ", joined(said, room)), Role::Running)]
+    vec![(format!("{} ", joined(said, room)), if waits { Role::Warning } else { Role::Running })]
 }
 
 /// As many of these as there is room for, the first at least.
@@ -209,14 +213,9 @@ fn joined(said: Vec<String>, room: usize) -> String {
     text
 }
 
-/// Tokens read and written a second, over what was called so far.
+/// Tokens a second of what goes on.
 fn speed(bench: &Bench) -> String {
-    let total = bench.state.ledger.total();
-    let tokens = total.tokens_in + total.tokens_out;
-    match tokens.saturating_mul(1000).checked_div(total.ms) {
-        Some(rate) if rate > 0 => format!("{rate} tok/s"),
-        _ => String::new(),
-    }
+    bench.speed().map(|rate| format!("{rate} tok/s")).unwrap_or_default()
 }
 
 /// How long the remaining steps may take, by those of this session.

@@ -19,3 +19,4 @@ mod readme;
 mod searching;
 mod sizes;
 mod svg;
+mod waiting;

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::machine::{Machine, Seen, passing};
 use self::virtual_time::Virtual;
-use super::{Alarm, Endpoint, Fleet, Rules, Standing};
+use super::{Alarm, Endpoint, Fleet, Rules, Standing, Waiting, Waits};
 use crate::lm::{Context, LmError, Scorer, Setback};
 use crate::reer::{Example, Language, Target};
 
@@ -114,6 +114,40 @@ fn p58_a_dead_engine_is_left_alone_until_it_is_well() {
     assert!((2..40).contains(&machine.probes().len()), "{:?}", machine.probes());
     let back = machine.probes().into_iter().max().unwrap();
     assert!((40 * SECOND..56 * SECOND).contains(&back), "noticed in time: {back:?}");
+}
+
+/// What calls wait for is told while the server is away, with how often it was asked for, and goes when it is back.
+#[test]
+fn a_wait_for_a_dead_server_is_told_until_it_is_back() {
+    let clock = Virtual::new();
+    let dead = |seen: Seen| if (10..40).contains(&seen.at.as_secs()) { Err(passing(Setback::Down)) } else { Ok(()) };
+    let machine = Machine::new(&clock, SECOND, dead);
+    let fleet = fleet(&clock, vec![machine.endpoint("http://a")], Alarm::default());
+    let waits = Arc::<Waits>::default();
+    let mut told: Vec<(Duration, Option<Waiting>)> = Vec::new();
+    let watch = async {
+        loop {
+            waits.changed().await;
+            let waiting = waits.waiting();
+            if told.last().is_none_or(|(_, last)| *last != waiting) {
+                told.push((clock.passed(), waiting));
+            }
+        }
+    };
+    let work = waits.clone().heard(search(&fleet, 4, 30));
+    clock.run(async {
+        tokio::select! {
+            answers = work => assert!(answers.iter().all(Result::is_ok)),
+            () = watch => {}
+        }
+    });
+    let waited: Vec<_> = told.iter().filter_map(|(at, waiting)| Some((at, waiting.as_ref()?))).collect();
+    let (first, last) = (waited[0], waited[waited.len() - 1]);
+    assert!((10 * SECOND..13 * SECOND).contains(first.0), "{told:?}");
+    assert_eq!((&*first.1.server, &*first.1.reason, first.1.again), ("http://a", "it is down", 0));
+    assert!(last.1.again as usize + 1 == machine.probes().len() && last.1.again > 1, "{told:?}");
+    let back = told.iter().find(|(at, waiting)| at > last.0 && waiting.is_none());
+    assert_eq!(back.map(|(at, _)| *at), machine.probes().into_iter().max(), "as soon as it is well: {told:?}");
 }
 
 /// P60: of two servers one dies. Its examples move to the other and back when it has returned; the others never move.

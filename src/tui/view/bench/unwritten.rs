@@ -8,7 +8,7 @@ use super::super::super::widgets::text;
 use super::super::{Look, View};
 use super::empty;
 use crate::app::App;
-use crate::app::bench::Bench;
+use crate::app::bench::{Bench, waiting_in_words};
 use crate::app::command::Command;
 use crate::engine::desk::Work;
 use crate::session::Status;
@@ -46,6 +46,9 @@ impl View {
         }
         let said: Vec<String> = if bench.loading {
             vec!["Reading the session…".to_owned()]
+        } else if let Some(waiting) = bench.waiting.as_ref().filter(|_| !idle) {
+            let goes_on = "The first draft is made and scored as soon as that server answers".to_owned();
+            vec![format!("● {}", waiting_in_words(waiting)), goes_on, format!("{}  pauses", key(Command::Play))]
         } else if !idle {
             vec!["The first draft is being made and scored…".to_owned()]
         } else if let Some(failure) = failure {
