@@ -113,7 +113,8 @@ impl Drop for Open {
 /// A fault without what stands beside it anyway: the server's name, and that it does not answer.
 fn in_few_words(server: &str, fault: &str) -> String {
     let rest = fault.strip_prefix(server).map_or(fault, str::trim_start);
-    let rest = ["does not answer: ", "the server answered with "].iter().find_map(|s| rest.strip_prefix(s)).unwrap_or(rest);
+    let rest =
+        ["does not answer: ", "the server answered with "].iter().find_map(|s| rest.strip_prefix(s)).unwrap_or(rest);
     match rest.split_once(" (os error ") {
         Some((words, number)) => format!("{words}{}", number.split_once(')').map_or("", |(_, after)| after)),
         None => rest.to_owned(),
@@ -128,7 +129,10 @@ mod tests {
     fn a_fault_is_told_in_few_words() {
         let table = [
             ("http://h:1 does not answer: Connection refused (os error 111)", "Connection refused"),
-            ("http://h:1 broke off: connection closed before message completed", "broke off: connection closed before message completed"),
+            (
+                "http://h:1 broke off: connection closed before message completed",
+                "broke off: connection closed before message completed",
+            ),
             ("http://h:1 sent nothing for 30 seconds", "sent nothing for 30 seconds"),
             ("the server answered with status 503: Loading model", "status 503: Loading model"),
             ("no", "no"),
