@@ -9,7 +9,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::calls::Generated;
 use super::scoring::Answer;
-use crate::lm::LmError;
+use super::untold::Untold;
+use crate::lm::{LmError, Scorer};
 use crate::reer::Target;
 use crate::reer::search::ScoreOf;
 use crate::session::Call;
@@ -37,18 +38,20 @@ pub(super) struct Flight<'a> {
     places: usize,
     come: usize,
     began: Instant,
+    /// What the scores took that were taken before the end of their call.
+    untold: Untold,
 }
 
 impl<'a> Flight<'a> {
     pub fn new() -> Flight<'a> {
         let (tell, told) = unbounded_channel();
         let (calls, landed) = (FuturesUnordered::new(), Default::default());
-        Flight { calls, tell, told, landed, places: 0, come: 0, began: Instant::now() }
+        Flight { calls, tell, told, landed, places: 0, come: 0, began: Instant::now(), untold: Untold::default() }
     }
 
-    /// When it was made, just before the first of its calls.
-    pub fn began(&self) -> Instant {
-        self.began
+    /// The record of the scoring call that is given up now; none when none of its scores was taken.
+    pub fn untold(&mut self, scorer: &dyn Scorer) -> Option<Call> {
+        std::mem::take(&mut self.untold).call(scorer, self.began)
     }
 
     /// True when every answer has come.
@@ -111,12 +114,16 @@ impl<'a> Flight<'a> {
         while let Ok((place, landed)) = self.told.try_recv() {
             self.land(place, landed);
         }
-        self.landed.rest()
+        let rest: Vec<Landed> = self.landed.rest().collect();
+        rest.iter().for_each(|landed| self.untold.learn(landed));
+        rest.into_iter()
     }
 
     /// The next answer in the order of asking, once it has come.
     pub fn take(&mut self) -> Option<Landed> {
-        self.landed.take()
+        let landed = self.landed.take()?;
+        self.untold.learn(&landed);
+        Some(landed)
     }
 }
 

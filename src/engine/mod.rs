@@ -20,6 +20,7 @@ mod scoring;
 mod sequence;
 mod served;
 mod setup;
+mod untold;
 
 pub use back_ends::{BackEnds, EquipError, Equipment, Trust, framing};
 pub use batch::{Company, Report, batch, batch_in_company};

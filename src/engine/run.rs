@@ -144,28 +144,8 @@ pub(super) struct Run<'a> {
     wants: Vec<Want>,
     /// Candidates' scores of this flight with their token log-probabilities, which are recorded of the chosen one.
     whole: BTreeMap<ScoreOf, Score>,
-    /// What the scores of this flight took that no call has told of yet.
-    untold: Untold,
     /// The first fault of this flight.
     fault: Option<Fault>,
-}
-
-/// Scores that were recorded before the call that brought them ended.
-#[derive(Debug, Default)]
-struct Untold {
-    of: Vec<ScoreOf>,
-    tokens_in: u64,
-    tokens_cached: u64,
-}
-
-impl Untold {
-    fn add(&mut self, of: ScoreOf, answer: &Answer) {
-        self.of.push(of);
-        if let Ok(reading) = answer {
-            self.tokens_in += reading.tokens.prompt_tokens as u64;
-            self.tokens_cached += reading.tokens.cached_tokens as u64;
-        }
-    }
 }
 
 impl<'a> Run<'a> {
@@ -186,7 +166,6 @@ impl<'a> Run<'a> {
             flight: Flight::new(),
             wants: Vec::new(),
             whole: BTreeMap::new(),
-            untold: Untold::default(),
             fault: None,
         })
     }
@@ -300,12 +279,8 @@ impl<'a> Run<'a> {
         while let Some(landed) = self.flight.take() {
             let recorded = match landed {
                 Landed::Target(target) => self.learn_target(session, target)?,
-                Landed::Score(of, answer) => {
-                    self.untold.add(of, &answer);
-                    self.record_score(session, of, answer)?
-                }
+                Landed::Score(of, answer) => self.record_score(session, of, answer)?,
                 Landed::Scored(call) => {
-                    self.untold = Untold::default();
                     session.record(Author::Search, Payload::Call(call))?;
                     Ok(())
                 }
@@ -331,15 +306,11 @@ impl<'a> Run<'a> {
         let come: Vec<Landed> = self.flight.rest().collect();
         for landed in come {
             if let Landed::Score(of, answer @ Ok(_)) = landed {
-                self.untold.add(of, &answer);
                 // A fault is no reason to stop what stops anyway.
                 drop(self.record_score(session, of, answer)?);
             }
         }
-        let Untold { of, tokens_in, tokens_cached } = std::mem::take(&mut self.untold);
-        if !of.is_empty() {
-            let ms = self.flight.began().elapsed().as_millis() as u64;
-            let call = scoring::cut_short(self.models.scorer.as_ref(), &of, (tokens_in, tokens_cached), ms);
+        if let Some(call) = self.flight.untold(self.models.scorer.as_ref()) {
             session.record(Author::Search, Payload::Call(call))?;
         }
         self.flight = Flight::new();

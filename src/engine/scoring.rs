@@ -158,27 +158,11 @@ impl Pair {
 }
 
 /// What scores are asked for, as calls name it.
-fn purpose(of: &[ScoreOf]) -> &'static str {
+pub(super) fn purpose(of: &[ScoreOf]) -> &'static str {
     match of.last() {
         Some(ScoreOf::Without(..)) => "leave-one-out",
         Some(ScoreOf::Baseline) => "baseline",
         _ => "score",
-    }
-}
-
-/// The record of a call that was given up when only these scores had come, with their tokens, read and from a cache, and
-/// milliseconds.
-pub(super) fn cut_short(scorer: &dyn Scorer, of: &[ScoreOf], (tokens_in, tokens_cached): (u64, u64), ms: u64) -> Call {
-    Call {
-        purpose: purpose(of).to_owned(),
-        model: scorer.identity().model.clone(),
-        tokens_in,
-        tokens_out: 0,
-        tokens_cached,
-        ms,
-        requests: 0,
-        retries: 0,
-        error: None,
     }
 }
 

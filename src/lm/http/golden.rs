@@ -49,5 +49,5 @@ pub(super) fn shown(call: &Call) -> String {
 
 /// The body of a call.
 pub(super) fn body(call: &Call) -> serde_json::Value {
-    serde_json::from_str(call.body.as_deref().unwrap()).unwrap()
+    serde_json::from_str(call.body.as_deref().unwrap_or_default()).unwrap_or_default()
 }
