@@ -12,6 +12,8 @@ pub enum Outcome {
     Partial,
     /// Stopped from outside; what was done is kept.
     Interrupted,
+    /// Stopped by a signal, and ended with what a process has that it killed: 128 and its number.
+    Signalled(u8),
 }
 
 impl Outcome {
@@ -25,6 +27,7 @@ impl Outcome {
             Outcome::Done => 0,
             Outcome::Partial => 1,
             Outcome::Interrupted => 130,
+            Outcome::Signalled(code) => code,
         })
     }
 }

@@ -45,7 +45,7 @@ pub fn run(path: Option<&Path>) -> Result<Outcome, Fault> {
     if let Some(left) = ended.unsaved {
         note(format_args!("retrace: the text you were writing {left}"));
     }
-    Ok(if ended.signal.is_some() { Outcome::Interrupted } else { Outcome::Done })
+    Ok(ended.signal.map_or(Outcome::Done, |signal| Outcome::Signalled(signal.exit_code())))
 }
 
 /// Who is at the bench, as the events name them.

@@ -57,10 +57,17 @@ pub enum EquipError {
     #[error("{address}: the examination of this scorer broke off: {source}")]
     Examination { address: String, source: LmError },
     #[error(
-        "{address}: the doctor finds this scorer unfit: {why}; `retrace doctor --scorer {address}` says more, \
+        "{address}: the doctor finds this scorer unfit: {why}; it was examined {ago}: \
+         `retrace doctor --scorer {spec}` examines it again and says more, \
          --allow-unproven-scorer uses it all the same"
     )]
-    Unfit { address: String, why: String },
+    Unfit {
+        address: String,
+        spec: String,
+        why: String,
+        /// When it was examined, in words.
+        ago: String,
+    },
 }
 
 impl From<crate::lm::spec::SpecError> for EquipError {

@@ -105,6 +105,18 @@ impl KnownServer {
         matches!(self.scoring, Scoring::Sound { .. } | Scoring::Unfit { .. })
     }
 
+    /// How long ago it was examined or met, in words.
+    pub fn ago(&self) -> String {
+        let seconds = now().saturating_sub(self.at);
+        let (count, unit) = match seconds {
+            0..60 => return "just now".to_owned(),
+            60..3600 => (seconds / 60, "minute"),
+            3600..86400 => (seconds / 3600, "hour"),
+            _ => (seconds / 86400, "day"),
+        };
+        format!("{count} {unit}{} ago", if count == 1 { "" } else { "s" })
+    }
+
     /// Whole days since it was examined or met.
     pub fn days(&self) -> u64 {
         now().saturating_sub(self.at) / (24 * 3600)
@@ -143,10 +155,15 @@ impl KnownServers {
 
     /// What an examination of a server found, when it is not too old.
     pub fn examination(&self, subject: &Subject) -> Option<Scoring> {
+        self.examined(subject).map(|server| server.scoring)
+    }
+
+    /// The server with what an examination found of it, when that is not too old.
+    pub fn examined(&self, subject: &Subject) -> Option<KnownServer> {
         let young = |server: &&KnownServer| now().saturating_sub(server.at) < TRUSTED.as_secs();
         let known = self.known();
         let found = known.iter().filter(young).find(|server| server.subject == *subject && server.is_examined());
-        found.map(|server| server.scoring.clone())
+        found.cloned()
     }
 
     /// Keeps a server that was met, unless an examination of it is known already.
@@ -229,6 +246,12 @@ mod tests {
             ["http://h:1#m", "http://h:1#other"]
         );
         assert_eq!(again.examination(&server("m", 0, Scoring::Unproven).subject), Some(sound(0.2)));
+    }
+
+    #[test]
+    fn how_long_ago_is_told_in_words() {
+        let ago = |seconds| server("m", now() - seconds, Scoring::Unproven).ago();
+        assert_eq!([5, 65, 7200, 2 * 86400].map(ago), ["just now", "1 minute ago", "2 hours ago", "2 days ago"]);
     }
 
     #[test]

@@ -102,21 +102,22 @@ impl BackEnds {
     /// The noise floor of a server that scores, in nats per token; it is examined when that is not known.
     fn noise_floor(&self, opener: &mut Opener, address: &Address) -> Result<f64, EquipError> {
         let server = self.meet(opener, address)?;
-        let found = match (self.known.examination(&Subject::of(&server)), self.trust) {
+        let found = match (self.known.examined(&Subject::of(&server)), self.trust) {
             (Some(found), _) => found,
             (None, Trust::Any) => return Ok(0.0),
             (None, Trust::Proven) => self.examine(opener, &server)?,
         };
-        match found {
+        let ago = found.ago();
+        match found.scoring {
             Scoring::Unfit { why, .. } if self.trust == Trust::Proven => {
-                Err(EquipError::Unfit { address: address.base().to_owned(), why })
+                Err(EquipError::Unfit { address: address.base().to_owned(), spec: address.to_string(), why, ago })
             }
             Scoring::Sound { noise_floor } | Scoring::Unfit { noise_floor, .. } => Ok(noise_floor),
             Scoring::No { .. } | Scoring::Unproven => Ok(0.0),
         }
     }
 
-    fn examine(&self, opener: &mut Opener, server: &Server) -> Result<Scoring, EquipError> {
+    fn examine(&self, opener: &mut Opener, server: &Server) -> Result<KnownServer, EquipError> {
         let address = server.address();
         let scorer = self.verbatim_at(opener, address)?;
         (self.told)(&format!("{}: examining this scorer, once", address.base()));
@@ -126,7 +127,7 @@ impl BackEnds {
             .map_err(|source| EquipError::Examination { address: address.base().to_owned(), source })?;
         let known = KnownServer::met(server).examined(&findings);
         self.told_unkept(self.known.keep(known.clone()));
-        Ok(known.scoring)
+        Ok(known)
     }
 
     /// A server as a scorer of bare tokens, whose passing faults are no findings.
@@ -188,9 +189,9 @@ impl Servers for BackEnds {
 }
 
 fn endpoint(role: session::Role, traffic: fleet::EndpointTraffic) -> runs::Endpoint {
-    let fleet::EndpointTraffic { name, standing, in_flight, limit, waiting, counts, .. } = traffic;
+    let fleet::EndpointTraffic { name, standing, fault, in_flight, limit, waiting, counts, .. } = traffic;
     let (state, reason) = match standing {
-        Standing::Up => ("up", None),
+        Standing::Up => ("up", fault),
         Standing::Paused { reason, .. } => ("paused", Some(reason)),
         Standing::Denied { reason } => ("denied", Some(reason)),
     };

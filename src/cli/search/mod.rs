@@ -1,6 +1,7 @@
 //! `retrace search`: its flags, what it reports while it runs and when it has ended.
 
 mod args;
+mod outages;
 mod progress;
 mod report;
 mod run;

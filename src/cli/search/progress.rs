@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::outages::Outages;
 use super::standing;
 use crate::app::bench::stop_in_words;
 use crate::cli::note;
@@ -33,6 +34,7 @@ pub struct Progress {
     told: AtomicU64,
     /// Lines from before the search began: a run that cannot begin says one line, and that is its fault.
     waiting: Mutex<Option<Vec<String>>>,
+    outages: Mutex<Outages>,
     bars: Option<Bars>,
 }
 
@@ -52,7 +54,7 @@ impl Progress {
         let waiting = Mutex::new(Some(vec![format!("scorer {scorer}, objective {name}, frame {frame}")]));
         let bars = std::io::stderr().is_terminal().then(Bars::new);
         let (expected, ended, told) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicU64::new(0));
-        Progress { objective, expected, ended, told, waiting, bars }
+        Progress { objective, expected, ended, told, waiting, outages: Mutex::default(), bars }
     }
 
     fn expect(&self, examples: usize) {
@@ -115,6 +117,8 @@ impl Progress {
     }
 
     fn stands(&self, record: &RunRecord) {
+        let said = self.outages.lock().unwrap_or_else(PoisonError::into_inner).look(&record.endpoints);
+        said.iter().for_each(|line| self.say(line));
         if let Some(bars) = &self.bars {
             bars.all.set_message(standing::beside_the_bar(record));
         } else if record.seconds >= self.told.load(Ordering::Relaxed) + BETWEEN_LINES {
@@ -220,7 +224,7 @@ fn finished(summary: &Summary, objective: Objective) -> String {
         line += &format!(", longest run shared {} words", leak.span_words);
     }
     let stop = summary.stop.map_or_else(|| spelled(&summary.status), |stop| stop_in_words(stop).to_owned());
-    line + &format!(", {} steps, {} accepted, {stop}", summary.steps, summary.accepted)
+    line + &format!(", {}, {} accepted, {stop}", numbers::counted(summary.steps as usize, "step"), summary.accepted)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use indicatif::HumanDuration;
 
+use crate::cli::numbers::counted;
 use crate::session::runs::{Counts, Pace, RunRecord};
 
 /// What a bar has no room to draw: the pace, what is left of the time, faults.
@@ -31,7 +32,7 @@ fn rest(record: &RunRecord) -> Vec<String> {
     parts.extend((tokens_a_second > 0.0).then_some(tokens));
     parts.extend(left_s.map(|seconds| format!("{} left", HumanDuration(Duration::from_secs(seconds)))));
     let again: u64 = record.endpoints.iter().map(|endpoint| endpoint.retried).sum();
-    parts.extend((again > 0).then(|| format!("{again} calls tried again")));
+    parts.extend((again > 0).then(|| format!("{} tried again", counted(again as usize, "call"))));
     let faults: Vec<String> = record.errors.iter().map(|(class, seen)| format!("{class} {}", seen.count)).collect();
     parts.extend((!faults.is_empty()).then(|| format!("faults: {}", faults.join(" "))));
     parts

@@ -69,6 +69,8 @@ struct Record {
     deaths: u32,
     /// Calls that broke off since the last answer.
     broken: u32,
+    /// The last fault since the last answer.
+    fault: Option<String>,
     counts: Counts,
 }
 
@@ -100,6 +102,7 @@ impl Station {
             lives: 0,
             deaths: 0,
             broken: 0,
+            fault: None,
             counts: Counts::default(),
         };
         let (record, paused) = (Mutex::new(record), Notify::new());
@@ -185,9 +188,11 @@ impl Station {
             (None, Some(reason)) => Standing::Denied { reason: reason.clone() },
             (None, None) => Standing::Up,
         };
+        let fault = record.fault.clone();
         EndpointTraffic {
             name: self.name.clone(),
             standing,
+            fault,
             since_ms: millis(now.saturating_duration_since(record.since)),
             in_flight: gauge.in_flight,
             limit: self.bounded.then_some(gauge.limit),
@@ -238,6 +243,9 @@ impl Sent<'_> {
             record.denied = Some(reason.clone());
             record.since = now;
         }
+        if matches!(error, LmError::Passing { .. }) {
+            record.fault = Some(error.to_string());
+        }
         let (blame, dies) = record.blame(error, self.life);
         if dies {
             let at = now + jitter.backoff(record.deaths, PROBE_MOST);
@@ -275,7 +283,7 @@ impl Drop for Sent<'_> {
 impl Record {
     /// The endpoint said something, be it a refusal.
     fn lived(&mut self, now: Instant) {
-        (self.deaths, self.broken) = (0, 0);
+        (self.deaths, self.broken, self.fault) = (0, 0, None);
         if self.denied.take().is_some() {
             self.since = now;
         }

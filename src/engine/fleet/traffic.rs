@@ -21,6 +21,9 @@ pub struct EndpointTraffic {
     pub name: String,
     #[serde(flatten)]
     pub standing: Standing,
+    /// The last fault, until a call is answered.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub fault: Option<String>,
     /// How long it has stood so, in milliseconds.
     pub since_ms: u64,
     /// Calls in flight now.

@@ -7,7 +7,7 @@ use futures::{Stream, StreamExt};
 
 use super::ask::{End, Rendered, Usage};
 use super::codec::Codec;
-use super::{Client, Completing, Prompt};
+use super::{Client, Completing, Kind, Prompt};
 use crate::lm::frame::Frame;
 use crate::lm::{Complete, Completion, CompletionRequest, FramePiece, LmError, Setback, Sink};
 use crate::reer::Identity;
@@ -41,6 +41,21 @@ impl HttpCompleter {
         }
     }
 
+    /// That a prompt leaves too little of the context, with what helps.
+    fn no_room(&self, prompt: usize, limit: usize, most: u32) -> LmError {
+        let left = limit.saturating_sub(prompt);
+        let room = format!("{left} are left for an answer of up to {most}");
+        let remedy = match self.identity.kind == Kind::LlamaServer.name() {
+            true => "start it with a larger -c, which its -np slots share",
+            false => "serve the model with a longer context",
+        };
+        let base = self.client.address().base();
+        LmError::Unsupported(format!(
+            "the prompt has {prompt} tokens and {base} takes {limit} for prompt and answer: {room}; {remedy}, or choose a \
+             generator with a longer context"
+        ))
+    }
+
     async fn sample(
         &self,
         request: &CompletionRequest<'_>,
@@ -51,8 +66,8 @@ impl HttpCompleter {
         let mut sampling = request.sampling.clone();
         if let (Some(limit), Some(prompt)) = (self.limit, rendered) {
             let room = limit.saturating_sub(prompt.ids.len());
-            if room == 0 {
-                return Err(LmError::TooLong { have: prompt.ids.len() + 1, limit: Some(limit) });
+            if room < least_room(sampling.max_tokens) {
+                return Err(self.no_room(prompt.ids.len(), limit, sampling.max_tokens));
             }
             sampling.max_tokens = sampling.max_tokens.min(u32::try_from(room).unwrap_or(u32::MAX));
         }
@@ -89,6 +104,14 @@ impl HttpCompleter {
             message: format!("{} ended an answer without saying why", self.client.address().base()),
         })
     }
+}
+
+/// Tokens that must be left for an answer: one that has less would only be cut off.
+const LEAST_ROOM: usize = 256;
+
+/// The room below which nothing is asked, where `most` tokens may be written.
+fn least_room(most: u32) -> usize {
+    LEAST_ROOM.min(most as usize).max(1)
 }
 
 /// An answer as far as it has come.
@@ -220,6 +243,11 @@ mod tests {
         assert_eq!(told, ["", "I ", "plan"]);
         assert_eq!(completion.unwrap().text, "I plan");
         assert_eq!(heard("<think>\n", &["I plan"]).1.unwrap().text, "I plan");
+    }
+
+    #[test]
+    fn an_answer_needs_room_but_no_more_than_it_may_take() {
+        assert_eq!([2048, 256, 40, 0].map(least_room), [256, 256, 40, 1]);
     }
 
     #[test]

@@ -11,6 +11,10 @@ use crate::lm::{LmError, Setback};
 /// Most characters of a server's message that are repeated.
 const MOST_SHOWN: usize = 300;
 
+/// What helps where llama-server has no room left: calls that fit alone do not fit together.
+const SHARED_CONTEXT: &str = "(the calls at a llama-server share its -c: start it with a larger one, or with -np 1, or \
+                              lower --concurrency)";
+
 /// The answer, when it is one.
 ///
 /// # Errors
@@ -119,6 +123,10 @@ fn classified(status: u16, after: Option<Duration>, message: &str, value: &Value
         ("", status) => format!("the server answered with status {status}"),
         (message, status) => format!("the server answered with status {status}: {}", shortened(message)),
     };
+    let message = match lower.contains("context size has been exceeded") {
+        true => format!("{message} {SHARED_CONTEXT}"),
+        false => message,
+    };
     let too_long = has(&[
         "maximum context length",
         "context length",
@@ -213,6 +221,18 @@ mod tests {
         assert_eq!(seconds("Mon, 23 Nov 2026 10:00:30 GMT"), Some(30));
         assert_eq!(seconds("Mon, 23 Nov 2026 09:00:00 GMT"), Some(0), "a date gone by");
         assert_eq!(seconds("soon"), None);
+    }
+
+    #[test]
+    fn a_context_that_calls_share_is_told_with_its_remedy() {
+        let told =
+            fault(500, r#"{"error":{"code":500,"message":"Context size has been exceeded.","type":"server_error"}}"#);
+        assert!(matches!(told, LmError::Passing { setback: Setback::Broken, .. }), "{told:?}");
+        assert_eq!(
+            told.to_string(),
+            "the server answered with status 500: Context size has been exceeded. (the calls at a llama-server share its \
+             -c: start it with a larger one, or with -np 1, or lower --concurrency)"
+        );
     }
 
     #[test]

@@ -118,22 +118,45 @@ fn verdict(address: &Address, hosted: Option<Kind>, evidence: &Evidence) -> Resu
         // A server of one's own lists its model first and adapters to it after.
         (None, [first, ..]) if hosted.is_none() && kind != Kind::Ollama => first.clone(),
         (None, several) => {
-            let named = several.iter().take(MOST_NAMED).cloned().collect::<Vec<_>>().join(", ");
             return Err(LmError::Unsupported(format!(
-                "{} offers {} models; name one with #MODEL ({named}{})",
+                "{} offers {} models; name one with #MODEL ({})",
                 address.base(),
                 several.len(),
-                if several.len() > MOST_NAMED { ", …" } else { "" }
+                some(several)
             )));
         }
     };
-    let entry = entries.iter().find(|entry| entry["id"] == model.as_str()).or(entries.first());
+    if kind == Kind::LlamaServer
+        && let Some(named) = &address.model
+        && !models.is_empty()
+        && !entries.iter().any(|entry| is_called(entry, named))
+    {
+        // It would serve another model under this name, and records would name one that never answered.
+        return Err(LmError::Unsupported(format!(
+            "{} has no model {named}; name one that it has with #MODEL ({})",
+            address.base(),
+            some(&models)
+        )));
+    }
+    let entry = entries.iter().find(|entry| is_called(entry, &model)).or(entries.first());
     let limit = entry.and_then(|entry| number(&entry["max_model_len"]).or_else(|| number(&entry["context_length"])));
     let limit = limit.or_else(|| limit_by_evidence(kind, evidence));
     let (version, warnings) = (version(evidence), warnings(evidence));
     // llama-cpp-python and the echoing providers take text only.
     let takes_ids = kind != Kind::Echo || (hosted.is_none() && owner(evidence).as_deref() != Some(LLAMA_CPP_PYTHON));
     Ok(Found { kind, model, models, limit, version, takes_ids, warnings })
+}
+
+/// The first of these by name.
+fn some(models: &[String]) -> String {
+    let named = models.iter().take(MOST_NAMED).cloned().collect::<Vec<_>>().join(", ");
+    if models.len() > MOST_NAMED { format!("{named}, …") } else { named }
+}
+
+/// Whether an entry of the list goes by this name, or by this other name that its server gives it.
+fn is_called(entry: &Value, name: &str) -> bool {
+    let other = entry["aliases"].as_array().is_some_and(|aliases| aliases.iter().any(|alias| *alias == name));
+    entry["id"] == name || other
 }
 
 /// How llama-cpp-python calls the owner of its models.
@@ -296,6 +319,20 @@ mod tests {
             ..Evidence::default()
         };
         assert_eq!(found("http://h:1", llama).unwrap().limit, Some(4096));
+    }
+
+    #[test]
+    fn a_name_that_llama_server_would_ignore_is_refused() {
+        let list =
+            json!({"data": [{"id": "a.gguf", "aliases": ["a", "first"], "owned_by": "llamacpp"}, {"id": "b.gguf"}]});
+        let llama = Evidence { models: Some(list), ..Evidence::default() };
+        let refusal = found("http://h:1#Foo", llama.clone()).unwrap_err().to_string();
+        assert_eq!(refusal, "http://h:1 has no model Foo; name one that it has with #MODEL (a.gguf, b.gguf)");
+        for name in ["a.gguf", "first", "b.gguf"] {
+            assert_eq!(found(&format!("http://h:1#{name}"), llama.clone()).unwrap().model, name);
+        }
+        let unlisted = Evidence { props: Some(json!({"default_generation_settings": {}})), ..Evidence::default() };
+        assert_eq!(found("http://h:1#Foo", unlisted).unwrap().model, "Foo", "a server without a list is believed");
     }
 
     #[test]

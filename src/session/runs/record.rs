@@ -227,7 +227,7 @@ pub struct Endpoint {
     pub role: String,
     /// `up`, `paused` or `denied`.
     pub state: String,
-    /// Why it is not up.
+    /// Why it is not up; of one that is, its last fault, until a call is answered.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
     pub in_flight: usize,

@@ -36,7 +36,7 @@ impl Signal {
     }
 
     /// The exit code of a process that this signal killed: 128 and its number.
-    fn exit_code(&self) -> i32 {
+    pub fn exit_code(&self) -> u8 {
         match self {
             Signal::Hangup => 129,
             Signal::Interrupt => 130,
@@ -174,7 +174,7 @@ impl Watch {
 /// The end of a process whose loop does not end it.
 fn end(signal: &Signal) -> ! {
     modes::restore_in_time();
-    std::process::exit(signal.exit_code())
+    std::process::exit(signal.exit_code().into())
 }
 
 #[cfg(unix)]
