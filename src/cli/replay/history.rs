@@ -165,10 +165,12 @@ fn decision(state: &State, decision: &Decision) -> String {
     let mut reasons: Vec<(&str, usize, Option<f64>)> = Vec::new();
     for other in &decision.others {
         let reason = reason_in_words(other.reason);
+        // Against the version that it was written for, as the change of one that was taken.
+        let delta = change(state, other.node).or(other.delta);
         let least = |a: Option<f64>, b: Option<f64>| a.into_iter().chain(b).min_by(f64::total_cmp);
         match reasons.iter_mut().find(|(known, ..)| *known == reason) {
-            Some((_, count, nearest)) => (*count, *nearest) = (*count + 1, least(*nearest, other.delta)),
-            None => reasons.push((reason, 1, other.delta)),
+            Some((_, count, nearest)) => (*count, *nearest) = (*count + 1, least(*nearest, delta)),
+            None => reasons.push((reason, 1, delta)),
         }
     }
     let tell = |(reason, count, nearest): (&str, usize, Option<f64>)| match nearest {

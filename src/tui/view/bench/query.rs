@@ -99,11 +99,12 @@ impl View {
         let fits = |said: &String| has_room(buf.area.width, area, (Pane::Query, bench), tabs, (&named, said));
         let (title, right) = match since_held(bench, held).map(signed) {
             Some(since) => {
-                let full = [format!("{score} · {since} nats to here"), format!("{score} · {since}"), since.clone()];
+                let full =
+                    [format!("{score} · here {since} nats"), format!("here {since} nats"), format!("here {since}")];
                 // The name gives way before the number does.
                 match full.into_iter().find(fits) {
                     Some(right) => (named, right),
-                    None => (version, since),
+                    None => (version, format!("here {since}")),
                 }
             }
             None => (named, score),

@@ -28,12 +28,14 @@ impl View {
     ) {
         let title = match bench.tint {
             Tint::Off => "Reference".to_owned(),
+            // There is nothing to compare yet.
+            _ if bench.timeline.is_empty() => "Reference".to_owned(),
             _ => format!("Reference · {}", bench.tint_in_short()),
         };
         let tinted = tint_layer(bench);
         let right = match (&tinted, bench.compared()) {
             (None, Some(_)) if !bench.is_searching() => "measuring…".to_owned(),
-            (None, None) if bench.tint == Tint::SinceHeld => {
+            (None, None) if bench.tint == Tint::SinceHeld && !bench.timeline.is_empty() => {
                 format!("{} holds a version", app.screen_key_of(Command::Compare).unwrap_or_default())
             }
             (Some(_), Some(compared)) => mean_change(bench, compared),

@@ -26,10 +26,12 @@ pub(super) fn draw(
     if let Some((values, scale)) = second {
         plot.second(grid, values, scale);
     }
+    // The line that leads to the cursor lies over what belongs to other branches: their signs on it would be taken for its own.
     for on_line in [false, true] {
         plot.lines(grid, on_line);
+        plot.signs(grid, on_line);
     }
-    plot.columns(grid);
+    plot.marks(grid);
     plot.cursor(grid);
 }
 
@@ -96,18 +98,22 @@ impl Plot<'_> {
         }
     }
 
-    fn columns(&self, grid: &mut Grid) {
-        for (index, column) in self.seen() {
+    fn signs(&self, grid: &mut Grid, on_line: bool) {
+        for (index, column) in self.seen().filter(|(_, column)| column.on_line == on_line) {
             let x = self.x(index);
             for candidate in &column.candidates {
                 self.candidate(grid, x, candidate.score, candidate.shape);
             }
             self.version(grid, x, column);
             self.pending(grid, index, column);
-            if column.marked {
-                let free = (0..grid.height()).find(|row| grid.is_ground(x, *row)).unwrap_or(0);
-                grid.put(x, free, "▾", Role::Marked);
-            }
+        }
+    }
+
+    fn marks(&self, grid: &mut Grid) {
+        for (index, _) in self.seen().filter(|(_, column)| column.marked) {
+            let x = self.x(index);
+            let free = (0..grid.height()).find(|row| grid.is_ground(x, *row)).unwrap_or(0);
+            grid.put(x, free, "▾", Role::Marked);
         }
     }
 
