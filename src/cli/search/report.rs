@@ -192,7 +192,8 @@ fn spent(cost: &Cost) -> String {
     let some = |count: u64, what: &str| if count > 0 { format!(", {count} of them {what}") } else { String::new() };
     let Cost { calls, failed, tokens_in, tokens_out, tokens_cached, ms } = *cost;
     let (failed, cached) = (some(failed, "failed"), some(tokens_cached, "from a cache"));
-    format!("{calls} calls{failed}, {tokens_in} tokens in{cached}, {tokens_out} out, {:.1} s", ms as f64 / 1000.0)
+    let calls = counted(calls as usize, "call");
+    format!("{calls}{failed}, {tokens_in} tokens in{cached}, {tokens_out} out, {:.1} s", ms as f64 / 1000.0)
 }
 
 impl Searched {
