@@ -75,25 +75,22 @@ impl App {
         Some((step, words))
     }
 
-    /// Goes on with the tour when `command` is what its step asked for; where that is a move, when it `moved` something.
-    /// True when it did.
-    pub(super) fn tour_saw(&mut self, command: Command, moved: bool) -> bool {
+    /// Goes on with the tour when `command` is what its step asked for; where that may do nothing, when it `did` something.
+    /// True when the tour goes on.
+    pub(super) fn tour_saw(&mut self, command: Command, did: bool) -> bool {
         let Tour::At(step) = self.memory.tour else { return false };
-        let (moves, acts): (&[Command], &[Command]) = match step {
+        let (tries, acts): (&[Command], &[Command]) = match step {
             0 => (&[], &[Command::Open]),
             1 => (&[Command::StepForward, Command::StepBack], &[Command::Play]),
-            2 => (
-                &[Command::CandidateDown, Command::CandidateUp],
-                &[Command::Take, Command::Refuse, Command::Edit, Command::Undo],
-            ),
+            2 => (&[Command::CandidateDown, Command::CandidateUp, Command::Take, Command::Refuse], &[Command::Edit]),
             3 => (&[], &[]),
             _ => (&[], &[Command::Export]),
         };
-        let did = moved && moves.contains(&command) || acts.contains(&command);
-        if did {
+        let asked = did && tries.contains(&command) || acts.contains(&command);
+        if asked {
             self.tour_step(step);
         }
-        did
+        asked
     }
 
     /// A search began, which is what the fourth step asks for. True when the tour goes on by it.

@@ -67,7 +67,7 @@ pub fn run(args: &ExportArgs, output: &mut Output) -> Result<Outcome, Fault> {
         let told = told.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
         let told: Vec<String> = told.collect();
         let flagged = if told.is_empty() { String::new() } else { format!(" ({})", told.join(", ")) };
-        let left = match report.kept_but_flagged {
+        let left = match report.left_out_for_a_flag {
             0 => String::new(),
             left => format!(", {left} left out for a flag"),
         };

@@ -15,8 +15,10 @@ pub enum Happened {
     Step { step: u32, segment: SegmentId, taken: bool },
     /// A person made a version of their own.
     Edit(Why),
-    /// A person took or refused what the search did not.
+    /// A person took what the search did not.
     Override,
+    /// A person refused what the search had taken: the version before is current again.
+    Refused,
     /// A person began a branch.
     Forked,
     /// A person went to another version.
@@ -111,6 +113,7 @@ impl Timeline {
         }
         let moved = head.filter(|head| Some(*head) != before)?;
         let happened = match &event.payload {
+            Payload::Override(choice) if choice.refused.is_some() => Happened::Refused,
             Payload::Override(choice) => match self.made {
                 Some((node, why)) if node == moved && !is_choice(choice, state) => Happened::Edit(why),
                 _ => Happened::Override,
@@ -239,6 +242,7 @@ impl Moment {
             Happened::Step { step, .. } => format!("step {step}"),
             Happened::Edit(why) => format!("{whose} {}", deed(why)),
             Happened::Override => format!("{whose} choice"),
+            Happened::Refused => format!("{whose} refusal"),
             Happened::Forked => format!("beginning of {}", self.branch.as_deref().unwrap_or("a branch")),
             Happened::Moved => match &self.branch {
                 Some(branch) => format!("back on {branch}"),

@@ -55,7 +55,8 @@ impl ExportView {
         let to = (at + if forward { 1 } else { places - 1 }) % places;
         self.every = to == all.len();
         self.format = all[if self.every { 0 } else { to }];
-        (self.preview, self.top, self.replaces) = (None, 0, false);
+        (self.preview, self.top) = (None, 0);
+        self.forget_last();
     }
 
     /// The shapes that are written.
@@ -66,7 +67,12 @@ impl ExportView {
     /// Turns to the next queue.
     pub fn turn_queue(&mut self) {
         self.queue = Queue::ALL[(self.queue as usize + 1) % Queue::ALL.len()];
-        self.replaces = false;
+        self.forget_last();
+    }
+
+    /// Something else is to be exported than what was last.
+    pub fn forget_last(&mut self) {
+        (self.done, self.replaces) = (None, false);
     }
 
     /// Whether the row that is shown is one of those that are written.

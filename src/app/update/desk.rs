@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::app::bench::{Bench, choice, did, inside};
+use crate::app::bench::{Bench, choice, did, inside, letter};
 use crate::app::command::Command;
 use crate::app::effect::DeskId;
 use crate::app::memory::Decided;
@@ -37,10 +37,11 @@ impl App {
         if let Some(bench) = self.benches.get_mut(&desk) {
             let (searching, busy) = (bench.is_searching(), bench.is_busy());
             bench.learn(news, now);
-            let came = bench.came();
+            let came = bench.came().map(|came| (came, letter(bench.stands().1)));
             let (ended, rested) = (searching && !bench.is_searching(), busy && !bench.is_busy());
-            if let Some(came) = came {
-                let take = self.key_of(Command::Take).map(|key| format!(" · {key} takes what is selected"));
+            if let Some((came, selected)) = came {
+                let take =
+                    self.key_of(Command::Take).map(|key| format!(" · {key} takes {selected}, which is selected"));
                 effects.extend(self.tell(format!("{came}{}", take.unwrap_or_default())));
             }
             if ended {

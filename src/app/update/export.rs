@@ -109,7 +109,7 @@ impl App {
             return Vec::new();
         }
         view.to.clone_from(&text);
-        view.replaces = false;
+        view.forget_last();
         self.memory.export_to = Some(text);
         self.remember()
     }

@@ -8,7 +8,7 @@ use crate::app::memory::Decided;
 use crate::app::notice::Notice;
 use crate::app::overlay::{Act, Item, Overlay, Picker, Picking};
 use crate::app::{App, Choice, Effect};
-use crate::reer::search::NodeId;
+use crate::reer::search::{NodeId, Search};
 use crate::session::Verdict;
 use crate::session::runs::Wish;
 
@@ -146,6 +146,17 @@ impl App {
                 detail: format!("ends with {} · {}", moment.name(&bench.me), self.standing(bench, moment.node)),
                 aside: if current { "current" } else { "" }.to_owned(),
                 act: Act::Switch(moment.node, branch),
+            });
+        }
+        // The way back to the search's best, from which versions by hand may go on.
+        let listed =
+            |node: &NodeId| items.iter().any(|item| matches!(&item.act, Act::Switch(known, _) if known == node));
+        if let Some(best) = bench.search().and_then(Search::best_ever).filter(|best| !listed(best)) {
+            items.push(Item {
+                label: "(the lowest)".to_owned(),
+                detail: format!("no end of a branch · {}", self.standing(bench, best)),
+                aside: String::new(),
+                act: Act::Switch(best, None),
             });
         }
         if left > 0 {

@@ -93,10 +93,10 @@ impl App {
         if command != Command::Repeat && self.overlays.is_empty() {
             self.last_command = Some(command);
         }
-        let stood = self.bench().map(Bench::stands);
+        let stood = (self.bench().map(Bench::stands), self.given.len());
         let mut effects = self.act(command);
-        let moved = self.bench().map(Bench::stands) != stood;
-        if self.tour_saw(command, moved) {
+        let did = (self.bench().map(Bench::stands), self.given.len()) != stood;
+        if self.tour_saw(command, did) {
             effects.extend(self.remember());
         }
         effects

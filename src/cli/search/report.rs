@@ -157,13 +157,13 @@ impl<'a> Report<'a> {
             let objective = session.objective.map(|o| format!(", objective {}", o.name()));
             groups.entry(scorer + &objective.unwrap_or_default()).or_default().push(session.cells());
         }
-        let tail = ["copied run, words", "steps taken", "ended"];
+        let tail = ["copied run, words", "accepted steps", "ended"];
         for (group, rows) in groups {
             output.line(format_args!("{group}"));
             let clipped = group.ends_with(Objective::ReerClipped.name());
             let head: &[&str] = match clipped {
-                true => &["id", "tokens", "baseline clipped nll", "draft", "best", "gain, nats/token"],
-                false => &["id", "tokens", "baseline ppl", "draft", "best", "gain, nats/token", "gain, %"],
+                true => &["id", "tokens", "baseline clipped nll", "draft", "final", "gain, nats/token"],
+                false => &["id", "tokens", "baseline ppl", "draft", "final", "gain, nats/token", "gain, %"],
             };
             table(&[head, &tail].concat(), &rows).iter().for_each(|line| output.line(line));
             output.line("");

@@ -56,7 +56,7 @@ struct Counts {
     sessions: usize,
     exported: usize,
     not_kept: usize,
-    kept_but_flagged: usize,
+    left_out_for_a_flag: usize,
     refused: BTreeMap<String, usize>,
 }
 
@@ -91,7 +91,7 @@ impl<'a> Manifest<'a> {
                 sessions: report.sessions,
                 exported: report.exported,
                 not_kept: report.not_kept,
-                kept_but_flagged: report.kept_but_flagged,
+                left_out_for_a_flag: report.left_out_for_a_flag,
                 refused,
             },
             files: &report.files,

@@ -134,7 +134,7 @@ pub struct Report {
     /// Left out by the queue: no person kept them.
     pub not_kept: usize,
     /// Left out by the queue: kept, and flagged.
-    pub kept_but_flagged: usize,
+    pub left_out_for_a_flag: usize,
     pub refused: Vec<Refused>,
     pub files: Vec<WrittenFile>,
 }
@@ -155,11 +155,11 @@ pub enum ExportError {
 }
 
 fn nothing(report: &Report) -> String {
-    let Report { sessions, not_kept, kept_but_flagged, refused, .. } = report;
+    let Report { sessions, not_kept, left_out_for_a_flag, refused, .. } = report;
     let first = refused.first().map(|r| format!(" (the first: {}: {})", r.id, r.reason)).unwrap_or_default();
     let flagged =
-        if *kept_but_flagged > 0 { format!(", {kept_but_flagged} left out for a flag") } else { String::new() };
-    let remedy = match (kept_but_flagged, not_kept) {
+        if *left_out_for_a_flag > 0 { format!(", {left_out_for_a_flag} left out for a flag") } else { String::new() };
+    let remedy = match (left_out_for_a_flag, not_kept) {
         (1.., _) => "; lower a flag, or export them too with --queue kept",
         (0, 1..) => "; keep some, or export everything with --queue all",
         (0, 0) => "",
@@ -182,8 +182,8 @@ pub fn export(from: &Path, out: &Path, options: &Options, now: OffsetDateTime) -
         exported: 0,
         flagged: 0,
         changed: 0,
-        not_kept: candidates.sessions - candidates.files.len() - candidates.kept_but_flagged,
-        kept_but_flagged: candidates.kept_but_flagged,
+        not_kept: candidates.sessions - candidates.files.len() - candidates.left_out_for_a_flag,
+        left_out_for_a_flag: candidates.left_out_for_a_flag,
         refused: Vec::new(),
         files: Vec::new(),
     };
@@ -224,17 +224,17 @@ struct Candidates {
     sessions: usize,
     /// Path and id of those in the queue.
     files: Vec<(PathBuf, String)>,
-    kept_but_flagged: usize,
+    left_out_for_a_flag: usize,
 }
 
 fn candidates(from: &Path, queue: Queue) -> Result<Candidates, SessionError> {
-    let mut found = Candidates { sessions: 0, files: Vec::new(), kept_but_flagged: 0 };
+    let mut found = Candidates { sessions: 0, files: Vec::new(), left_out_for_a_flag: 0 };
     let mut add = |path: PathBuf, session: Summary| {
         found.sessions += 1;
         if queue.takes(&session) {
             found.files.push((path, session.id));
         } else if session.verdict == Verdict::Keep {
-            found.kept_but_flagged += 1;
+            found.left_out_for_a_flag += 1;
         }
     };
     if from.is_dir() {

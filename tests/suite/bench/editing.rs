@@ -269,6 +269,21 @@ async fn after_an_undo_the_change_is_from_where_the_person_stood() {
     assert_ne!(back, "+0.0");
 }
 
+/// From the search's best versions by hand may go on, so that no branch ends there: it is listed all the same.
+#[tokio::test]
+async fn the_way_back_to_the_lowest_version_is_a_row_of_the_branches() {
+    let mut script = Script::at(150, 44).await;
+    script.open_session("harbour").await;
+    let best = script.bench().search().unwrap().best_ever().unwrap();
+    script.act("v d").await;
+    assert_ne!(script.bench().state.head(), Some(best));
+    script.keys("b");
+    assert!(script.shows("(the lowest)"), "{}", script.screen());
+    script.write("lowest");
+    script.act("enter").await;
+    assert_eq!(script.bench().state.head(), Some(best));
+}
+
 #[tokio::test]
 async fn what_cannot_be_done_to_a_segment_says_why() {
     let mut script = Script::at(120, 40).await;

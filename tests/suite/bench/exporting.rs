@@ -145,6 +145,7 @@ async fn an_export_is_replaced_only_when_asked_again_and_all_shapes_go_together(
         .await;
     assert!(script.path("rows/prompt_completion/train.jsonl").is_file());
     script.keys("right right");
+    assert!(!script.shows("in ~/rows") && !script.shows(" rows in "), "what was written was of another shape");
     assert!(script.shows("[all of them]"), "{}", script.screen());
     script.keys("enter");
     script.until(done).await;

@@ -94,6 +94,7 @@ async fn refusing_one_s_own_choice_leads_back_to_what_the_search_took() {
     script.act("n").await;
     assert_eq!(script.bench().state.head(), Some(stood), "{}", script.screen());
     assert!(script.hints().starts_with("refused: v"), "{}", script.hints());
+    assert_eq!(script.bench().moment().map(|moment| moment.name(&ada())), Some("your refusal".to_owned()));
 }
 
 #[tokio::test]
@@ -467,7 +468,7 @@ async fn a_fresh_library_has_decided_nothing() {
         }
     }
     assert!(
-        script.status().contains("mara's edit") || script.status().contains("mara's choice"),
+        ["mara's edit", "mara's choice", "mara's refusal"].iter().any(|act| script.status().contains(act)),
         "{}",
         script.status()
     );

@@ -514,7 +514,7 @@ async fn the_held_version_follows_the_selected_segment() {
     script.keys("end");
     let last = held(&mut script);
     insta::assert_snapshot!(format!("{first}\n\n{last}"), @"
-    ╭ [Held v1, draft] ┊ Reference ───── −0.524 ─╮
+    ╭ [Held v1] ┊ Reference ─────── here −0.524 ─╮
     │1 Okay, who is asking, and what do they    ┃│
     │need from this? I should begin with the    ┃│
     │person and not with the form. A reader who ┃│
@@ -526,7 +526,7 @@ async fn the_held_version_follows_the_selected_segment() {
     │the place before anything is explained,    ││
     │which is what I would want to read myself. ││
 
-    ╭ [Held v1, draft] ┊ Reference ───── −0.524 ─╮
+    ╭ [Held v1] ┊ Reference ─────── here −0.524 ─╮
     │                                           ││
     │3 Wait, the middle must not become a list. ││
     │Something has to turn there, quietly, so   ││

@@ -229,7 +229,7 @@ async fn more_candidates_come_on_request_and_as_asked() {
     script.act("enter").await;
     script.until(|app| app.bench().is_some_and(|b| b.candidates().iter().all(|c| c.fate != Fate::Scoring))).await;
     script.settled().await;
-    insta::assert_snapshot!(script.hints(), @"4 came: none is lower; h comes nearest, +0.087 nats · y takes what is selected");
+    insta::assert_snapshot!(script.hints(), @"4 came: none is lower; h comes nearest, +0.087 nats · y takes e, which is selected");
     let all = script.bench().candidates();
     assert!(all.len() > before);
     assert!(all.iter().any(|candidate| candidate.step.is_none() && candidate.new.contains("I was asked: say less")));

@@ -208,16 +208,16 @@ fn what_is_kept_and_flagged_can_be_left_out() {
     };
     flag(true);
     let report = run(&from, &out.join("1"), &options(Queue::Kept)).unwrap();
-    assert_eq!((report.exported, report.flagged, report.kept_but_flagged), (1, 1, 0));
+    assert_eq!((report.exported, report.flagged, report.left_out_for_a_flag), (1, 1, 0));
     let error = run(&from, &out.join("2"), &options(Queue::Unflagged)).unwrap_err().to_string();
     insta::assert_snapshot!(error, @"nothing to export: of 2 sessions 1 are not kept, 1 left out for a flag and 0 are refused; lower a flag, or export them too with --queue kept");
     keep(&from.join("b.jsonl"));
     let report = run(&from, &out.join("3"), &options(Queue::Unflagged)).unwrap();
-    assert_eq!((report.exported, report.not_kept, report.kept_but_flagged), (1, 0, 1));
-    assert_eq!(json(&out.join("3/manifest.json"))["counts"]["kept_but_flagged"], 1);
+    assert_eq!((report.exported, report.not_kept, report.left_out_for_a_flag), (1, 0, 1));
+    assert_eq!(json(&out.join("3/manifest.json"))["counts"]["left_out_for_a_flag"], 1);
     flag(false);
     let report = run(&from, &out.join("4"), &options(Queue::Unflagged)).unwrap();
-    assert_eq!((report.exported, report.kept_but_flagged), (2, 0));
+    assert_eq!((report.exported, report.left_out_for_a_flag), (2, 0));
 }
 
 #[test]
