@@ -303,7 +303,9 @@ async fn a_pair_too_long_for_the_scorer_is_told_before_the_search() {
     script.keys("ctrl-s");
     script.paste(&"The well is deep and nobody measures it. ".repeat(150));
     script.keys("ctrl-s");
-    script.until(|app| app.front.is_some() && app.misfit().is_some()).await;
+    // The list comes by itself, and with it the place in the list.
+    let listed = |app: &retrace::app::App| app.bench().is_some_and(|bench| app.position(bench).is_some());
+    script.until(|app| listed(app) && app.misfit().is_some()).await;
     insta::assert_snapshot!("too_long", script.screen());
     script.keys("S");
     insta::assert_snapshot!("too_long_in_the_form", script.screen());
