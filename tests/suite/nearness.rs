@@ -60,13 +60,18 @@ impl Distance {
     pub fn allowed(&self, tokens: usize) -> Distance {
         let (worst, average, mean) = WHOLE;
         Distance {
-            // The worst of some hundred tokens is one draw of a long tail: that of another text may be twice as far. What is
-            // far by a fault shows in the average and the mean.
-            worst: worst + 2.0 * self.worst.max(5.0 * self.average),
+            // One token of hundreds: the worst of another text may be as far, or ten times the average.
+            worst: worst + self.worst.max(10.0 * self.average),
             average: average + 2.0 * self.average,
             mean: mean + 5.0 * self.average / (tokens.max(1) as f64).sqrt(),
             tokens,
         }
+    }
+
+    /// Over a text that the proof does not have and that is longer than any of it: its worst token is one draw more of a long
+    /// tail. What is far by a fault shows in the average and the mean, which stay.
+    pub fn over_a_longer_text(&self) -> Distance {
+        Distance { worst: 2.0 * self.worst, ..*self }
     }
 
     pub fn is_allowed(&self, rounding: &Distance) -> bool {
