@@ -219,10 +219,9 @@ impl Timeline {
     }
 }
 
-/// Whether a person took or refused a candidate by the version that this made current.
+/// Whether a person took a candidate by the version that this made current.
 fn is_choice(choice: &Override, state: &State) -> bool {
-    let taken = || state.search.as_ref().and_then(|search| taken_as(search, choice.node));
-    choice.refused.is_some() || taken().is_some()
+    state.search.as_ref().and_then(|search| taken_as(search, choice.node)).is_some()
 }
 
 impl Moment {
@@ -251,11 +250,6 @@ impl Moment {
             Happened::Undone => format!("back to v{} by undo", self.node.0),
             Happened::Redone => format!("v{} brought back", self.node.0),
         }
-    }
-
-    /// True for a person's going to a version that was there before.
-    pub fn goes_back(&self) -> bool {
-        matches!(self.happened, Happened::Forked | Happened::Moved | Happened::Undone | Happened::Redone)
     }
 
     /// True for what a person did.

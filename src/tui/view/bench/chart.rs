@@ -98,8 +98,7 @@ fn change(bench: &Bench, moment: &Moment, shown: Shown) -> Option<String> {
         return Some("took none".to_owned());
     }
     let before = bench.timeline.before(bench.cursor()).filter(|before| before.node != moment.node)?;
-    let beside = bench.cursor().checked_sub(1).and_then(|at| bench.timeline.get(at));
-    let goes_on = beside.is_some_and(|beside| beside.seq == before.seq) && !moment.goes_back();
+    let goes_on = moment.parent.is_some_and(|parent| parent + 1 == bench.cursor());
     let against = if goes_on { String::new() } else { format!(" against v{}", before.node.0) };
     let (of, unit) = if shown == Shown::Perplexity { (Shown::Nll, " nats") } else { (shown, "") };
     let change = bench.shown_score(moment.node, of)? - bench.shown_score(before.node, of)?;
