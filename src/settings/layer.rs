@@ -160,7 +160,11 @@ fn broken(path: &Path, text: &str, error: &toml_edit::TomlError) -> SettingsErro
     let noticed = line(text, error.span());
     let begins = begins(text, noticed, |part| Document::parse(part).is_ok());
     let far = if begins < noticed { format!("what begins here goes wrong by line {noticed}: ") } else { String::new() };
-    let what = format!("{far}{}", one_line(error.message()));
+    let named = error.span().and_then(|span| text.get(span)).filter(|_| error.message() == "duplicate key");
+    let what = match named {
+        Some(key) => format!("{far}{key} is set a second time here; keep one of the two"),
+        None => format!("{far}{}", one_line(error.message())),
+    };
     SettingsError::Value { place: format!("{}:{begins}", path.display()), what }
 }
 
@@ -192,6 +196,7 @@ mod tests {
                 "s.toml:2: search.steps must be a whole number of at least 0 and under 2^32, not \"many\"",
             ),
             ("[generator]\nx = 1", "s.toml:1: generator must be a value, not a table"),
+            ("[search]\nsteps = 3\nsteps = 4", "s.toml:3: steps is set a second time here; keep one of the two"),
         ];
         for (text, message) in cases {
             assert_eq!(refusal(text), message);

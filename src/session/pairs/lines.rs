@@ -71,6 +71,7 @@ fn place_free(error: &serde_json::Error) -> String {
         "EOF while parsing a string" => "a string is not closed",
         "EOF while parsing an object" => "an object is not closed",
         "EOF while parsing a list" => "a list is not closed",
+        "expected ident" | "expected value" => "a value is neither a text in quotes nor a number, true, false or null",
         bare => bare,
     };
     format!("{bare} at column {}", error.column())

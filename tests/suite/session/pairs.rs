@@ -85,6 +85,7 @@ fn a_bad_row_is_named_and_stops_nothing() {
         "\r\n",
         "{\"query\":\"b\"\n",
         "[1,2]\n",
+        "{\"query\":nope}\n",
         "{\"query\":\"  \",\"reference\":\"1\"}\n",
         "{\"query\":\"c\"}\n",
         "{\"query\":5,\"reference\":\"1\"}\n",
@@ -98,11 +99,12 @@ fn a_bad_row_is_named_and_stops_nothing() {
     let expected = [
         (3, "no JSON: an object is not closed at column 12"),
         (4, "the row is a list, not an object"),
-        (5, "`query` is empty"),
-        (6, "no reference: none of reference, solution, response, answer, output"),
-        (7, "`query` is a number, not text"),
-        (8, "nothing follows </think>"),
-        (9, "`prompt` is a list without a user message"),
+        (5, "no JSON: a value is neither a text in quotes nor a number, true, false or null at column 11"),
+        (6, "`query` is empty"),
+        (7, "no reference: none of reference, solution, response, answer, output"),
+        (8, "`query` is a number, not text"),
+        (9, "nothing follows </think>"),
+        (10, "`prompt` is a list without a user message"),
     ];
     assert_eq!(skipped.len(), expected.len());
     for (skipped, (line, reason)) in skipped.iter().zip(expected) {
