@@ -105,6 +105,18 @@ impl Book {
         self.session.as_mut().ok_or_else(|| "the session is not open".to_owned())
     }
 
+    /// Opens for writing what is a file already. What has none gets it with the first thing to record, so that
+    /// nothing is left of what comes to nothing.
+    ///
+    /// # Errors
+    /// As [`Book::write`].
+    pub fn reserve(&mut self) -> Result<(), String> {
+        match self.origin {
+            Origin::File(_) => self.write().map(drop),
+            Origin::Sample { .. } | Origin::New { .. } => Ok(()),
+        }
+    }
+
     fn begin(&mut self) -> Result<Session, SessionError> {
         let mut session = match self.place()? {
             Placed::File(path) => Session::open_at(&path, Purpose::Annotate, self.clock.clone())?,

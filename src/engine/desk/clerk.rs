@@ -219,7 +219,7 @@ impl Clerk {
             return self.refuse(Deed::Search, "the search is running already".to_owned());
         }
         let setup = pursuit::effective(self.book.state(), asked);
-        let ready = pursuit::admit(self.book.state(), &setup).and_then(|()| self.book.write().map(drop));
+        let ready = pursuit::admit(self.book.state(), &setup).and_then(|()| self.book.reserve());
         match ready {
             Ok(()) => self.pursuit = Pursuit::load(setup, self.back_ends.clone(), self.unscored_example()),
             Err(why) => self.refuse(Deed::Search, why),

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use retrace::engine::Setup;
 use retrace::engine::desk::{News, Order, Origin};
 use retrace::session::{Author, Note, Payload, Session, Tag, Verdict, VerdictRecord, library};
 
@@ -115,6 +116,9 @@ async fn a_new_pair_is_written_by_the_first_action_and_opened_when_it_is_there()
     stand.opened().await;
     assert_eq!(stand.state.example.as_ref().unwrap().query, "Write piece 0.");
     assert!(!library.exists());
+    stand.desk.order(Order::Search(Setup { generator: "nobody".to_owned(), ..setup() }));
+    assert!(stand.refused().await.contains("nobody"));
+    assert!(!library.exists(), "a search that could not begin leaves nothing");
     stand.search();
     stand.until(|_, state| state.stop.is_some()).await;
     let path = library.join("p0.jsonl");
