@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::Verdict;
+use super::{Source, Verdict};
 use crate::reer::search::StopReason;
 use crate::reer::{Identity, Leak, Measures, Objective};
 
@@ -20,6 +20,9 @@ pub struct Summary {
     pub title: String,
     /// The pair's hash; empty when the file holds no example.
     pub hash: String,
+    /// The file of pairs that it came from, and the row there.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub source: Option<Source>,
     pub status: Status,
     pub verdict: Verdict,
     #[serde(skip_serializing_if = "Option::is_none", default)]

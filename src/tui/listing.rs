@@ -147,7 +147,9 @@ impl Reader {
         }
         let listed: HashSet<String> = rows.iter().map(|row| row.key.clone()).collect();
         let files = library.into_iter().flat_map(Library::entries).map(of_file);
-        rows.extend(files.filter(|row| !listed.contains(&row.key)));
+        let mut files: Vec<Row> = files.filter(|row| !listed.contains(&row.key)).collect();
+        files.sort_by(|a, b| by_origin(a).cmp(&by_origin(b)));
+        rows.extend(files);
         let strangers = library.into_iter().flat_map(Library::strangers);
         let strangers = strangers.map(|stranger| (stranger.path.display().to_string(), stranger.why)).collect();
         Ok(Listing { place: self.place.clone(), rows, strangers })
@@ -178,6 +180,13 @@ impl Reader {
         let rows = examples.iter().map(row).collect();
         Ok(Listing { place: self.place.clone(), rows, strangers: strangers.clone() })
     }
+}
+
+/// What sessions are listed by: those of a file of pairs in the order of its rows, then the others, by path.
+fn by_origin(row: &Row) -> (&Path, bool, Option<(&str, u64)>) {
+    let folder = if let Source::File(path) = &row.source { path.parent() } else { None };
+    let source = row.summary.source.as_ref().map(|source| (source.file.as_str(), source.row));
+    (folder.unwrap_or(Path::new("")), source.is_none(), source)
 }
 
 /// Marks what the runs of a library work at.
@@ -220,4 +229,27 @@ fn samples() -> Vec<Row> {
     };
     // A test reads every sample.
     SAMPLES.iter().filter_map(|sample| Some(row(sample.summary().ok()?, sample.name, sample.bytes))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::{self, Session};
+
+    /// Sessions made of a file of pairs, and one that was pasted, with names that are in another order.
+    #[test]
+    fn sessions_stand_as_the_rows_they_came_from_and_the_others_behind_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let sessions = [("b", Some(2)), ("c", Some(1)), ("a", None), ("d", Some(10))];
+        for (id, row) in sessions {
+            let source = |row| session::Source { file: "pairs.jsonl".to_owned(), row, licence: None };
+            let written = ExampleRecord::written(&format!("Write piece {id}."), "It is written.");
+            let example = ExampleRecord { id: id.to_owned(), source: row.map(source), ..written };
+            Session::create(&folder.path().join(format!("{id}.jsonl")), id, example).unwrap().close().unwrap();
+        }
+        let place = Place::Folder(folder.path().to_owned());
+        let listed = Reader::new(place, folder.path().to_owned(), None).read().unwrap().unwrap();
+        let ids: Vec<&str> = listed.rows.iter().map(|row| row.summary.id.as_str()).collect();
+        assert_eq!(ids, ["c", "b", "d", "a"]);
+    }
 }

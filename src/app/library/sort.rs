@@ -53,7 +53,7 @@ impl QueueFilter {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Column {
-    /// As they are listed: samples in their order, then files by path.
+    /// As they are listed: samples in their order, then sessions as the rows of their file of pairs, the others by path.
     #[default]
     Listed,
     Name,

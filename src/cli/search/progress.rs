@@ -252,6 +252,7 @@ mod tests {
             name: None,
             title: String::new(),
             hash: String::new(),
+            source: None,
             status: Status::Done,
             verdict: Verdict::None,
             stop: Some(StopReason::Patience),

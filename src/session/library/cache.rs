@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::session::Summary;
 
 /// Raised when what is cached changes its meaning.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// What is known of one file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -37,6 +37,7 @@ impl State {
             name: self.annotations.name().map(str::to_owned),
             title: self.example.as_ref().map(title).unwrap_or_default(),
             hash: self.example.as_ref().map(|example| example.hash.clone()).unwrap_or_default(),
+            source: self.example.as_ref().and_then(|example| example.source.clone()),
             status: self.status(),
             verdict: self.annotations.verdict(),
             stop: self.stop.as_ref().map(|stop| stop.reason),
