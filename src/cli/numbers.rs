@@ -108,10 +108,10 @@ pub fn ppl(ppl: Perplexity) -> String {
     }
 }
 
-/// A gain with its sign: positive is better than the baseline.
+/// A gain with its sign: positive is better than the baseline, in nats and in percent.
 pub fn gain(gain: &Gain) -> String {
     // Adding 0 makes a negative zero a plain one.
-    format!("{:+.4} nats per token, perplexity {:+.1} %", gain.gain_nats.0 + 0.0, 0.0 - gain.gain_percent)
+    format!("{:+.4} nats per token, {:+.1} % of the perplexity", gain.gain_nats.0 + 0.0, gain.gain_percent + 0.0)
 }
 
 pub fn leak(leak: &Leak) -> String {

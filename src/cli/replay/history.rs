@@ -43,7 +43,7 @@ impl History {
 
     /// What a person following the session wants to read of an event.
     fn line(&mut self, event: &Event) -> Option<String> {
-        let by = &event.by;
+        let by = event.by.name();
         let named =
             |acts: &BTreeMap<u64, String>, seq| acts.get(&seq).map_or("the last act", String::as_str).to_owned();
         match &event.payload {

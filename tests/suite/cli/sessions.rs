@@ -71,8 +71,8 @@ fn replay_names_what_was_done_and_taken_back() {
     live.redo(mara()).unwrap();
     drop(live);
     let told = house.run(&["replay", path.to_str().unwrap()]).fine().out;
-    let acts: Vec<&str> = told.lines().filter(|line| line.starts_with("user:mara")).collect();
-    assert_eq!(acts, ["user:mara: tag #calm", "user:mara: took back: tag #calm", "user:mara: brought back: tag #calm"]);
+    let acts: Vec<&str> = told.lines().filter(|line| line.starts_with("mara")).collect();
+    assert_eq!(acts, ["mara: tag #calm", "mara: took back: tag #calm", "mara: brought back: tag #calm"]);
     let taken = told.lines().find(|line| line.contains(" taken, ")).unwrap();
     assert!(taken.contains(" taken, -0.") && taken.contains(" nats, ppl "), "{taken}");
     assert!(!told.lines().any(|line| line.starts_with("version ") && line.contains("candidate")), "{told}");

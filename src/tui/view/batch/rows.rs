@@ -187,7 +187,7 @@ mod tests {
         record.slowest.push(Slow { id: "a".to_owned(), file: String::new(), seconds: 7, steps: 2 });
         record.errors.insert("timeout".to_owned(), ErrorClass::default());
         record.endpoints.push(Endpoint::default());
-        let (asked, by) = ("pause".to_owned(), "user:ada".to_owned());
+        let (asked, by) = ("pause".to_owned(), "ada".to_owned());
         record.answers.push(Answer { asked, by, at: String::new(), answer: "pausing".to_owned() });
         for tab in Tab::ALL {
             assert_eq!(cells(tab, &record, 0..9)[0].len(), columns(tab).len(), "{tab:?}");
