@@ -58,14 +58,15 @@ impl Plot<'_> {
         }
     }
 
-    /// The best score so far, where no line is there: beside one that leaves its row, the rest of it would look like a
-    /// way that leads nowhere.
+    /// The best score so far, where no line is there: beside one that leaves its row, or comes to it from elsewhere, the
+    /// rest of it would look like a way that leads nowhere.
     fn best(&self, grid: &mut Grid) {
         let left: BTreeSet<usize> = self.chart.columns.iter().filter_map(|column| column.parent).collect();
         for (index, column) in self.seen() {
             let Some(best) = self.at(column.best) else { continue };
-            let here = self.at(column.score).filter(|_| left.contains(&index));
-            if here.is_some_and(|here| here.row == best.row) {
+            let is_best = |column: &Column| self.at(column.score).is_some_and(|at| at.row == best.row);
+            let next = self.chart.columns.get(index + 1).filter(|next| next.parent.is_some());
+            if is_best(column) && left.contains(&index) || next.is_some_and(is_best) {
                 continue;
             }
             let last = index + 1 == self.chart.columns.len();

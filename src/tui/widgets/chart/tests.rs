@@ -91,7 +91,7 @@ fn a_search() {
     44.7 ┄┄┄^┄┄┄┄┄┄┄┄▾┄┄┄┄┄┄┄┄┄┄┄┄
     39.5 ●━━○━╮│
               ╰●━━○━╮  ╭◆━╮      ◌
-    31.9       │    ╰●━╯──╰◆━━●  ○
+    31.9       │    ╰●━╯  ╰◆━━●  ○
      ppl z0 1  2  3  4  5   8 live
     ");
     insta::assert_snapshot!(drawn(60, 3, &Chart { threshold: Some(30.0), ..chart(&columns) }), @"
@@ -127,6 +127,27 @@ fn a_branch_is_dim_and_leaves_from_its_parent() {
                     ┃  ○          ╭─────────◇───╮
                     ╰━━●━━━━━━○━━━╮  │          ╰──●
     33.3                          ╰━━●──────
+     ppl z0     1      2      3      4      5      6
+    ");
+}
+
+/// What is taken may raise another measure than the search's own; the line that comes back is alone in its row.
+#[test]
+fn the_best_line_is_not_drawn_into_a_line_that_comes_to_its_row() {
+    let mut columns = search();
+    columns.truncate(5);
+    columns.push(Column { best: Some(33.3), ..column("5", 35.2, Kind::Accepted, Some(4)) });
+    columns[5].candidates = vec![candidate(33.3, Shape::Open)];
+    columns.push(column("6", 33.3, Kind::Accepted, Some(5)));
+    insta::assert_snapshot!(drawn(50, 9, &Chart { cursor: 6, ..chart(&columns) }), @"
+    44.7 ┄┄┄┄┄┄┄^┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄▾ no thinking ┄┄┄
+                                                   │
+                                                   │
+    39.8        ×                                  │
+         ●━━━━━━○━━━╮                              │
+                    ┃  ○                           │
+                    ╰━━●━━━━━━○━━━╮      ╭━━●━━━╮  │
+    33.3                          ╰━━●━━━╯  ○   ╰━━●
      ppl z0     1      2      3      4      5      6
     ");
 }
