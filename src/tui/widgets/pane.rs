@@ -18,13 +18,27 @@ pub struct Pane<'a> {
 
 /// Draws the border and returns what it leaves free.
 pub fn draw(buf: &mut Buffer, area: Rect, theme: &Theme, pane: Pane<'_>) -> Rect {
+    draw_behind(buf, area, theme, "", pane)
+}
+
+/// As [`draw`], with the names of other panes before the title and its sign of focus.
+pub fn draw_behind(buf: &mut Buffer, area: Rect, theme: &Theme, before: &str, pane: Pane<'_>) -> Rect {
     let area = area.intersection(buf.area);
     if area.width < 2 || area.height < 2 {
         return Rect { width: 0, height: 0, ..area };
     }
     border(buf, area, theme, pane.focused);
-    titles(buf, area, theme, pane);
+    titles(buf, area, theme, before, pane);
     Rect { x: area.x + 1, y: area.y + 1, width: area.width - 2, height: area.height - 2 }
+}
+
+/// Words on the lower border, at its right end, where there is room for all of them.
+pub fn foot(buf: &mut Buffer, area: Rect, theme: &Theme, said: &str) {
+    let text = format!(" {said} ");
+    if area.height > 1 && width(&text) + 4 <= usize::from(area.width) {
+        let (room, y) = (width(&text) as u16, area.bottom() - 1);
+        fitted(buf, (area.right() - 2 - room, y), room, &text, theme.style(Role::Dim));
+    }
 }
 
 fn border(buf: &mut Buffer, area: Rect, theme: &Theme, focused: bool) {
@@ -45,14 +59,15 @@ fn border(buf: &mut Buffer, area: Rect, theme: &Theme, focused: bool) {
     }
 }
 
-fn titles(buf: &mut Buffer, area: Rect, theme: &Theme, pane: Pane<'_>) {
+fn titles(buf: &mut Buffer, area: Rect, theme: &Theme, before: &str, pane: Pane<'_>) {
     let room = area.width.saturating_sub(4);
     if room < 3 {
         return;
     }
     let style = theme.style(if pane.focused { Role::TitleFocused } else { Role::Title });
     // Focus in words of shape too, for terminals without colours.
-    let title = if pane.focused { format!(" ▸ {} ", pane.title) } else { format!(" {} ", pane.title) };
+    let sign = if pane.focused { "▸ " } else { "" };
+    let title = format!(" {before}{sign}{} ", pane.title);
     let used = fitted(buf, (area.x + 1, area.y), room, &title, style);
     let left = room.saturating_sub(used + 1);
     let right = Safe::new(pane.right);
@@ -95,6 +110,24 @@ mod tests {
         insta::assert_snapshot!(drawn(4, 2, pane), @"
         ╭──╮
         ╰──╯
+        ");
+    }
+
+    #[test]
+    fn a_foot_is_whole_or_not_there() {
+        let footed = |w, said| {
+            let mut buf = Buffer::empty(Rect::new(0, 0, w, 2));
+            draw(&mut buf, Rect::new(0, 0, w, 2), &Theme::mono(), Pane { title: "Chart", right: "", focused: false });
+            foot(&mut buf, Rect::new(0, 0, w, 2), &Theme::mono(), said);
+            text_of(&buf)
+        };
+        insta::assert_snapshot!(footed(24, "by m, 98 tokens"), @"
+        ╭ Chart ───────────────╮
+        ╰──── by m, 98 tokens ─╯
+        ");
+        insta::assert_snapshot!(footed(20, "by m, 98 tokens"), @"
+        ╭ Chart ───────────╮
+        ╰──────────────────╯
         ");
     }
 

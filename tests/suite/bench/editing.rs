@@ -179,10 +179,10 @@ async fn what_is_done_to_a_segment_out_of_sight_is_shown() {
     let mut script = Script::at(80, 24).await;
     script.open_session("harbour").await;
     script.keys("shift-tab shift-tab");
-    assert!(script.shows("[Query]"), "{}", script.screen());
+    assert!(script.shows("[▸ Query]"), "{}", script.screen());
     script.act("v d").await;
     insta::assert_snapshot!("deleted_from_another_pane", script.screen());
-    assert!(script.shows("[Trajectory"), "{}", script.screen());
+    assert!(script.shows("[▸ Trajectory"), "{}", script.screen());
 }
 
 #[tokio::test]

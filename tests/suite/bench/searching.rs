@@ -94,6 +94,23 @@ async fn candidates_appear_as_they_are_scored() {
     assert!(!fates(&script).iter().any(|fate| matches!(fate, Fate::Open | Fate::Scoring)));
 }
 
+/// What a step has so far stays in sight until the search goes on with it.
+#[tokio::test]
+async fn a_pause_in_a_step_leaves_its_candidates_on_the_chart() {
+    let opening = Opening { permits: 2, scores: 8, size: (150, 44), ..Opening::default() };
+    let mut script = Script::open(opening).await;
+    script.open_session("kettle").await;
+    script.keys("r");
+    script
+        .until(|app| app.bench().is_some_and(|b| b.candidates().iter().filter(|c| c.fate == Fate::Open).count() == 2))
+        .await;
+    script.keys("space");
+    script.until(|app| app.bench().is_some_and(|bench| bench.state.stop.is_some() && !bench.is_searching())).await;
+    let screen = script.screen();
+    let chart: Vec<&str> = screen.lines().skip_while(|line| !line.contains("Perplexity")).collect();
+    insta::assert_snapshot!(chart.join("\n"));
+}
+
 #[tokio::test]
 async fn a_search_that_is_left_goes_on_out_of_sight_and_quitting_asks() {
     let mut script = gated(2).await;
@@ -280,6 +297,7 @@ async fn the_search_goes_on_from_any_version() {
     let search = script.bench().search().unwrap();
     assert!(search.tree().lineage(search.head().unwrap()).contains(&first));
     assert_eq!(script.bench().branch(), Some("branch-1"));
+    assert!(script.shows("─ branch-1 ─"), "{}", script.screen());
 }
 
 #[tokio::test]

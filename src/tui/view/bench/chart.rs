@@ -1,29 +1,28 @@
 //! The chart under the panes: the timeline of the session as the chart widget wants it.
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
 
 use super::super::super::theme::Theme;
 use super::super::super::widgets::chart::{self, Candidate, Chart, Column, Kind, Shape, Unit};
+use super::super::super::widgets::pane;
 use super::super::{View, layout, status};
-use super::border;
+use super::frame::Frame;
 use crate::app::App;
-use crate::app::bench::{Bench, Happened, Moment, Pane, Shown, signed};
+use crate::app::bench::{Bench, Happened, Moment, Shown, signed};
 use crate::reer::Objective;
 use crate::reer::search::{Decision, NodeId, Search};
 use crate::session::Status;
-use crate::text::width;
 
 impl View {
-    pub(super) fn draw_chart(&mut self, buf: &mut Buffer, area: Rect, app: &App, bench: &Bench, theme: &Theme) {
+    pub(super) fn draw_chart(&mut self, buf: &mut Buffer, frame: Frame<'_>, app: &App, bench: &Bench, theme: &Theme) {
         let shown = app.memory.shown;
         let title = format!("{}{}", shown.title(), if app.memory.log_scale { " · log" } else { "" });
         let right = readout(bench, shown);
+        let inner = frame.draw(buf, theme, (&title, &right));
         // Where the query's measures are out of sight, what the numbers are of stands here.
-        let of = status::stands_for(bench).filter(|_| layout::columns(buf.area.width) < 3).unwrap_or_default();
-        let fits = !of.is_empty() && width(&title) + width(&of) + width(&right) + 15 <= usize::from(area.width);
-        let title = if fits { format!("{title} · {of}") } else { title };
-        let inner = border(buf, area, theme, (Pane::Chart, bench), false, (&title, &right));
+        if let Some(of) = status::stands_for(bench).filter(|_| layout::columns(buf.area.width) < 3) {
+            pane::foot(buf, frame.area, theme, &of);
+        }
         let Some(search) = bench.search().filter(|_| !bench.timeline.is_empty() && !inner.is_empty()) else {
             if !inner.is_empty() {
                 super::empty(buf, inner, theme, &["The line begins with the first draft's score."]);
@@ -131,7 +130,7 @@ fn columns(bench: &Bench, search: &Search, shown: Shown) -> Vec<Column> {
     columns
 }
 
-/// The step that is being made: its candidates as they come.
+/// The step that is being made, also while it waits: its candidates as they come.
 fn open_step(bench: &Bench, search: &Search, shown: Shown, at: usize) -> Option<Column> {
     let step = bench.state.steps() + 1;
     let of_step = search.tree().iter().filter(|(_, version)| version.node.step == Some(step));
@@ -141,7 +140,7 @@ fn open_step(bench: &Bench, search: &Search, shown: Shown, at: usize) -> Option<
             shape: if version.measures.is_some() { Shape::Open } else { Shape::Pending },
         })
         .collect();
-    (bench.is_searching() && !candidates.is_empty()).then(|| Column {
+    (!candidates.is_empty()).then(|| Column {
         score: None,
         kind: Kind::Running,
         label: step.to_string(),

@@ -10,7 +10,7 @@ use ratatui::layout::Rect;
 use super::super::super::theme::{Role, Theme};
 use super::super::super::widgets::{paint, scrollbar, text};
 use super::super::{Look, View};
-use super::{border, has_room};
+use super::frame::Frame;
 use crate::app::App;
 use crate::app::bench::{Bench, Measure, Moment, Pane, Tone, signed};
 use crate::reer::Trajectory;
@@ -22,8 +22,8 @@ type Spans = Vec<(Range<usize>, Role)>;
 const NOTE: u16 = 6;
 
 impl View {
-    pub(super) fn draw_query(&mut self, buf: &mut Buffer, area: Rect, bench: &Bench, tabs: bool, look: Look<'_>) {
-        let inner = border(buf, area, look.theme, (Pane::Query, bench), tabs, ("Query", ""));
+    pub(super) fn draw_query(&mut self, buf: &mut Buffer, frame: Frame<'_>, bench: &Bench, look: Look<'_>) {
+        let inner = frame.draw(buf, look.theme, ("Query", ""));
         let lines = bench.measures();
         let notes = notes(bench);
         let rows = |text: &str| (text::Sheet::new(text, inner.width.max(1)).rows() as u16).clamp(1, NOTE);
@@ -84,10 +84,10 @@ impl View {
     pub(super) fn draw_held(
         &mut self,
         buf: &mut Buffer,
-        area: Rect,
+        frame: Frame<'_>,
         app: &App,
         bench: &Bench,
-        (held, tabs): (&Moment, bool),
+        held: &Moment,
         look: Look<'_>,
     ) {
         let score = bench.shown_score(held.node, app.memory.shown).map(|value| app.memory.shown.write(value));
@@ -96,7 +96,7 @@ impl View {
         // How it came, which says more than how one came back to it.
         let came = bench.timeline.came(held.node).and_then(|came| bench.timeline.get(came)).unwrap_or(held);
         let named = format!("{version}, {}", came.name(&bench.me));
-        let fits = |said: &String| has_room(buf.area.width, area, (Pane::Query, bench), tabs, (&named, said));
+        let fits = |said: &String| frame.has_room(&named, said);
         let (title, right) = match since_held(bench, held).map(signed) {
             Some(since) => {
                 let full =
@@ -109,7 +109,7 @@ impl View {
             }
             None => (named, score),
         };
-        let inner = border(buf, area, look.theme, (Pane::Query, bench), tabs, (&title, &right));
+        let inner = frame.draw(buf, look.theme, (&title, &right));
         let Some(z) = bench.search().and_then(|search| search.tree().trajectory(held.node)) else { return };
         let (text, numbers, selected) = numbered(z, place_in(bench, z));
         if !inner.is_empty() {

@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 use super::super::super::theme::Role;
 use super::super::super::widgets::{paint, tint};
 use super::super::{Look, View};
-use super::border;
+use super::frame::Frame;
 use crate::app::App;
 use crate::app::bench::{Bench, Compared, Pane, Tint, signed};
 use crate::app::command::Command;
@@ -20,10 +20,9 @@ impl View {
     pub(super) fn draw_reference(
         &mut self,
         buf: &mut Buffer,
-        area: Rect,
+        frame: Frame<'_>,
         app: &App,
         bench: &Bench,
-        tabs: bool,
         look: Look<'_>,
     ) {
         let title = match bench.tint {
@@ -41,8 +40,8 @@ impl View {
             (Some(_), Some(compared)) => mean_change(bench, compared),
             _ => String::new(),
         };
-        let (title, right) = fitted((buf.area.width, area), bench, tabs, (title, right));
-        let mut inner = border(buf, area, look.theme, (Pane::Reference, bench), tabs, (&title, &right));
+        let (title, right) = fitted(frame, bench, (title, right));
+        let mut inner = frame.draw(buf, look.theme, (&title, &right));
         if app.legend && bench.tint != Tint::Off && inner.height > 4 {
             inner.height -= draw_legend(buf, inner, bench, look);
         }
@@ -56,21 +55,14 @@ impl View {
 }
 
 /// The title and what stands beside it, in as few words as the pane has room for: the number goes last.
-fn fitted(
-    (screen, area): (u16, Rect),
-    bench: &Bench,
-    tabs: bool,
-    (title, right): (String, String),
-) -> (String, String) {
+fn fitted(frame: Frame<'_>, bench: &Bench, (title, right): (String, String)) -> (String, String) {
     let short = bench.tint_in_short();
     let number = right.trim_end_matches(" nats").to_owned();
     if bench.tint == Tint::Off || number == right {
         return (title, right);
     }
     let ways = [(title.clone(), right), (title.clone(), number.clone()), (short, number.clone())];
-    let fits = |(title, right): &(String, String)| {
-        super::has_room(screen, area, (Pane::Reference, bench), tabs, (title, right))
-    };
+    let fits = |(title, right): &(String, String)| frame.has_room(title, right);
     ways.into_iter().find(fits).unwrap_or((title, number))
 }
 

@@ -12,7 +12,7 @@ use super::super::super::theme::{Role, Theme};
 use super::super::super::widgets::diff::Comparison;
 use super::super::super::widgets::{paint, scrollbar, text};
 use super::super::{Look, View};
-use super::border;
+use super::frame::Frame;
 use super::hunk;
 use crate::app::App;
 use crate::app::bench::{Bench, Candidate, Match, Pane, SegmentRow, signed};
@@ -64,10 +64,9 @@ impl View {
     pub(super) fn draw_trajectory(
         &mut self,
         buf: &mut Buffer,
-        area: Rect,
+        frame: Frame<'_>,
         app: &App,
         bench: &Bench,
-        tabs: bool,
         look: Look<'_>,
     ) {
         let segments = bench.segments();
@@ -79,9 +78,11 @@ impl View {
         });
         let title = format!("Trajectory{}", version.unwrap_or_default());
         let following = if bench.follow && bench.is_searching() { "following " } else { "" };
-        let branch = bench.branch().map(|branch| format!("branch {branch}")).unwrap_or_default();
+        // What is called a branch by its name is not called so twice.
+        let named = |name: &str| if name.starts_with("branch") { name.to_owned() } else { format!("branch {name}") };
+        let branch = bench.branch().map(named).unwrap_or_default();
         let branch = format!("{following}{branch}");
-        let inner = border(buf, area, look.theme, (Pane::Trajectory, bench), tabs, (&title, branch.trim_end()));
+        let inner = frame.draw(buf, look.theme, (&title, branch.trim_end()));
         if inner.is_empty() {
             return;
         }
