@@ -58,7 +58,7 @@ pub fn choice(search: &Search, choice: &Override) -> String {
     let segment = |id: SegmentId| search.tree().trajectory(search.head()?)?.position(id);
     let there = |id: Option<SegmentId>| id.and_then(segment).map(|at| format!(" in segment {}", at + 1));
     if let Some(refused) = choice.refused {
-        return format!("the refusal{}", there(of(refused)).unwrap_or_default());
+        return format!("the refusal of v{}{}", refused.0, there(of(refused)).unwrap_or_default());
     }
     let by_hand = made.filter(|made| words(made.why).is_some() && taken_as(search, made.id).is_none());
     match by_hand.and_then(|made| Some((deed(made.why), place(search, made)?))) {
