@@ -194,7 +194,7 @@ commands! {
     Mouse "mouse" [Anywhere] [", p"] "Use the mouse, or leave it to the terminal";
     Tour "tour" [Anywhere] [", o"] "The tour in five steps, from its beginning";
     Keys "keys" [Anywhere] [", k"] "Edit the file of keys";
-    Palette "palette" [Anywhere] [":" "ctrl-p"] "Find a command and carry it out; a number goes to that step";
+    Palette "palette" [Anywhere] [":" "ctrl-p"] "Find a command and carry it out; 7 goes to step 7, v20 to version 20";
     Help "help" [Anywhere Form Export] ["?" "f1"] "Every key that works here";
     Messages "messages" [Anywhere] [", h"] "What was told last at the foot of the screen, the newest first";
     Repeat "repeat" [Bench] ["."] "Do the last command again";

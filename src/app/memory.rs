@@ -44,6 +44,8 @@ pub struct Memory {
     pub order: VecDeque<String>,
     /// The last verdicts, the newest first.
     pub decisions: VecDeque<Decided>,
+    /// Those that were undone, the last one last, for when they are brought back.
+    pub taken_back: Vec<Decided>,
     pub export_to: Option<String>,
     /// Keys of the sessions in which a person did something last, the last one last.
     pub done: Vec<String>,
@@ -127,6 +129,7 @@ impl Memory {
         acted.filter(|key| *key == old).for_each(|key| new.clone_into(key));
         self.decisions
             .iter_mut()
+            .chain(&mut self.taken_back)
             .filter(|decided| decided.key == old)
             .for_each(|decided| new.clone_into(&mut decided.key));
     }
@@ -143,6 +146,14 @@ impl Memory {
     pub fn keep_decision(&mut self, decided: Decided) {
         self.decisions.push_front(decided);
         self.decisions.truncate(DECISIONS);
+    }
+
+    /// Keeps a verdict that was undone, to be listed again when it is brought back.
+    pub fn take_back(&mut self, decided: Decided) {
+        self.taken_back.push(decided);
+        if self.taken_back.len() > DECISIONS {
+            self.taken_back.remove(0);
+        }
     }
 }
 

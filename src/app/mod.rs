@@ -112,8 +112,6 @@ pub struct App {
     given: Vec<Given>,
     /// What the form asked for last, until that search begins.
     tried: Option<(DeskId, Setup)>,
-    /// Verdicts that were undone, the last one last, for when they are brought back.
-    taken_back: Vec<memory::Decided>,
     last_command: Option<Command>,
     /// The tags that were typed last, and what was asked of candidates last: for doing it again.
     last_tags: BTreeSet<String>,
@@ -172,7 +170,6 @@ impl App {
             errands: BTreeMap::new(),
             given: Vec::new(),
             tried: None,
-            taken_back: Vec::new(),
             last_command: None,
             last_tags: BTreeSet::new(),
             last_wish: None,

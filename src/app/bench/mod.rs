@@ -31,7 +31,7 @@ pub use moment::{Happened, Moment, Shown, Timeline};
 pub use segments::SegmentRow;
 pub use stream::Streams;
 pub use tint::{Compared, Tint};
-pub use travel::{Play, SPEEDS};
+pub use travel::{LONGEST, Play, SPEEDS};
 pub use verdict::{FLAG, flag, renamed, verdict};
 pub use words::{ordinal, reason_in_words, refusal_in_words, signed, stop_in_words, waiting_in_words};
 
@@ -188,10 +188,18 @@ impl Bench {
         })
     }
 
+    /// Why nothing can be recorded here, as a sentence; none where something can.
+    pub fn unwritable(&self) -> Option<String> {
+        let why = self.read_only.as_ref()?;
+        Some(if why.contains("read-only") { why.clone() } else { format!("read-only: {why}") })
+    }
+
     /// The segments of the version under the cursor.
     pub fn segments(&self) -> Vec<SegmentRow> {
         let Some((search, node)) = self.search().zip(self.node()) else { return Vec::new() };
-        let chosen = self.state.annotations.overrides().filter(|choice| choice.value.refused.is_none());
+        // What was refused for what had been current before was no choice of that.
+        let went_back = |seq| self.timeline.moments().iter().any(|m| m.seq == seq && m.happened == Happened::Refused);
+        let chosen = self.state.annotations.overrides().filter(|choice| !went_back(choice.seq));
         let chosen = chosen.map(|choice| choice.value.node).collect();
         segments::segments(search, node, &chosen)
     }

@@ -113,7 +113,7 @@ impl Timeline {
         }
         let moved = head.filter(|head| Some(*head) != before)?;
         let happened = match &event.payload {
-            Payload::Override(choice) if choice.refused.is_some() => Happened::Refused,
+            Payload::Override(choice) if choice.refused.is_some() && self.came(moved).is_some() => Happened::Refused,
             Payload::Override(choice) => match self.made {
                 Some((node, why)) if node == moved && !is_choice(choice, state) => Happened::Edit(why),
                 _ => Happened::Override,
@@ -196,15 +196,25 @@ impl Timeline {
         !stands(end.node) || self.moments.iter().any(goes_on)
     }
 
-    /// Where the person, or the search, stood before the moment. One that goes back to a version stands where that did,
-    /// and so is told against what was there just before.
-    pub fn before(&self, index: usize) -> Option<&Moment> {
+    /// Index of the moment that this one is told against: what it was made of. One that makes another version current, or
+    /// goes back to one, was made of nothing, and is told against what was there just before.
+    pub fn before(&self, index: usize) -> Option<usize> {
         let moment = self.moments.get(index)?;
-        let built_on = moment.parent.and_then(|parent| self.moments.get(parent));
-        match built_on {
-            Some(same) if same.node == moment.node => self.moments.get(index.checked_sub(1)?),
-            other => other,
+        let made = matches!(moment.happened, Happened::Draft | Happened::Step { .. } | Happened::Edit(_));
+        let of = moment.parent.filter(|parent| self.moments.get(*parent).is_some_and(|of| of.node != moment.node));
+        match (made, moment.parent) {
+            (true, None) => None,
+            (true, Some(_)) if of.is_some() => of,
+            _ => index.checked_sub(1),
         }
+    }
+
+    /// Whether the moment only moves among versions, or what it did was taken back.
+    pub fn is_by_the_way(&self, index: usize, state: &State) -> bool {
+        self.moments.get(index).is_none_or(|moment| match moment.happened {
+            Happened::Forked | Happened::Moved | Happened::Undone | Happened::Redone => true,
+            _ => moment.is_hand_made() && state.is_undone(moment.seq),
+        })
     }
 
     /// Index of the moment with which the version came; it may stay current through many.

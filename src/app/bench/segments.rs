@@ -10,7 +10,8 @@ use crate::reer::search::{NodeId, Search, Why};
 pub struct SegmentRow {
     pub id: SegmentId,
     pub text: String,
-    /// Sum of the score changes of the versions on the way here that touched it, nats per token; negative is better.
+    /// Sum of the score changes of the versions on the way here that touched it, nats per token; negative is better. None
+    /// while the last of them has no score.
     pub bought: Option<f64>,
     /// A person wrote it, or chose it.
     pub by_hand: bool,
@@ -25,10 +26,12 @@ pub fn segments(search: &Search, node: NodeId, chosen: &BTreeSet<NodeId>) -> Vec
     let row = |segment: &crate::reer::Segment| {
         let mine: Vec<&Touch> = touched.iter().filter(|touch| touch.segment == segment.id).collect();
         let deltas: Vec<f64> = mine.iter().filter_map(|touch| touch.delta).collect();
+        // What was bought before is no number of the text that stands here now.
+        let known = mine.last().is_some_and(|touch| touch.delta.is_some());
         SegmentRow {
             id: segment.id,
             text: segment.text.clone(),
-            bought: (!deltas.is_empty()).then(|| deltas.iter().sum()),
+            bought: known.then(|| deltas.iter().sum()),
             by_hand: mine.last().is_some_and(|touch| touch.by_hand),
             changed: mine.last().is_some_and(|touch| touch.node == node),
         }

@@ -105,7 +105,7 @@ impl Bench {
             Tint::Surprisal => return Some(Compared { of, against: None }),
             Tint::SinceBefore if candidate.is_some() => ScoreOf::Node(candidate?.parent),
             Tint::SinceBefore => {
-                let before = self.timeline.before(self.cursor());
+                let before = self.timeline.before(self.cursor()).and_then(|before| self.timeline.get(before));
                 let before = before.map(|moment| moment.node).filter(|before| *before != node);
                 let before = before.or_else(|| self.search()?.tree().get(node)?.node.parent);
                 before.map_or(ScoreOf::Baseline, ScoreOf::Node)

@@ -18,9 +18,11 @@ pub struct Play {
 /// Speeds to choose from.
 pub const SPEEDS: [f64; 8] = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0];
 
-/// However long a moment took, so long it stays at least and at most while a session plays.
+/// However long a moment took, so long it counts at most while a session plays: nobody waits for a person's pause again.
+pub const LONGEST: Duration = Duration::from_secs(3);
+
+/// However fast it plays, so long a moment stays at least.
 const SHORTEST: Duration = Duration::from_millis(60);
-const LONGEST: Duration = Duration::from_millis(1200);
 
 impl Bench {
     /// Goes to a moment; the last one is followed from then on while a search runs.
@@ -89,8 +91,8 @@ impl Bench {
     /// Goes to the moment that changed the score most, by falls (`gains`) or by rises; from there to the next smaller
     /// one, and so on, round to the biggest. Which of how many it is; none where there is none.
     pub fn go_to_change(&mut self, gains: bool) -> Option<(usize, usize)> {
-        let mut changes: Vec<(f64, usize)> =
-            (0..self.timeline.len()).filter_map(|index| Some((self.change_at(index)?, index))).collect();
+        let told = (0..self.timeline.len()).filter(|index| !self.timeline.is_by_the_way(*index, &self.state));
+        let mut changes: Vec<(f64, usize)> = told.filter_map(|index| Some((self.change_at(index)?, index))).collect();
         changes.retain(|(change, _)| if gains { *change < 0.0 } else { *change > 0.0 });
         changes.sort_by(|a, b| b.0.abs().total_cmp(&a.0.abs()).then(a.1.cmp(&b.1)));
         let here = changes.iter().position(|(_, index)| *index == self.cursor);
@@ -102,10 +104,10 @@ impl Bench {
         Some((next, changes.len()))
     }
 
-    /// Score of a moment minus that of the moment it builds on, nats per token of the objective.
+    /// Score of a moment minus that of the moment it is told against, nats per token of the objective.
     pub fn change_at(&self, index: usize) -> Option<f64> {
         let moment = self.timeline.get(index)?;
-        let before = self.timeline.get(moment.parent?)?;
+        let before = self.timeline.get(self.timeline.before(index)?)?;
         let search = self.search()?;
         Some(search.score(moment.node)? - search.score(before.node)?)
     }
@@ -190,8 +192,8 @@ impl Bench {
     pub fn play_wait(&self) -> Option<Duration> {
         let speed = self.play?.speed;
         let next = self.timeline.get(self.cursor + 1)?;
-        let took = Duration::from_millis(next.after_ms).min(LONGEST * 4);
-        Some(took.div_f64(speed).clamp(SHORTEST, LONGEST))
+        let took = Duration::from_millis(next.after_ms).min(LONGEST);
+        Some(took.div_f64(speed).max(SHORTEST))
     }
 
     /// Where the person is, to be found again.

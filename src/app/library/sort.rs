@@ -110,7 +110,7 @@ impl Column {
         };
         match self {
             Column::Listed => turned(Ordering::Equal),
-            Column::Name => turned(a.summary.called().cmp(b.summary.called())),
+            Column::Name => turned(a.summary.called().to_lowercase().cmp(&b.summary.called().to_lowercase())),
             Column::Queue => turned(a.verdict().cmp(&b.verdict())),
             Column::Status => turned((a.summary.status as u8).cmp(&(b.summary.status as u8))),
             Column::Steps => turned(a.summary.steps.cmp(&b.summary.steps)),

@@ -71,6 +71,8 @@ pub enum Act {
     Type,
     /// Go to this step.
     Step(u32),
+    /// Go to the moment at which this version came.
+    Version(NodeId),
     Quit,
     Discard,
     StopRun,
@@ -152,13 +154,16 @@ impl Picker {
         let rests: Vec<String> = self.items.iter().map(rest).collect();
         let items = self.items.iter().zip(&rests).map(|(item, rest)| Findable { name: &item.label, rest });
         self.shown = rank(self.line.text(), items);
-        // A number goes to that step.
+        // A number goes to that step, one behind a v to that version.
         if self.picking == Picking::Command {
-            self.items.retain(|item| !matches!(item.act, Act::Step(_)));
+            self.items.retain(|item| !is_typed(item));
             self.shown.retain(|index| *index < self.items.len());
-            if let Ok(step) = self.line.text().trim().parse::<u32>() {
-                let label = format!("go to step {step}");
-                self.items.push(Item { label, detail: String::new(), aside: String::new(), act: Act::Step(step) });
+            let typed = self.line.text().trim();
+            let step = typed.parse().ok().map(|step| (format!("go to step {step}"), Act::Step(step)));
+            let version = typed.strip_prefix('v').and_then(|number| number.parse().ok());
+            let version = version.map(|number| (format!("go to v{number}"), Act::Version(NodeId(number))));
+            if let Some((label, act)) = step.or(version) {
+                self.items.push(Item { label, detail: String::new(), aside: String::new(), act });
                 self.shown.insert(0, self.items.len() - 1);
             }
         }
@@ -171,8 +176,7 @@ impl Picker {
 
     /// How many rows there are when nothing is typed.
     pub fn whole(&self) -> usize {
-        let typed = |item: &&Item| self.picking == Picking::Command && matches!(item.act, Act::Step(_));
-        self.items.iter().filter(|item| !typed(item)).count()
+        self.items.iter().filter(|item| self.picking != Picking::Command || !is_typed(item)).count()
     }
 
     /// The rows in view.
@@ -274,6 +278,11 @@ fn begins_word(before: Option<char>, here: char) -> bool {
     let inside =
         before.is_some_and(|before| before.is_alphanumeric() && !(before.is_lowercase() && here.is_uppercase()));
     !inside || text::is_cjk(here)
+}
+
+/// A row that is there for what was typed.
+fn is_typed(item: &Item) -> bool {
+    matches!(item.act, Act::Step(_) | Act::Version(_))
 }
 
 #[cfg(test)]

@@ -22,10 +22,8 @@ impl App {
             Command::StepForward => self.travel_or(|bench| bench.step(1), "this is the last moment"),
             Command::FirstStep => self.travel(|bench| bench.visit(0)),
             Command::LastStep => self.travel(Bench::go_to_end),
-            Command::NextMark => self.travel_or(|bench| bench.go_to_mark(true), "no mark or hand-made moment follows"),
-            Command::PreviousMark => {
-                self.travel_or(|bench| bench.go_to_mark(false), "no mark or hand-made moment stands before")
-            }
+            Command::NextMark => self.go_to_mark(true),
+            Command::PreviousMark => self.go_to_mark(false),
             Command::NextGain => self.go_to_change(true),
             Command::NextLoss => self.go_to_change(false),
             Command::Play => self.play(),
@@ -203,6 +201,20 @@ impl App {
         if !moved {
             effects.extend(self.tell(otherwise));
         }
+        effects
+    }
+
+    /// Goes to what is marked or made by hand, and says what the mark is called.
+    fn go_to_mark(&mut self, forward: bool) -> Vec<Effect> {
+        let none =
+            if forward { "no mark or hand-made moment follows" } else { "no mark or hand-made moment stands before" };
+        let before = self.bench().map(Bench::cursor);
+        let mut effects = self.travel_or(|bench| bench.go_to_mark(forward), none);
+        let marked = self.bench().filter(|bench| Some(bench.cursor()) != before).and_then(|bench| {
+            let name = bench.state.annotations.marks().get(&bench.node()?).copied()??;
+            Some(format!("marked: {name}"))
+        });
+        effects.extend(marked.map(|said| self.tell(said)).unwrap_or_default());
         effects
     }
 

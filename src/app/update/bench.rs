@@ -1,6 +1,6 @@
 //! Commands of the bench that change versions, or ask for what it takes to show them.
 
-use crate::app::bench::Writing;
+use crate::app::bench::{Bench, Writing};
 use crate::app::overlay::{Overlay, Text};
 use crate::app::text_edit::TextEdit;
 use crate::app::{App, Effect};
@@ -23,7 +23,8 @@ impl App {
     /// Candidates are judged where they are seen: from another text, the trajectory is shown first.
     fn look_at_candidates(&mut self) -> Option<Vec<Effect>> {
         use crate::app::bench::Pane;
-        let bench = self.bench_mut().filter(|bench| matches!(bench.focus, Pane::Query | Pane::Reference))?;
+        let elsewhere = |bench: &&mut Bench| matches!(bench.focus, Pane::Query | Pane::Reference);
+        let bench = self.bench_mut().filter(elsewhere).filter(|bench| bench.candidate().is_some())?;
         bench.focus = Pane::Trajectory;
         Some(self.tell("here are the candidates; the same key again judges the selected one"))
     }
@@ -100,8 +101,8 @@ impl App {
 
     fn write(&mut self, writing: Writing, text: String) -> Vec<Effect> {
         let Some(desk) = self.front else { return Vec::new() };
-        if let Some(why) = self.bench().and_then(|bench| bench.read_only.clone()) {
-            return self.warn(format!("read-only: {why}"));
+        if let Some(why) = self.bench().and_then(Bench::unwritable) {
+            return self.warn(why);
         }
         self.overlays.push(Overlay::Writing(Text::Of(desk, writing)));
         vec![Effect::Write(text)]

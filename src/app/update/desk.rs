@@ -283,17 +283,19 @@ impl App {
             let (key, flagged) = (self.key_of_desk(desk), what == "the flag");
             let this = |decided: &Decided| decided.key == key && decided.flagged == flagged;
             if back {
-                let at = self.taken_back.iter().rposition(this);
-                let decided = at.map(|at| self.taken_back.remove(at));
+                let at = self.memory.taken_back.iter().rposition(this);
+                let decided = at.map(|at| self.memory.taken_back.remove(at));
                 decided.into_iter().for_each(|decided| self.memory.keep_decision(decided));
             } else {
                 let at = self.memory.decisions.iter().position(this);
-                self.taken_back.extend(at.and_then(|at| self.memory.decisions.remove(at)));
+                let decided = at.and_then(|at| self.memory.decisions.remove(at));
+                decided.into_iter().for_each(|decided| self.memory.take_back(decided));
             }
         }
         let turn = if back { "undoes it" } else { "brings it back" };
         let place = if std::mem::take(&mut self.jumped) { "now in " } else { "" };
         let mut effects = self.tell(format!("{place}{title}: {what} {said}{since} · {key} {turn}"));
+        effects.extend(self.remember());
         effects.push(Effect::List);
         effects
     }
@@ -324,7 +326,9 @@ impl App {
         let title = self.title_of(desk);
         let place = if self.front == Some(desk) { String::new() } else { format!("{title}: ") };
         if !what.is_action() {
-            let with = self.key_of(Command::RunWith).filter(|_| what == Deed::Search && self.front == Some(desk));
+            let here = what == Deed::Search && self.front == Some(desk);
+            let writable = self.benches.get(&desk).is_none_or(|bench| bench.read_only.is_none());
+            let with = self.key_of(Command::RunWith).filter(|_| here && writable);
             let remedy = with.map(|key| format!(" · {key} chooses other back ends")).unwrap_or_default();
             return self.fail(format!("{place}{what}: {why}{remedy}"));
         }

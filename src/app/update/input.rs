@@ -18,7 +18,10 @@ impl App {
     pub(super) fn input(&mut self, input: Input) -> Vec<Effect> {
         match input {
             Input::Key(key) => self.key(key),
-            Input::Paste(text) => self.edit_text(TextEdit::Paste(text)),
+            Input::Paste(text) => {
+                self.read_notice();
+                self.edit_text(TextEdit::Paste(text))
+            }
             Input::Focus(true) if self.is_library() => vec![Effect::List],
             Input::Focus(true) if self.batch().is_some() => vec![Effect::Runs],
             Input::Mouse(_) | Input::Resize { .. } | Input::Focus(_) => Vec::new(),

@@ -31,7 +31,10 @@ const SIGNS: [(&str, &str); 26] = [
     ("Δ segment", "against the same thinking without the segment (leave one out), so not the sum of its changes"),
     ("weighing segments", "before a round: the score without each of them (leave one out), to begin with the weakest"),
     ("gain 0.295", "how far the score lies below that of the reference without any thinking; more is better"),
-    ("anchoring", "that gain as a share of the score without thinking: 0 nothing explained, 1 all of it"),
+    (
+        "anchoring",
+        "that gain as a share of the score without thinking: 0 nothing explained (or dearer than without), 1 all of it",
+    ),
     ("8-grams", "share of the reference's runs of eight words that stand in the thinking word for word"),
     ("82 % clipped", "tokens less likely than 1 in 7: the official clipped score counts all of them as -2 nats"),
     ("leak 5w (+2)", "the longest run copied from the reference, in words, and how much longer it became"),
@@ -330,6 +333,13 @@ impl App {
                 match at {
                     Some(at) => self.on_bench(|bench| bench.visit(at)),
                     None => self.tell(format!("there is no step {step}")),
+                }
+            }
+            Act::Version(node) => {
+                let at = self.bench().and_then(|bench| bench.timeline.came(node));
+                match at {
+                    Some(at) => self.on_bench(|bench| bench.visit(at)),
+                    None => self.tell(format!("v{} was current at no moment", node.0)),
                 }
             }
             Act::Quit => self.quit(),

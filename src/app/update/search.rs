@@ -50,6 +50,9 @@ impl App {
             let pause = self.key_of(Command::Play).unwrap_or_default();
             return self.tell(format!("the search is running; {pause} pauses it"));
         }
+        if let Some(why) = bench.unwritable() {
+            return self.warn(why);
+        }
         if bench.ended_for_good() {
             let mut effects = self.open_form();
             let key =
@@ -70,9 +73,10 @@ impl App {
         if fresh {
             let with = self.key_of(Command::RunWith).unwrap_or_default();
             let search = &started.search;
+            let threshold = search.threshold.map(|nats| format!(", to {nats} nats")).unwrap_or_default();
             let as_set = if started == self.defaults { "" } else { "as you set it last: " };
             effects.extend(self.tell(format!(
-                "searching {as_set}{} candidates a step, {} steps, {}, {}; {with} chooses other settings",
+                "searching {as_set}{} candidates a step, {} steps{threshold}, {}, {}; {with} chooses other settings",
                 search.candidates, search.steps, started.generator, started.scorer
             )));
         }
@@ -91,6 +95,9 @@ impl App {
         if bench.is_searching() {
             let pause = self.key_of(Command::Play).unwrap_or_default();
             return self.tell(format!("the search is running with its settings; {pause} pauses it first"));
+        }
+        if let Some(why) = bench.unwritable() {
+            return self.warn(why);
         }
         let (begun, done) = (bench.search().is_some(), bench.state.steps());
         let more = bench.ended_for_good() || bench.wants_steps();
@@ -205,7 +212,8 @@ impl App {
             play.speed = speed;
         }
         let times = if speed == 1.0 { String::new() } else { format!("{speed} times ") };
-        self.tell(format!("plays {times}as fast as it happened"))
+        let longest = crate::app::bench::LONGEST.as_secs();
+        self.tell(format!("plays {times}as fast as it happened, pauses of over {longest} s as {longest} s"))
     }
 
     /// What is to be known before an instruction is typed.

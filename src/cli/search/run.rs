@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use super::{Progress, Report, SearchArgs};
+use crate::cli::numbers::counted;
 use crate::cli::{Fault, Outcome, Output, STDIN, note};
 use crate::engine::fleet::Alarm;
 use crate::engine::{self, BackEnds, Company, Equipment, Plan, Setup, Trust};
@@ -106,12 +107,12 @@ fn tell(forecast: &engine::Forecast, json: bool, output: &mut Output) -> Result<
         output.json(forecast);
     } else {
         output.line(format_args!(
-            "{} pairs: {} new, {} to go on with, {} finished or left alone; {} rows skipped",
+            "{} pairs: {} new, {} to go on with, {} finished or left alone; {} skipped",
             forecast.pairs,
             forecast.new,
             forecast.unfinished,
             forecast.finished,
-            forecast.skipped.len()
+            counted(forecast.skipped.len(), "row")
         ));
         for skipped in &forecast.skipped {
             output.line(format_args!("line {} skipped: {}", skipped.line, skipped.reason));

@@ -94,6 +94,8 @@ fn course(rows: &mut Vec<Vec<String>>, name: &str, course: &Course, digits: usiz
 fn row(rows: &mut Vec<Vec<String>>, name: &str, spread: Option<&Spread>, digits: usize) {
     let Some(spread) = spread else { return };
     let values = [spread.min, spread.p25, spread.median, spread.p75, spread.max, spread.mean];
+    // What counts may lie between two counts as a median or a mean.
+    let digits = if digits == 0 && values.iter().any(|value| value.fract() != 0.0) { 1 } else { digits };
     let mut cells = vec![name.to_owned(), spread.n.to_string()];
     cells.extend(values.map(|value| format!("{value:.digits$}")));
     // One value has no spread.

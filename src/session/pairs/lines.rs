@@ -69,6 +69,7 @@ fn place_free(error: &serde_json::Error) -> String {
     let bare = message.split(" at line ").next().unwrap_or(&message);
     let bare = match bare {
         "EOF while parsing a string" => "a string is not closed",
+        "EOF while parsing a value" => "a value is missing",
         "EOF while parsing an object" => "an object is not closed",
         "EOF while parsing a list" => "a list is not closed",
         "expected ident" | "expected value" => "a value is neither a text in quotes nor a number, true, false or null",

@@ -13,7 +13,7 @@ use crate::app::command::Command;
 use crate::app::library::{Column, Listing, Place, QueueFilter, Row, Source};
 use crate::app::message::Target;
 use crate::session::Status;
-use crate::text::Align;
+use crate::text::{Align, fit_end, width};
 
 /// Rows for the selected session's query, on a screen that has them.
 const PREVIEW: u16 = 7;
@@ -64,6 +64,11 @@ impl View {
         let key = app.screen_key_of(Command::Skipped);
         let skipped = app.library.listing.as_ref().and_then(|listing| strangers(listing, key.as_deref()));
         parts.extend(skipped.map(|said| (format!("   {said}"), Role::Warning)));
+        // The last part may be long; what is cut off shows that it is.
+        if let Some((last, before)) = parts.split_last_mut() {
+            let used: usize = before.iter().map(|(text, _)| width(text)).sum();
+            last.0 = fit_end(&last.0, usize::from(row.width).saturating_sub(used)).into_owned();
+        }
         let styled = parts.iter().map(|(text, role)| (text.as_str(), look.theme.style(*role)));
         paint::parts(buf, (row.x, row.y), row.width, styled);
     }
@@ -133,8 +138,8 @@ fn strangers(listing: &Listing, key: Option<&str>) -> Option<String> {
     let (name, why) = listing.strangers.first()?;
     let all = key.map(|key| format!(" ({key} lists them)")).unwrap_or_default();
     Some(match (&listing.place, listing.strangers.len()) {
-        (Place::Pairs(_), 1) => format!("skipped {name}: {why}"),
-        (Place::Pairs(_), count) => format!("skipped {count} rows{all}, the first: {name}: {why}"),
+        (Place::Pairs(_), 1) => format!("1 row skipped{all}: {name}: {why}"),
+        (Place::Pairs(_), count) => format!("{count} rows skipped{all}, the first: {name}: {why}"),
         (_, count) => format!("{count} cannot be read{all}"),
     })
 }

@@ -12,7 +12,7 @@ use crate::app::library::Place;
 use crate::engine::desk::Work;
 use crate::reer::search::Search;
 use crate::session::{Status, Verdict};
-use crate::text::{Safe, fit_end, width};
+use crate::text::{Safe, fit_end, fit_middle, width};
 
 type Part = (String, Role);
 
@@ -89,11 +89,16 @@ fn of_bench(app: &App, bench: &Bench, room: usize) -> (Vec<Part>, Vec<Part>) {
     // A name that a person made long leaves room for the score, and for the verdict where it can.
     let beside_verdict = left.saturating_sub(said.as_ref().map_or(0, |(said, _)| width(said)));
     let left = if beside_verdict >= short { beside_verdict } else { left };
-    let name = fit_end(&called, left.clamp(short, long)).into_owned();
+    // Names that are alike differ at their ends.
+    let name = fit_middle(&called, left.clamp(short, long)).into_owned();
     let mut parts = vec![(format!(" {name}"), Role::TitleFocused), (score, Role::Accent), (place, Role::Text)];
     parts.extend(said);
     if !bench.state.annotations.flags().is_empty() {
         parts.push(("  ⚑".to_owned(), Role::Warning));
+    }
+    let noted = bench.state.annotations.notes();
+    if noted.contains_key(&None) || noted.contains_key(&bench.node()) {
+        parts.push(("  ✎".to_owned(), Role::Label));
     }
     let stars = usize::from(bench.state.annotations.rating());
     if stars > 0 {
@@ -110,15 +115,14 @@ fn of_bench(app: &App, bench: &Bench, room: usize) -> (Vec<Part>, Vec<Part>) {
     (parts, right)
 }
 
-/// The verdict as the library has it: of a sample, its author's, which counts nowhere here; and which version it was
-/// given to, where another stands there now.
+/// The verdict as the library has it, so that a sample has none; and which version it was given to, where another stands
+/// there now.
 fn said(bench: &Bench) -> Option<Part> {
+    if bench.is_sample() {
+        return Some(("  sample".to_owned(), Role::Dim));
+    }
     let said = bench.state.annotations.verdict_setting()?;
     let (word, role) = verdict_word(said.value)?;
-    if bench.is_sample() {
-        let (_, word) = word.split_once(' ')?;
-        return Some((format!("  sample · {word} by {}", said.by.name()), Role::Dim));
-    }
     let by = if said.by == bench.me { String::new() } else { format!(" by {}", said.by.name()) };
     let since = bench.state.changed_since_verdict();
     let since = since.map(|(judged, now)| format!(" v{}, now v{}", judged.0, now.0)).unwrap_or_default();

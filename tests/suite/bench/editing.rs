@@ -261,8 +261,7 @@ async fn after_an_undo_the_change_is_from_where_the_person_stood() {
         line[from..].split(['(', ')']).nth(1).unwrap().to_owned()
     };
     let (there, back) = (bracket(there.lines().last().unwrap()), bracket(back.lines().last().unwrap()));
-    let (back, against) = back.split_once(" nats").map(|(back, against)| (back.to_owned(), against)).unwrap();
-    assert!(against.starts_with(" against v"), "which is not the moment it builds on: {against}");
+    let back = back.trim_end_matches(" nats").to_owned();
     let there = there.trim_end_matches(" nats").to_owned();
     assert_eq!(there.trim_start_matches(['+', '−']), back.trim_start_matches(['+', '−']));
     assert_ne!(there, back);

@@ -459,7 +459,7 @@ async fn a_fresh_library_has_decided_nothing() {
     let none = "decided 0 of 10  0 kept · 0 dropped · 0 later";
     assert!(script.status().contains(none), "{}", script.status());
     script.open_session("lighthouse-letter").await;
-    assert!(script.status().contains("  sample · kept by mara  "), "{}", script.status());
+    assert!(script.status().contains("  sample  ✎  ★★★★★  "), "{}", script.status());
     // Another person's acts are theirs.
     for _ in 0..8 {
         script.keys("\"");

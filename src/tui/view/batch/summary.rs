@@ -126,7 +126,7 @@ fn counts(record: &RunRecord) -> String {
         (stopped, "stopped on the way"),
         (record.counts.waiting(work), waiting),
         (found, "of these from earlier runs"),
-        (skipped, "rows skipped"),
+        (skipped, if skipped == 1 { "row skipped" } else { "rows skipped" }),
     ];
     parts.extend(some.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
     parts.join(" · ")

@@ -96,9 +96,9 @@ fn change(bench: &Bench, moment: &Moment, shown: Shown) -> Option<String> {
     if matches!(moment.happened, Happened::Step { taken: false, .. }) {
         return Some("took none".to_owned());
     }
-    let before = bench.timeline.before(bench.cursor()).filter(|before| before.node != moment.node)?;
-    let goes_on = moment.parent.is_some_and(|parent| parent + 1 == bench.cursor());
-    let against = if goes_on { String::new() } else { format!(" against v{}", before.node.0) };
+    let at = bench.timeline.before(bench.cursor())?;
+    let before = bench.timeline.get(at).filter(|before| before.node != moment.node)?;
+    let against = if at + 1 == bench.cursor() { String::new() } else { format!(" against v{}", before.node.0) };
     let (of, unit) = if shown == Shown::Perplexity { (Shown::Nll, " nats") } else { (shown, "") };
     let change = bench.shown_score(moment.node, of)? - bench.shown_score(before.node, of)?;
     Some(format!("{}{unit}{against}", signed(change)))

@@ -87,10 +87,6 @@ pub fn draw_head(
         let (fate, role) = fate(candidate);
         parts.push((format!("  {fate}"), role));
     }
-    if let Some(change) = candidate.from_here.filter(|_| selected) {
-        let role = if change < 0.0 { Role::Better } else { Role::Worse };
-        add(&mut parts, place.width, (format!(" · {} from here", signed(change)), role));
-    }
     let same = candidate.repeats(&candidates[..at]);
     parts.extend(same.map(|same| (format!(" · same as {}", letter(same)), Role::Dim)));
     if let Some(hand) = hand {
@@ -101,6 +97,10 @@ pub fn draw_head(
         let role = if candidate.leak_delta.is_some_and(|delta| delta > 4) { Role::Warning } else { Role::Dim };
         let delta = candidate.leak_delta.filter(|delta| *delta != 0).map(|delta| format!(" ({delta:+})"));
         add(&mut parts, place.width, (format!("  leak {}w{}", leak.span_words, delta.unwrap_or_default()), role));
+    }
+    if let Some(change) = candidate.from_here.filter(|_| selected) {
+        let role = if change < 0.0 { Role::Better } else { Role::Worse };
+        add(&mut parts, place.width, (format!("  {} from here", signed(change)), role));
     }
     add(&mut parts, place.width, (format!("  {:+} chars", candidate.length_delta).replace('-', "−"), Role::Dim));
     let styled = parts.iter().map(|(text, role)| (text.as_str(), theme.style(*role)));

@@ -195,5 +195,17 @@ fn notes(bench: &Bench) -> Vec<(String, Role)> {
     if let Some(note) = annotations.notes().get(&None) {
         lines.push((format!("note: {note}"), Role::Dim));
     }
+    let Some(node) = bench.node() else { return lines };
+    let marked = annotations.marks().get(&node).map(|name| match name {
+        Some(name) => format!("▾ marked: {name}"),
+        None => "▾ marked".to_owned(),
+    });
+    lines.extend(marked.map(|marked| (marked, Role::Marked)));
+    if annotations.stars().contains(&node) {
+        lines.push((format!("☆ v{} is starred", node.0), Role::Marked));
+    }
+    if let Some(note) = annotations.notes().get(&Some(node)) {
+        lines.push((format!("note on v{}: {note}", node.0), Role::Dim));
+    }
     lines
 }

@@ -12,6 +12,7 @@ use super::Over;
 use crate::app::overlay::{ExportView, Taken};
 use crate::session::Verdict;
 use crate::session::export::{Format, Queue};
+use crate::text::fit_end;
 
 impl View {
     pub(super) fn draw_export(
@@ -51,6 +52,7 @@ impl View {
             Queue::Unflagged => format!("kept and not flagged: {sessions} of {all} sessions{changed}{samples}"),
             Queue::All => format!("all: {sessions} sessions, judged or not{flagged}{changed}"),
         };
+        let queue = fit_end(&queue, usize::from(inner.width).saturating_sub(9)).into_owned();
         // Where that is can be seen from no screen otherwise.
         let folder = here.join(&view.to).display().to_string();
         let lines: [Vec<(String, Role)>; 3] = [
