@@ -56,6 +56,9 @@ pub struct Summary {
     /// Raised flags.
     #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
     pub flags: BTreeSet<String>,
+    /// A person's note on the example.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub note: Option<String>,
     /// What would go out is another text than the one that the verdict was given to.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub changed: bool,

@@ -251,8 +251,9 @@ impl Executor {
             };
             Message::Exported(done.map(|report| {
                 let refused = report.refused.len();
-                let left_out =
-                    if refused > 0 { format!("; {refused} refused, see its manifest") } else { String::new() };
+                let left_out = report.refused.first().map_or_else(String::new, |first| {
+                    format!("; {refused} refused ({}: {}), see its manifest", first.id, first.reason)
+                });
                 let rows = if report.exported == 1 { "row" } else { "rows" };
                 format!("{} {rows} in {}{left_out}", report.exported, whole.display())
             }))

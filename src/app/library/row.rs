@@ -80,7 +80,8 @@ impl Row {
         let flag = if summary.flags.is_empty() { "" } else { " flagged" };
         // A session that a person named is found by its id too.
         let id = summary.name.as_ref().map(|_| format!("{} ", summary.id)).unwrap_or_default();
-        (summary.called().to_owned(), format!("{id}{}{tags} {status} {verdict}{flag}", summary.title))
+        let note = summary.note.as_ref().map(|note| format!(" {note}")).unwrap_or_default();
+        (summary.called().to_owned(), format!("{id}{}{tags} {status} {verdict}{flag}{note}", summary.title))
     }
 
     /// Perplexity of the outcome.

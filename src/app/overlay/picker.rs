@@ -346,6 +346,10 @@ mod tests {
         palette.edit(&TextEdit::Insert("1".to_owned()));
         palette.edit(&TextEdit::Insert("2".to_owned()));
         assert_eq!(palette.selected().map(|item| item.act.clone()), Some(Act::Step(12)));
+        palette.edit(&TextEdit::LineStart);
+        palette.edit(&TextEdit::Insert("v".to_owned()));
+        assert_eq!(palette.selected().map(|item| item.act.clone()), Some(Act::Version(NodeId(12))));
+        palette.edit(&TextEdit::LineEnd);
         palette.edit(&TextEdit::DeleteToLineStart);
         assert_eq!(palette.rows().len(), 1);
     }

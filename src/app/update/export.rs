@@ -127,7 +127,7 @@ impl App {
         let key = |command| self.key_of(command).unwrap_or_default();
         let (again, folder) = (key(Command::Choose), key(Command::ExportFolder));
         let said = format!(
-            "nothing was written: {} holds an earlier export; {again} again replaces its files, {folder} types another folder",
+            "nothing was written: {} holds an earlier export, and {again} again puts this one in its place, whatever shapes it has; {folder} types another folder",
             to.display()
         );
         let Some(Overlay::Export(view)) = self.overlays.last_mut() else { return self.warn(said) };

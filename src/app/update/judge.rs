@@ -70,7 +70,12 @@ impl App {
         let mut effects = self.give(order);
         match self.library.next_undecided(&key).cloned() {
             Some(next) => effects.extend(self.open_row(&next)),
-            None => effects.extend(self.close_session()),
+            None => {
+                effects.extend(self.close_session());
+                if !self.library.filter.text().is_empty() {
+                    effects.extend(self.tell("nothing that the filter leaves waits for a verdict any more"));
+                }
+            }
         }
         effects
     }

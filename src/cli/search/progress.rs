@@ -269,6 +269,7 @@ mod tests {
             rating: 0,
             tags: Default::default(),
             flags: Default::default(),
+            note: None,
             changed: false,
             metrics: Default::default(),
         };

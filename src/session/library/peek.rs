@@ -77,7 +77,7 @@ fn last_word(bytes: &[u8]) -> Last {
 fn is_neutral(payload: &Payload) -> bool {
     match payload {
         Payload::Open(open) => open.annotates,
-        Payload::Note(note) => !note.name,
+        Payload::Note(note) => !note.name && note.node.is_some(),
         Payload::Star(_) | Payload::Mark(_) | Payload::Recovered(_) | Payload::Export(_) => true,
         _ => false,
     }

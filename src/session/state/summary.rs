@@ -54,6 +54,7 @@ impl State {
             rating: self.annotations.rating(),
             tags: self.annotations.tags().into_iter().map(str::to_owned).collect(),
             flags: self.annotations.flags().into_keys().map(str::to_owned).collect(),
+            note: self.annotations.notes().get(&None).map(|note| (*note).to_owned()),
             changed: self.changed_since_verdict().is_some(),
             metrics: self.metrics.clone(),
         }

@@ -104,6 +104,12 @@ impl View {
             Source::Pair(_) => format!("no session yet; once begun it is kept in {}", app.home().display()),
             Source::File(_) => String::new(),
         };
+        let origin = row.summary.source.as_ref().map(|source| format!("row {} of {}", source.row, source.file));
+        let right = [origin.unwrap_or_default(), right]
+            .into_iter()
+            .filter(|said| !said.is_empty())
+            .collect::<Vec<_>>()
+            .join("; ");
         let title = match &row.summary.name {
             Some(name) => format!("{name} ({})", row.summary.id),
             None => row.summary.id.clone(),
@@ -128,7 +134,8 @@ impl View {
         let changed = "\nΔ: what would be exported is another text than the one that was judged".to_owned();
         let changed = Some(changed).filter(|_| row.summary.changed && !row.is_sample()).unwrap_or_default();
         let detail = row.summary.detail.as_ref().map(|detail| format!("\n{detail}")).unwrap_or_default();
-        let sheet = self.sheets.get(&format!("{query}\n\n{said}{changed}{detail}"), inner.width.max(1));
+        let note = row.summary.note.as_ref().map(|note| format!("\nnote: {note}")).unwrap_or_default();
+        let sheet = self.sheets.get(&format!("{query}\n\n{said}{changed}{detail}{note}"), inner.width.max(1));
         text::draw(buf, inner, sheet, 0, text::Look::plain(look.theme));
     }
 }
@@ -176,8 +183,9 @@ fn cells(row: &Row, doing: Option<&str>) -> Vec<table::Cell> {
     let stars = "★".repeat(usize::from(summary.rating));
     // Kept, and changed since: the preview says it in words.
     let changed = if summary.changed && !verdict.is_empty() && !row.is_sample() { " Δ" } else { "" };
+    let flag = if summary.flags.is_empty() { "" } else { " ⚑" };
     vec![
-        (format!("{verdict}{changed}"), role),
+        (format!("{verdict}{changed}{flag}").trim_start().to_owned(), role),
         (summary.called().to_owned(), Role::Text),
         (number(row.perplexity().map(|ppl| format!("{ppl:.1}"))), Role::Text),
         (number(gain.map(|gain| format!("{gain:.1}").replace('-', "−"))), gain_role),
@@ -187,7 +195,7 @@ fn cells(row: &Row, doing: Option<&str>) -> Vec<table::Cell> {
         (
             format!(
                 "{}{stars}{}",
-                if summary.flags.is_empty() { "" } else { "⚑ " },
+                if summary.note.is_some() { "✎ " } else { "" },
                 summary.tags.iter().map(|tag| format!(" #{tag}")).collect::<String>()
             ),
             Role::Accent,

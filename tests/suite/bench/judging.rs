@@ -305,6 +305,49 @@ async fn the_last_verdict_leads_back_to_the_library() {
     assert!(script.status().starts_with("lowland"));
 }
 
+/// An undone verdict is known by another run of the program, which brings it back among the last ones.
+#[tokio::test]
+async fn a_verdict_that_is_brought_back_later_is_a_decision_again() {
+    let mut script = Script::at(120, 40).await;
+    script.open_session("harbour").await;
+    script.keys("x u");
+    script.until(|app| app.memory.taken_back.len() == 1 && app.memory.decisions.is_empty()).await;
+    script.settled().await;
+    let memory = script.app().memory.clone();
+    let folder = script.close().await;
+    let mut script = Script::open_in(folder, Opening { memory, ..Opening::default() }).await;
+    script.keys("U");
+    script.until(|app| app.memory.decisions.len() == 1).await;
+    assert!(script.app().memory.taken_back.is_empty());
+}
+
+/// What a note says is found and read in the library, and a filter that leaves nothing to judge says so.
+#[tokio::test]
+async fn a_note_is_found_by_its_words() {
+    let mut script = Script::at(120, 40).await;
+    script.open_session("harbour").await;
+    script.keys("w");
+    script.write("buy salt");
+    script.act("ctrl-s").await;
+    script.keys("f");
+    script.settled().await;
+    script.keys("q /");
+    script.write("salt");
+    script.keys("enter");
+    script.until(|app| app.library.len() == 1).await;
+    assert!(script.shows("note: buy salt"), "{}", script.screen());
+    insta::assert_snapshot!(script.lines(&["harbour"]), @"
+    │▸ ⚑      harbour  5.3    66.9     2 w      8  all steps made  ✎   Write a letter from a fisherman to the sister he h… │
+    ╭ harbour ─────────────────────────────────────────────────────────────────────────────────────────────────────────────╮
+    ");
+    script.resize(80, 24);
+    insta::assert_snapshot!(script.lines(&["harbour"]), @"│▸ ⚑      harbour  5.3    66.9  all steps made  Write a letter from a fisherm… │");
+    script.open_session("harbour").await;
+    script.keys("a");
+    script.settled().await;
+    insta::assert_snapshot!(script.hints(), @"nothing that the filter leaves waits for a verdict any more");
+}
+
 #[tokio::test]
 async fn tags_ratings_marks_notes_and_flags_are_kept() {
     let mut script = Script::at(150, 44).await;
@@ -319,7 +362,7 @@ async fn tags_ratings_marks_notes_and_flags_are_kept() {
     script.write("Ask her about the boat.");
     script.act("ctrl-s").await;
     insta::assert_snapshot!("annotated", script.screen());
-    insta::assert_snapshot!(script.status(), @"harbour  ppl 8.9  draft · seg 1  ★★★★  by scripted, nll, 78 tokens  1 of 4  letter, en                                         ended: all steps made");
+    insta::assert_snapshot!(script.status(), @"harbour  ppl 8.9  draft · seg 1  ✎  ★★★★  by scripted, nll, 78 tokens  1 of 4  letter, en                                      ended: all steps made");
     insta::assert_snapshot!(script.lines(&["#warm", "note:"]), @r#"
     │#warm                           ││                                                     ││                                                           │
     │note: Ask her about the boat.   ││                                                     ││                                                           │
@@ -406,6 +449,11 @@ async fn a_session_that_another_process_writes_is_read_only() {
     assert!(script.status().ends_with("read-only"));
     script.keys("* 4");
     script.until(|app| app.notice.as_ref().is_some_and(|notice| notice.text.contains("record"))).await;
+    for key in ["r", "S", "e"] {
+        script.keys(key);
+        assert!(script.app().overlays.is_empty(), "nothing is asked for that could not be kept");
+        assert!(script.app().notice.as_ref().is_some_and(|notice| notice.text.contains("read-only: another process")));
+    }
     assert!(script.app().notice.as_ref().is_some_and(|notice| notice.text.contains("another process is writing it")));
     drop(session);
 }
@@ -485,6 +533,59 @@ async fn a_fresh_library_has_decided_nothing() {
     script.keys("a q");
     script.until(|app| app.library.tally().kept == 1).await;
     assert!(script.status().contains("decided 1 of 10"), "{}", script.status());
+}
+
+/// Of the sample's timeline the person's deeds are told against what stood there before them.
+#[tokio::test]
+async fn a_person_s_choice_is_told_as_one_and_for_what_it_cost() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("retrace")).unwrap();
+    let opening = Opening { size: (150, 42), at: "retrace", home: "retrace", own: true, ..Opening::default() };
+    let mut script = Script::open_in(folder, opening).await;
+    script.open_session("eleven-votes").await;
+    script.keys("<");
+    insta::assert_snapshot!(script.hints(), @"1st of 3 losses: mara's choice, +0.308 nats");
+    let bench = script.bench();
+    let score = |node| bench.search().unwrap().score(node).unwrap();
+    let before = &bench.timeline.moments()[bench.cursor() - 1];
+    let cost = score(bench.node().unwrap()) - score(before.node);
+    assert!((bench.change_at(bench.cursor()).unwrap() - cost).abs() < 1e-9);
+    assert!(bench.segments().iter().any(|row| row.changed && row.by_hand), "a person chose it");
+}
+
+/// Names of marks, stars and notes on versions are told where they are.
+#[tokio::test]
+async fn what_was_said_of_a_version_is_seen_at_it() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("retrace")).unwrap();
+    let opening = Opening { size: (150, 42), at: "retrace", home: "retrace", own: true, ..Opening::default() };
+    let mut script = Script::open_in(folder, opening).await;
+    script.open_session("lighthouse-letter").await;
+    let annotations = script.bench().state.annotations.clone();
+    script.keys("0");
+    let mut told = Vec::new();
+    for _ in 0..annotations.marks().len() + 8 {
+        script.keys("'");
+        told.push(script.hints());
+    }
+    for name in annotations.marks().into_values().flatten() {
+        assert!(told.iter().any(|said| said == &format!("marked: {name}")), "{name}: {told:?}");
+    }
+    let noted: Vec<_> = annotations.notes().into_keys().flatten().collect();
+    assert!(!noted.is_empty() && !annotations.stars().is_empty());
+    for (node, what) in
+        noted.iter().map(|node| (*node, "note on v")).chain(annotations.stars().into_iter().map(|node| (node, "☆ v")))
+    {
+        script.keys(":");
+        script.write(&format!("v{}", node.0));
+        script.keys("enter");
+        assert_eq!(script.bench().node(), Some(node));
+        assert!(script.shows(&format!("{what}{}", node.0)), "{}", script.screen());
+    }
+    script.keys(":");
+    script.write("v9999");
+    script.keys("enter");
+    insta::assert_snapshot!(script.hints(), @"v9999 was current at no moment");
 }
 
 #[tokio::test]

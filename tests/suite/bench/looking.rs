@@ -87,13 +87,13 @@ async fn one_pane_can_have_the_screen() {
     let title = |script: &mut Script| script.screen().lines().nth(1).unwrap_or_default().trim().to_owned();
     insta::assert_snapshot!(title(&mut script), @"╭ Query ┊ [Reference] ────────────────────────────────╮╭ ▸ Trajectory · v33 · 4 segments ──────────────────────────────╮");
     script.keys("tab tab");
-    insta::assert_snapshot!(title(&mut script), @"╭ ▸ [Query] ┊ Reference ──────────────────────────────╮╭ Trajectory · v33 · 4 segments ────────────────────────────────╮");
+    insta::assert_snapshot!(title(&mut script), @"╭ [▸ Query] ┊ Reference ──────────────────────────────╮╭ Trajectory · v33 · 4 segments ────────────────────────────────╮");
     script.keys("z");
     insta::assert_snapshot!(title(&mut script), @"╭ ▸ Query ─────────────────────────────────────────────────────────────────────────────────────────────────────────────╮");
     script.keys("shift-tab");
-    insta::assert_snapshot!(title(&mut script), @"╭ ▸ Perplexity · by scripted, nll, 78 tokens ───────────────── step 8: 5.3 (−0.081 nats) · best 5.3 · copied 2w 2.6 % ─╮");
+    insta::assert_snapshot!(title(&mut script), @"╭ ▸ Perplexity ─────────────────────────────────────────────── step 8: 5.3 (−0.081 nats) · best 5.3 · copied 2w 2.6 % ─╮");
     script.keys("z tab tab");
-    insta::assert_snapshot!(title(&mut script), @"╭ ▸ Query ┊ [Reference] ──────────────────────────────╮╭ Trajectory · v33 · 4 segments ────────────────────────────────╮");
+    insta::assert_snapshot!(title(&mut script), @"╭ Query ┊ [▸ Reference] ──────────────────────────────╮╭ Trajectory · v33 · 4 segments ────────────────────────────────╮");
     script.keys("z");
     assert!(!script.shows("Trajectory"));
     script.keys("q");
@@ -159,11 +159,11 @@ async fn the_chart_has_measures_and_scales() {
     script.keys(", l");
     titles.push(script.lines(&["best"]));
     insta::assert_snapshot!(titles.join("\n"), @"
-    ╭ Nll, nats per token · by scripted, nll, 78 tokens ─────────── step 8: 1.659 (−0.081) · best 1.659 · copied 2w 2.6 % ─╮
-    ╭ Bits per character · by scripted, nll, 78 tokens ──────────── step 8: 0.506 (−0.025) · best 0.506 · copied 2w 2.6 % ─╮
+    ╭ Nll, nats per token ───────────────────────────────────────── step 8: 1.659 (−0.081) · best 1.659 · copied 2w 2.6 % ─╮
+    ╭ Bits per character ────────────────────────────────────────── step 8: 0.506 (−0.025) · best 0.506 · copied 2w 2.6 % ─╮
     ╭ Clipped score (official), nats per token ──────────────────── step 8: 1.442 (−0.067) · best 1.442 · copied 2w 2.6 % ─╮
-    ╭ Perplexity · by scripted, nll, 78 tokens ─────────────────── step 8: 5.3 (−0.081 nats) · best 5.3 · copied 2w 2.6 % ─╮
-    ╭ Perplexity · log · by scripted, nll, 78 tokens ───────────── step 8: 5.3 (−0.081 nats) · best 5.3 · copied 2w 2.6 % ─╮
+    ╭ Perplexity ───────────────────────────────────────────────── step 8: 5.3 (−0.081 nats) · best 5.3 · copied 2w 2.6 % ─╮
+    ╭ Perplexity · log ─────────────────────────────────────────── step 8: 5.3 (−0.081 nats) · best 5.3 · copied 2w 2.6 % ─╮
     ");
 }
 
@@ -260,8 +260,11 @@ async fn a_session_plays_from_its_beginning_to_its_end() {
     assert!(script.status().contains("playing ×1"));
     assert!(script.status().contains("draft"), "played from the end, it begins anew");
     script.keys("+ minus");
-    insta::assert_snapshot!(script.hints(), @"plays as fast as it happened");
+    insta::assert_snapshot!(script.hints(), @"plays as fast as it happened, pauses of over 3 s as 3 s");
+    let wait = |script: &Script| script.bench().play_wait().unwrap();
+    let once = wait(&script);
     script.keys("+");
+    assert_eq!(wait(&script), once.div_f64(2.0).max(std::time::Duration::from_millis(60)), "slower and faster is felt");
     assert!(script.status().contains("playing ×2") && script.hints().contains("plays 2 times as fast"));
     script.tell(Message::Tick(Tick::Play));
     assert!(script.status().contains("step 1/8"));
@@ -566,7 +569,7 @@ async fn each_step_that_took_none_has_its_sign_and_a_mark_stands_once() {
     let chart: Vec<String> = script.screen().lines().skip(28).map(str::to_owned).collect();
     insta::assert_snapshot!(format!("{said}\n{}", chart[..chart.len() - 1].join("\n")), @"
     marked v12, which came with step 3 · u undoes
-    ╭ Perplexity · by scripted, nll, 78 tokens ─────────────────── step 3: 6.7 (−0.033 nats) · best 5.3 · copied 2w 2.6 % ─╮
+    ╭ Perplexity ───────────────────────────────────────────────── step 3: 6.7 (−0.033 nats) · best 5.3 · copied 2w 2.6 % ─╮
     │15.9 ┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄▾┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄ no thinking, not to scale ┄┄┄│
     │ 8.9 ●━━━━╮    ○                   │                                                                                  │
     │          ┃    ○                   │                                                                                  │
@@ -576,7 +579,7 @@ async fn each_step_that_took_none_has_its_sign_and_a_mark_stands_once() {
     │                                   │                        ╰────●─────────○─────────●                                │
     │ 4.7                               │                                                 ×                                │
     │ ppl z0        1         2         3         4         5         6         7         8                                │
-    ╰──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────╯
+    ╰──────────────────────────────────────────────────────────────────────────────────────── by scripted, nll, 78 tokens ─╯
     ");
 }
 
