@@ -1,4 +1,5 @@
-//! How llama.cpp lays out quantised numbers, block by block, read as f32: along a row, or across the rows of a strip.
+//! How llama.cpp lays out quantised numbers, block by block: taken apart into integers and scales along a row or across the
+//! rows of a strip, and read as f32.
 //!
 //! The loops are plain; inlined into a vector dispatch, the compiler makes vectors of them.
 
@@ -7,10 +8,10 @@ use pulp::Simd;
 use super::matmul::STRIP;
 
 /// Numbers of the largest block.
-const LARGEST: usize = 256;
+pub(super) const LARGEST: usize = 256;
 
 /// Fewest neighbouring numbers that share a scale.
-const LEAST: usize = 16;
+pub(super) const LEAST: usize = 16;
 
 /// A layout of blocks.
 pub(super) trait Format {
@@ -27,14 +28,14 @@ pub(super) trait Format {
 
 /// A block taken apart: a number is `integer * scale + offset`, with a scale and an offset for each [`Format::GROUP`] of them.
 pub(super) struct Unpacked {
-    integers: [i8; LARGEST],
-    scales: [f32; LARGEST / LEAST],
-    offsets: [f32; LARGEST / LEAST],
+    pub(super) integers: [i8; LARGEST],
+    pub(super) scales: [f32; LARGEST / LEAST],
+    pub(super) offsets: [f32; LARGEST / LEAST],
 }
 
 impl Unpacked {
     #[inline(always)]
-    fn new() -> Unpacked {
+    pub(super) fn new() -> Unpacked {
         Unpacked { integers: [0; LARGEST], scales: [0.0; LARGEST / LEAST], offsets: [0.0; LARGEST / LEAST] }
     }
 }
@@ -54,28 +55,52 @@ pub(super) fn read<F: Format>(bytes: &[u8], out: &mut [f32]) {
     }
 }
 
-/// Reads the same blocks of all rows of a strip across: `out` is `[numbers][STRIP]`.
-#[inline(always)]
-pub(super) fn read_across<F: Format>(rows: &[&[u8]; STRIP], out: &mut [f32]) {
-    let mut blocks: [Unpacked; STRIP] = std::array::from_fn(|_| Unpacked::new());
-    // Four integers of a row move together, as one word.
-    let mut words = [[0i32; STRIP]; LARGEST / 4];
-    let (mut scales, mut offsets) = ([[0f32; STRIP]; LARGEST / LEAST], [[0f32; STRIP]; LARGEST / LEAST]);
-    for (at, out) in out.chunks_exact_mut(F::NUMBERS * STRIP).enumerate() {
-        for (block, bytes) in blocks.iter_mut().zip(rows) {
-            F::unpack(&bytes[at * F::BYTES..][..F::BYTES], block);
+/// The same block of all rows of a strip, taken apart and turned across.
+pub(super) struct Across {
+    blocks: [Unpacked; STRIP],
+    /// Four neighbouring integers of each row: they move together, as one word.
+    pub(super) words: [[i32; STRIP]; LARGEST / 4],
+    pub(super) scales: [[f32; STRIP]; LARGEST / LEAST],
+    pub(super) offsets: [[f32; STRIP]; LARGEST / LEAST],
+}
+
+impl Across {
+    #[inline(always)]
+    pub(super) fn new() -> Across {
+        Across {
+            blocks: std::array::from_fn(|_| Unpacked::new()),
+            words: [[0; STRIP]; LARGEST / 4],
+            scales: [[0.0; STRIP]; LARGEST / LEAST],
+            offsets: [[0.0; STRIP]; LARGEST / LEAST],
         }
-        for (row, block) in blocks.iter().enumerate() {
-            for (words, four) in words[..F::NUMBERS / 4].iter_mut().zip(block.integers.as_chunks::<4>().0) {
+    }
+
+    /// Takes the rows' blocks of this index.
+    #[inline(always)]
+    pub(super) fn take<F: Format>(&mut self, rows: &[&[u8]; STRIP], index: usize) {
+        for (block, bytes) in self.blocks.iter_mut().zip(rows) {
+            F::unpack(&bytes[index * F::BYTES..][..F::BYTES], block);
+        }
+        for (row, block) in self.blocks.iter().enumerate() {
+            for (words, four) in self.words[..F::NUMBERS / 4].iter_mut().zip(block.integers.as_chunks::<4>().0) {
                 words[row] = i32::from_le_bytes(four.map(|integer| integer as u8));
             }
             for group in 0..F::NUMBERS / F::GROUP {
-                scales[group][row] = block.scales[group];
-                offsets[group][row] = block.offsets[group];
+                self.scales[group][row] = block.scales[group];
+                self.offsets[group][row] = block.offsets[group];
             }
         }
-        for (four, words) in words[..F::NUMBERS / 4].iter().enumerate() {
-            let (scales, offsets) = (&scales[four * 4 / F::GROUP], &offsets[four * 4 / F::GROUP]);
+    }
+}
+
+/// Reads the same blocks of all rows of a strip across: `out` is `[numbers][STRIP]`.
+#[inline(always)]
+pub(super) fn read_across<F: Format>(rows: &[&[u8]; STRIP], out: &mut [f32]) {
+    let mut across = Across::new();
+    for (at, out) in out.chunks_exact_mut(F::NUMBERS * STRIP).enumerate() {
+        across.take::<F>(rows, at);
+        for (four, words) in across.words[..F::NUMBERS / 4].iter().enumerate() {
+            let (scales, offsets) = (&across.scales[four * 4 / F::GROUP], &across.offsets[four * 4 / F::GROUP]);
             for place in 0..4 {
                 let line = &mut out[(four * 4 + place) * STRIP..][..STRIP];
                 for row in 0..STRIP {

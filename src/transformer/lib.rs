@@ -1,12 +1,12 @@
 //! Transformers of GGUF files (llama, qwen2 and qwen3): token ids in, residual streams and logits out.
 //!
-//! The weights stay in the file's memory map, in the quantisation they are stored in, and are multiplied from there in
-//! f32; candle reads the file's header and the rarer formats. Knows nothing of text, of scoring and of sampling.
+//! The weights stay in the file's memory map, in the quantisation they are stored in, and are multiplied from there: in f32,
+//! or as the integers they are with activations of 16 bits; candle reads the file's header and the rarer formats. Knows nothing of text, of scoring and of sampling.
 //!
 //! A package of its own for one reason: arithmetic is of use only when it is optimised, and so its profile can be fast
 //! where the rest of the house is built quickly.
 //!
-//! From the ground up: `file` → `config`, `blocks` → `matrix` → `matmul` → `linear` → `network` over `cache`, `attention`,
+//! From the ground up: `file` → `config`, `blocks` → `integers`, `vnni` → `matrix` → `matmul` → `linear` → `network` over `cache`, `attention`,
 //! `rotary`, `simd`, `parallel`.
 
 #![deny(unsafe_code)]
@@ -20,6 +20,11 @@ mod config;
 mod device;
 mod error;
 mod file;
+#[cfg_attr(
+    any(feature = "device", not(target_arch = "x86_64")),
+    allow(dead_code, reason = "nothing multiplies in integers there")
+)]
+mod integers;
 mod linear;
 #[cfg_attr(feature = "device", allow(dead_code, reason = "an accelerator multiplies in its place"))]
 mod matmul;
@@ -29,6 +34,12 @@ mod network;
 mod parallel;
 mod rotary;
 mod simd;
+#[cfg(target_arch = "x86_64")]
+#[cfg_attr(feature = "device", allow(dead_code, reason = "an accelerator multiplies in its place"))]
+mod vnni;
+#[cfg(not(target_arch = "x86_64"))]
+#[path = "no_vnni.rs"]
+mod vnni;
 
 /// Whether the same text's scores may differ in their last bits from call to call: where an accelerator sums.
 pub const INEXACT: bool = cfg!(feature = "device");

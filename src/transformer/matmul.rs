@@ -1,17 +1,21 @@
 //! Products of rows with a matrix as the file stores it.
 //!
 //! The numbers of a strip of [`STRIP`] outputs are read into a panel that stays in the processor's cache, and all rows are
-//! multiplied with it: reading costs little beside that, nothing is kept beside the file, and the numbers are those of
-//! the file's weights to the rounding of f32. A row's result depends on nothing of the rows beside it, unless few rows
-//! are multiplied the short way, with each output's weights as they are read.
+//! multiplied with it: reading costs little beside that, and nothing is kept beside the file. A row's result depends on nothing
+//! of the rows beside it, unless few rows are multiplied the short way, with each output's weights as they are read.
+//!
+//! Integers with scales (Q8_0, Q4_K, Q6_K) are multiplied as integers with rows rounded to 16 bits where the processor can
+//! ([`super::vnni`]), everything else and everywhere else in f32, which is as exact as the file's weights.
 
 use std::cell::RefCell;
 
 use pulp::{Arch, Simd, WithSimd};
 
 use super::error::Halt;
+use super::integers::{self, SPAN, Span};
 use super::matrix::Matrix;
 use super::parallel;
+use super::vnni::Vnni;
 
 /// Outputs of one strip: two of the largest vectors.
 pub(super) const STRIP: usize = 32;
@@ -34,7 +38,12 @@ const DEPTH: usize = 1024;
 /// Numbers of a line of the cache.
 const LINE: usize = 16;
 
+/// Spans that one task rounds.
+const SPANS_A_TASK: usize = 1024;
+
 thread_local! {
+    /// Of the thread that gives the tasks.
+    static ROUNDED: RefCell<Vec<Span>> = const { RefCell::new(Vec::new()) };
     static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -49,24 +58,42 @@ const STRIPS_A_TASK: usize = 4;
 /// # Errors
 /// None here; an accelerator in its place has some.
 pub(super) fn multiply(maps: &[Matrix], x: &[f32], rows: usize, sums: Sums, out: &mut [f32]) -> Result<(), Halt> {
-    let strips: Vec<(&Matrix, usize)> =
-        maps.iter().flat_map(|map| (0..map.strips()).map(move |strip| (map, strip))).collect();
-    let together = if rows < ENOUGH_ROWS { STRIPS_A_TASK } else { 1 };
-    parallel::chunks(out, together * rows * STRIP, |task, chunk| {
-        for ((map, strip), out) in strips[task * together..].iter().zip(chunk.chunks_exact_mut(rows * STRIP)) {
-            multiply_strip(map, *strip, x, sums, out);
-        }
-    });
+    multiply_by(Vnni::find(), maps, x, rows, sums, out);
     Ok(())
 }
 
-/// Multiplies `x`, `[rows][inputs]`, with one strip of the matrix; `out` is `[rows][STRIP]`.
-fn multiply_strip(matrix: &Matrix, strip: usize, x: &[f32], sums: Sums, out: &mut [f32]) {
+/// As [`multiply`], in integers where that can be and the instructions for it are given.
+fn multiply_by(vnni: Option<Vnni>, maps: &[Matrix], x: &[f32], rows: usize, sums: Sums, out: &mut [f32]) {
+    let strips: Vec<(&Matrix, usize)> =
+        maps.iter().flat_map(|map| (0..map.strips()).map(move |strip| (map, strip))).collect();
+    let together = if rows < ENOUGH_ROWS { STRIPS_A_TASK } else { 1 };
+    let few = sums == Sums::Short && rows < FEW;
+    let vnni = vnni.filter(|_| maps.iter().any(Matrix::in_blocks));
+    ROUNDED.with_borrow_mut(|rounded| {
+        let spans = if vnni.is_some() { x.len() / SPAN } else { 0 };
+        rounded.resize(spans.max(rounded.len()), Span::ZERO);
+        let rounded = &mut rounded[..spans];
+        parallel::chunks(rounded, SPANS_A_TASK, |task, spans| {
+            integers::round(&x[task * SPANS_A_TASK * SPAN..][..spans.len() * SPAN], spans);
+        });
+        parallel::chunks(out, together * rows * STRIP, |task, chunk| {
+            for ((map, strip), out) in strips[task * together..].iter().zip(chunk.chunks_exact_mut(rows * STRIP)) {
+                match vnni {
+                    Some(vnni) if map.in_blocks() => map.multiply_rounded(vnni, *strip, few, rounded, out),
+                    _ => multiply_strip(map, *strip, x, few, out),
+                }
+            }
+        });
+    });
+}
+
+/// Multiplies `x`, `[rows][inputs]`, with one strip of the matrix in f32; `out` is `[rows][STRIP]`.
+fn multiply_strip(matrix: &Matrix, strip: usize, x: &[f32], few: bool, out: &mut [f32]) {
     SCRATCH.with_borrow_mut(|scratch| {
         scratch.resize(DEPTH * STRIP + LINE, 0.0);
         // A vector that lies across two lines of the cache takes twice as long to load.
         let aligned = scratch.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE);
-        Arch::new().dispatch(Multiply { matrix, strip, x, sums, out, scratch: &mut scratch[aligned..] });
+        Arch::new().dispatch(Multiply { matrix, strip, x, few, out, scratch: &mut scratch[aligned..] });
     });
 }
 
@@ -74,7 +101,7 @@ struct Multiply<'a> {
     matrix: &'a Matrix,
     strip: usize,
     x: &'a [f32],
-    sums: Sums,
+    few: bool,
     out: &'a mut [f32],
     scratch: &'a mut [f32],
 }
@@ -85,7 +112,7 @@ impl WithSimd for Multiply<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, s: S) {
         let inputs = self.matrix.inputs;
-        if self.sums == Sums::Short && self.out.len() < FEW * STRIP {
+        if self.few {
             let rows = self.strip * STRIP..self.matrix.outputs.min((self.strip + 1) * STRIP);
             for (at, row) in rows.enumerate() {
                 for (x, out) in self.x.chunks_exact(inputs).zip(self.out.chunks_exact_mut(STRIP)) {
@@ -158,9 +185,39 @@ fn tile<S: Simd, const ROWS: usize>(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
+    use candle_core::quantized::{GgmlDType, QTensor};
+    use candle_core::{Device, Tensor};
     use proptest::prelude::*;
 
     use super::*;
+
+    const BLOCKS: [GgmlDType; 3] = [GgmlDType::Q8_0, GgmlDType::Q4K, GgmlDType::Q6K];
+
+    /// A matrix in blocks and its numbers as the library reads them.
+    fn in_blocks(dtype: GgmlDType, inputs: usize, outputs: usize, number: impl Fn(usize) -> f32) -> (Matrix, Vec<f32>) {
+        let weights = (0..outputs * inputs).map(number).collect();
+        let weights = Tensor::from_vec(weights, (outputs, inputs), &Device::Cpu).unwrap();
+        let stored = QTensor::quantize(&weights, dtype).unwrap();
+        let numbers = stored.dequantize(&Device::Cpu).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+        (Matrix::stored(inputs, outputs, dtype, stored.data().unwrap().into_owned()), numbers)
+    }
+
+    /// Numbers of any size in (-1, 1), the same each time.
+    fn noise(at: usize) -> f32 {
+        let mixed = (at as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        ((mixed ^ mixed >> 31) % 20_001) as f32 / 10_000.5 - 1.0
+    }
+
+    /// The rows of one map's product, each `outputs` long.
+    fn product(vnni: Option<Vnni>, matrix: &Matrix, x: &[f32], sums: Sums) -> Vec<Vec<f32>> {
+        let rows = x.len() / matrix.inputs;
+        let mut out = vec![f32::NAN; rows * matrix.padded()];
+        multiply_by(vnni, std::slice::from_ref(matrix), x, rows, sums, &mut out);
+        let number = |row: usize, output: usize| out[(output / STRIP * rows + row) * STRIP + output % STRIP];
+        (0..rows).map(|row| (0..matrix.outputs).map(|output| number(row, output)).collect()).collect()
+    }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(24))]
@@ -176,16 +233,105 @@ mod tests {
             let weights: Vec<f32> = (0..outputs * inputs).map(number).collect();
             let x: Vec<f32> = (0..rows * inputs).map(|at| number(at * 3 + 1)).collect();
             let matrix = Matrix::of(inputs, weights.clone());
-            for (strip, sums) in (0..matrix.strips()).flat_map(|strip| [(strip, Sums::Alike), (strip, Sums::Short)]) {
-                let mut out = vec![f32::NAN; rows * STRIP];
-                multiply_strip(&matrix, strip, &x, sums, &mut out);
-                for (row, x) in x.chunks_exact(inputs).enumerate() {
-                    for output in strip * STRIP..outputs.min((strip + 1) * STRIP) {
-                        let weights = &weights[output * inputs..][..inputs];
+            for sums in [Sums::Alike, Sums::Short] {
+                for (got, x) in product(Vnni::find(), &matrix, &x, sums).iter().zip(x.chunks_exact(inputs)) {
+                    for (got, weights) in got.iter().zip(weights.chunks_exact(inputs)) {
                         let want: f32 = x.iter().zip(weights).map(|(a, b)| a * b).sum();
-                        prop_assert_eq!(out[row * STRIP + output % STRIP], want);
+                        prop_assert_eq!(*got, want);
                     }
                 }
+            }
+        }
+
+        /// Off by what rounding a span to 16 bits may cost at most, and by what f32 may: outliers cost their own span only.
+        #[test]
+        fn products_of_blocks_are_as_exact_as_their_rounding(
+            rows in 1usize..16,
+            blocks in 1usize..6,
+            outputs in 1usize..70,
+            seed in 0usize..1000,
+            outlier in prop_oneof![Just(1f32), Just(1e3), Just(1e30), Just(1e-25)],
+        ) {
+            let inputs = blocks * 256;
+            let x: Vec<f32> = (0..rows * inputs)
+                .map(|at| noise(at + seed) * if (at + seed) % 97 == 0 { outlier } else { 1.0 })
+                .collect();
+            for dtype in BLOCKS {
+                let (matrix, weights) = in_blocks(dtype, inputs, outputs, |at| noise(at * 3 + seed));
+                for (vnni, sums) in [None, Vnni::find()].into_iter().flat_map(|v| [(v, Sums::Alike), (v, Sums::Short)]) {
+                    let got = product(vnni, &matrix, &x, sums);
+                    for (got, x) in got.iter().zip(x.chunks_exact(inputs)) {
+                        for (got, weights) in got.iter().zip(weights.chunks_exact(inputs)) {
+                            let (mut want, mut bound) = (0f64, 0f64);
+                            for (x, weights) in x.chunks_exact(SPAN).zip(weights.chunks_exact(SPAN)) {
+                                let largest = x.iter().fold(0f64, |most, x| most.max(f64::from(x.abs())));
+                                for (x, weight) in x.iter().zip(weights) {
+                                    want += f64::from(*x) * f64::from(*weight);
+                                    bound += f64::from(weight.abs()) * (largest / 65_000.0 + f64::from(x.abs()) * 1e-5);
+                                }
+                            }
+                            prop_assert!((f64::from(*got) - want).abs() <= bound, "{dtype:?}: {got}, not {want}");
+                        }
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn a_row_is_multiplied_alike_alone_and_beside_others(rows in 2usize..40, blocks in 1usize..6, seed in 0usize..1000) {
+            let inputs = blocks * 256;
+            let x: Vec<f32> = (0..rows * inputs).map(|at| noise(at + seed)).collect();
+            for dtype in BLOCKS {
+                let (matrix, _) = in_blocks(dtype, inputs, 40, |at| noise(at * 3 + seed));
+                for vnni in [None, Vnni::find()] {
+                    let together = product(vnni, &matrix, &x, Sums::Alike);
+                    for (together, x) in together.iter().zip(x.chunks_exact(inputs)) {
+                        prop_assert_eq!(together, &product(vnni, &matrix, x, Sums::Alike)[0]);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_makes_none_and_zeros_make_zeros() {
+        for (dtype, bad) in
+            BLOCKS.into_iter().flat_map(|d| [f32::NAN, f32::INFINITY, f32::NEG_INFINITY].map(|b| (d, b)))
+        {
+            let (matrix, _) = in_blocks(dtype, 512, 40, noise);
+            let mut x: Vec<f32> = (0..3 * 512).map(noise).collect();
+            x[512 + 77] = bad;
+            x[1024..].fill(0.0);
+            for (vnni, sums) in [None, Vnni::find()].into_iter().flat_map(|v| [(v, Sums::Alike), (v, Sums::Short)]) {
+                let out = product(vnni, &matrix, &x, sums);
+                assert!(out[0].iter().all(|number| number.is_finite()));
+                assert!(out[1].iter().all(|number| !number.is_finite()));
+                assert!(out[2].iter().all(|number| *number == 0.0));
+            }
+        }
+    }
+
+    /// Prints; asserts nothing, because machines differ.
+    #[test]
+    #[ignore = "a bench"]
+    fn integers_beside_floats() {
+        println!("{:24} {:>6} {:>12} {:>12} {:>6}", "rows, inputs -> outputs", "", "floats us", "integers us", "ratio");
+        for (rows, inputs, outputs) in [(700, 512, 2048), (512, 1280, 512), (64, 512, 2048), (1, 1024, 6144)] {
+            for dtype in BLOCKS {
+                let (matrix, _) = in_blocks(dtype, inputs, outputs, noise);
+                let x: Vec<f32> = (0..rows * inputs).map(noise).collect();
+                let mut out = vec![0.0; rows * matrix.padded()];
+                let mut best = [f64::INFINITY; 2];
+                for _ in 0..100 {
+                    for (best, vnni) in best.iter_mut().zip([None, Vnni::find()]) {
+                        let begun = Instant::now();
+                        multiply_by(vnni, std::slice::from_ref(&matrix), &x, rows, Sums::Short, &mut out);
+                        *best = best.min(begun.elapsed().as_secs_f64() * 1e6);
+                    }
+                }
+                let name = format!("{rows}, {inputs} -> {outputs}");
+                let [floats, integers] = best;
+                println!("{name:24} {dtype:?} {floats:12.0} {integers:12.0} {:6.2}", floats / integers);
             }
         }
     }

@@ -10,7 +10,9 @@ use pulp::Simd;
 use super::blocks::{self, Format, Q4K, Q6K, Q8_0};
 use super::error::{GgufError, first_line};
 use super::file::{GgufFile, RawTensor, Source};
+use super::integers::Span;
 use super::matmul::STRIP;
+use super::vnni::Vnni;
 
 /// `[outputs][inputs]`.
 pub(super) struct Matrix {
@@ -120,6 +122,27 @@ impl Matrix {
         }
     }
 
+    /// Whether its numbers are integers with scales, which [`Matrix::multiply_rounded`] takes.
+    pub(super) fn in_blocks(&self) -> bool {
+        matches!(self.numbers, Numbers::Stored { layout: Stored::Q8_0 | Stored::Q4K | Stored::Q6K, .. })
+    }
+
+    /// Multiplies rounded rows with a strip of a matrix in blocks, the short way for few of them; `out` is `[rows][STRIP]`.
+    pub(super) fn multiply_rounded(&self, vnni: Vnni, strip: usize, few: bool, x: &[Span], out: &mut [f32]) {
+        let Numbers::Stored { source, start, layout } = &self.numbers else { return };
+        let row = |row: usize| layout.row(&source[*start..], row.min(self.outputs - 1), self.inputs);
+        let rows: [&[u8]; STRIP] = std::array::from_fn(|at| row(strip * STRIP + at));
+        match (layout, few) {
+            (Stored::Q8_0, false) => vnni.multiply::<Q8_0>(&rows, x, out),
+            (Stored::Q8_0, true) => vnni.multiply_few::<Q8_0>(&rows, x, out),
+            (Stored::Q4K, false) => vnni.multiply::<Q4K>(&rows, x, out),
+            (Stored::Q4K, true) => vnni.multiply_few::<Q4K>(&rows, x, out),
+            (Stored::Q6K, false) => vnni.multiply::<Q6K>(&rows, x, out),
+            (Stored::Q6K, true) => vnni.multiply_few::<Q6K>(&rows, x, out),
+            (Stored::F32 | Stored::F16 | Stored::Bf16, _) => {}
+        }
+    }
+
     /// The sum of products of one row with `x`, `[inputs]`.
     #[inline(always)]
     pub(super) fn dot<S: Simd>(&self, s: S, row: usize, x: &[f32]) -> f32 {
@@ -204,6 +227,16 @@ fn brain([low, high]: [u8; 2]) -> f32 {
 
 #[cfg(test)]
 impl Matrix {
+    /// A matrix of the bytes of a format.
+    pub(super) fn stored(inputs: usize, outputs: usize, dtype: GgmlDType, bytes: Vec<u8>) -> Matrix {
+        let numbers = Numbers::Stored {
+            source: Arc::new(Source::Static(bytes.leak())),
+            start: 0,
+            layout: Stored::of(dtype).unwrap(),
+        };
+        Matrix { outputs, inputs, numbers }
+    }
+
     /// A matrix of numbers that are in no file.
     pub(super) fn of(inputs: usize, numbers: Vec<f32>) -> Matrix {
         Matrix { outputs: numbers.len() / inputs, inputs, numbers: Numbers::Read(numbers) }

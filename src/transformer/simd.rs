@@ -28,6 +28,10 @@ pub fn log_sum_exp(row: &[f32]) -> f64 {
     f64::from(max) + Arch::new().dispatch(SumExp { row, max }).ln()
 }
 
+/// What softmax does not go below: e^-60 counts as nothing beside the maximum's 1, and its products with small values are
+/// still normal numbers. Heads that look at one token only made many that were not, which takes several times as long.
+const LEAST_EXPONENT: f32 = -60.0;
+
 /// Replaces `row` by exp(row - max(row)) and returns 1 / its sum.
 pub(super) fn softmax_unscaled(row: &mut [f32]) -> f32 {
     let max = maximum(row);
@@ -45,8 +49,9 @@ fn exp<S: Simd>(s: S, x: S::f32s) -> S::f32s {
     // 1.5 * 2^23: adding it leaves the rounded integer in the low bits.
     const MAGIC: f32 = 12_582_912.0;
     const POLYNOMIAL: [f32; 5] = [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5];
-    // Below this the result would not be a normal number; e^-87 counts as nothing beside the maximum's 1.
-    let x = s.max_f32s(x, s.splat_f32s(-87.0));
+    // Below this the result would not be a normal number; e^-87 counts as nothing beside the maximum's 1. With the operands in
+    // this order, what is no number stays none.
+    let x = s.max_f32s(s.splat_f32s(-87.0), x);
     let magic = s.splat_f32s(MAGIC);
     let shifted = s.mul_add_e_f32s(x, s.splat_f32s(std::f32::consts::LOG2_E), magic);
     let n = s.sub_f32s(shifted, magic);
@@ -174,18 +179,18 @@ impl WithSimd for ExpInPlace<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, s: S) -> f64 {
-        let max = s.splat_f32s(self.max);
+        let (max, least) = (s.splat_f32s(self.max), s.splat_f32s(LEAST_EXPONENT));
         let mut total = 0f64;
         for span in self.row.chunks_mut(SPAN) {
             let (lanes, tail) = S::as_mut_simd_f32s(span);
             let mut sum = s.splat_f32s(0.0);
             for v in lanes {
-                *v = exp(s, s.sub_f32s(*v, max));
+                *v = exp(s, s.max_f32s(least, s.sub_f32s(*v, max)));
                 sum = s.add_f32s(sum, *v);
             }
             total += f64::from(s.reduce_sum_f32s(sum));
             for v in tail {
-                *v = (*v - self.max).exp();
+                *v = (*v - self.max).max(LEAST_EXPONENT).exp();
                 total += f64::from(*v);
             }
         }
@@ -208,9 +213,20 @@ mod tests {
             let mut row = [x, 0.0, x, x, x, x, x, x, x, x, x, x, x, x, x, x];
             softmax_unscaled(&mut row);
             for got in &row[2..] {
-                close(*got, f64::from(x).exp(), 4e-7);
+                close(*got, f64::from(x.max(LEAST_EXPONENT)).exp(), 4e-7);
             }
         }
+    }
+
+    #[test]
+    fn what_is_no_number_makes_no_probabilities() {
+        let mut row = [0.5; 16];
+        row[3] = f32::NAN;
+        assert!(softmax_unscaled(&mut row).is_nan());
+        assert!(row[3].is_nan());
+        row = [0.5; 16];
+        row[3] = f32::NAN;
+        assert!(log_sum_exp(&row).is_nan());
     }
 
     #[test]

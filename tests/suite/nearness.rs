@@ -4,7 +4,7 @@
 //! without flash attention and with whole caches is 0.0001 nats away at the worst token and 0.0000 on average, with flash
 //! attention, which computes in half precision, 0.09 and 0.005; llama-cpp-python 0.009 and 0.0004. On the same weights as
 //! Q8_0 both are 0.27 and 0.035 away: llama.cpp rounds activations to 8 bits before it multiplies them with quantised
-//! weights, where the engine keeps them whole.
+//! weights, where the engine keeps 16 bits or all.
 //!
 //! How far rounding leads is the model's. So it is measured on what two peers say of the bundled model's file, recorded when it
 //! was made: PyTorch, which keeps activations whole, and llama.cpp. A peer that rounds may be twice as far, for its texts are

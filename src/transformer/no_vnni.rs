@@ -1,0 +1,23 @@
+//! In place of the products in integers on other processors than x86-64: there are none.
+
+use super::blocks::Format;
+use super::integers::Span;
+use super::matmul::STRIP;
+
+/// Proof that cannot be had.
+#[derive(Clone, Copy)]
+pub(super) enum Vnni {}
+
+impl Vnni {
+    pub(super) fn find() -> Option<Vnni> {
+        None
+    }
+
+    pub(super) fn multiply<F: Format>(self, _: &[&[u8]; STRIP], _: &[Span], _: &mut [f32]) {
+        match self {}
+    }
+
+    pub(super) fn multiply_few<F: Format>(self, _: &[&[u8]; STRIP], _: &[Span], _: &mut [f32]) {
+        match self {}
+    }
+}

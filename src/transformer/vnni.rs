@@ -1,0 +1,359 @@
+//! Products in integers of 16 bits, where the processor multiplies two pairs of those and adds both products in one step
+//! (AVX-512 VNNI): half the steps of f32.
+//!
+//! The weights' integers are exact; the rows were rounded ([`super::integers`]). A span's products are summed exactly, in 32
+//! bits, and multiplied with the weights' scale and the row's; sums over spans are in f32.
+//!
+//! The compiler makes the one step of a product and a sum as they are written here, in the functions that run with
+//! [`Features`].
+
+use std::cell::RefCell;
+use std::hint::black_box;
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use pulp::x86::V4;
+use pulp::{NullaryFnOnce, Simd, cast, f32x16, i16x32};
+
+use super::blocks::{Across, Format, LARGEST, LEAST, Q4K, Q6K, Q8_0, Unpacked};
+use super::integers::{SPAN, Span};
+use super::matmul::STRIP;
+
+pulp::simd_type! {
+    /// What the products use of the processor.
+    struct Features {
+        fma: "fma",
+        avx2: "avx2",
+        avx512f: "avx512f",
+        avx512bw: "avx512bw",
+        avx512dq: "avx512dq",
+        avx512vl: "avx512vl",
+        avx512vnni: "avx512vnni",
+    }
+}
+
+/// Proof that the processor has the instructions.
+#[derive(Clone, Copy)]
+pub(super) struct Vnni {
+    v4: V4,
+    features: Features,
+}
+
+/// Inputs of one panel, a multiple of every format's block: 32 KiB.
+const DEPTH: usize = 512;
+
+/// 16-bit numbers of a vector: two neighbouring inputs of each of 16 outputs.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Pairs([i16; 32]);
+
+/// A number for each of 16 outputs.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Floats([f32; 16]);
+
+/// Vectors of a strip's outputs.
+const SIDES: usize = STRIP / 16;
+
+/// Weights of a strip, ready to be multiplied.
+struct Panel {
+    pairs: Vec<[Pairs; SIDES]>,
+    /// For each [`Format::GROUP`] of inputs.
+    scales: Vec<[Floats; SIDES]>,
+    offsets: Vec<[Floats; SIDES]>,
+}
+
+impl Panel {
+    const EMPTY: Panel = Panel { pairs: Vec::new(), scales: Vec::new(), offsets: Vec::new() };
+}
+
+thread_local! {
+    static PANEL: RefCell<Panel> = const { RefCell::new(Panel::EMPTY) };
+}
+
+impl Vnni {
+    /// The proof, where the processor has them.
+    pub(super) fn find() -> Option<Vnni> {
+        Some(Vnni { v4: V4::try_new()?, features: Features::try_new()? })
+    }
+
+    /// Multiplies rows with a strip of outputs' weights; `out` is `[rows][STRIP]`. A row's result depends on no other row.
+    pub(super) fn multiply<F: Rounded>(self, weights: &[&[u8]; STRIP], x: &[Span], out: &mut [f32]) {
+        PANEL.with_borrow_mut(|panel| {
+            panel.pairs.resize(DEPTH / 2, [Pairs([0; 32]); SIDES]);
+            panel.scales.resize(DEPTH / F::GROUP, [Floats([0.0; 16]); SIDES]);
+            panel.offsets.resize(DEPTH / F::GROUP, [Floats([0.0; 16]); SIDES]);
+            let format = PhantomData::<F>;
+            self.features.vectorize(Multiply { v4: self.v4, panel, weights, x, out, format });
+        });
+    }
+
+    /// As [`Vnni::multiply`], with each output's weights as they are read: fewer steps for few rows, and other last bits.
+    pub(super) fn multiply_few<F: Rounded>(self, weights: &[&[u8]; STRIP], x: &[Span], out: &mut [f32]) {
+        let format = PhantomData::<F>;
+        self.features.vectorize(Few { v4: self.v4, weights, x, out, format });
+    }
+}
+
+struct Few<'a, F> {
+    v4: V4,
+    weights: &'a [&'a [u8]; STRIP],
+    x: &'a [Span],
+    out: &'a mut [f32],
+    format: PhantomData<F>,
+}
+
+impl<F: Rounded> NullaryFnOnce for Few<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let spans = self.x.len() / (self.out.len() / STRIP);
+        for first in 0..STRIP / STREAMS {
+            let weights: [&[u8]; STREAMS] = std::array::from_fn(|at| self.weights[first + at * STRIP / STREAMS]);
+            for (x, out) in self.x.chunks_exact(spans).zip(self.out.chunks_exact_mut(STRIP)) {
+                let sums = F::dots(self.v4, weights, x);
+                for at in 0..STREAMS {
+                    out[first + at * STRIP / STREAMS] = sums[at];
+                }
+            }
+        }
+    }
+}
+
+/// Outputs whose weights are read side by side, as far from each other as a strip allows: the processor reads ahead in each of
+/// several pages of memory at once, but in each only to its end.
+const STREAMS: usize = 4;
+
+/// How a format is multiplied with rounded rows.
+pub(super) trait Rounded: Format {
+    /// Whether the format has offsets other than zero.
+    const OFFSETS: bool;
+
+    /// The sums of products of outputs' weights with one row.
+    fn dots(v4: V4, weights: [&[u8]; STREAMS], x: &[Span]) -> [f32; STREAMS];
+}
+
+impl Rounded for Q8_0 {
+    const OFFSETS: bool = false;
+
+    #[inline(always)]
+    fn dots(v4: V4, weights: [&[u8]; STREAMS], x: &[Span]) -> [f32; STREAMS] {
+        let weights = weights.map(|weights| &weights.as_chunks::<{ Q8_0::BYTES }>().0[..x.len()]);
+        let mut totals = [v4.splat_f32x16(0.0); STREAMS];
+        for (at, x) in x.iter().enumerate() {
+            for stream in 0..STREAMS {
+                let block = &weights[stream][at];
+                let half = v4.splat_u16x16(u16::from_le_bytes([block[0], block[1]]));
+                let scale: f32x16 = cast(v4.avx512f._mm512_cvtph_ps(cast(half)));
+                let integers: &[u8; SPAN] = block.last_chunk().unwrap_or(&[0; SPAN]);
+                let scale = v4.mul_f32x16(scale, v4.splat_f32x16(x.scale));
+                totals[stream] = v4.mul_add_f32x16(products(v4, *integers, x), scale, totals[stream]);
+            }
+        }
+        totals.map(|total| v4.reduce_sum_f32s(total))
+    }
+}
+
+impl Rounded for Q4K {
+    const OFFSETS: bool = true;
+
+    #[inline(always)]
+    fn dots(v4: V4, weights: [&[u8]; STREAMS], x: &[Span]) -> [f32; STREAMS] {
+        dot_blocks::<Q4K>(v4, weights, x)
+    }
+}
+
+impl Rounded for Q6K {
+    const OFFSETS: bool = false;
+
+    #[inline(always)]
+    fn dots(v4: V4, weights: [&[u8]; STREAMS], x: &[Span]) -> [f32; STREAMS] {
+        dot_blocks::<Q6K>(v4, weights, x)
+    }
+}
+
+/// The products of 8-bit integers with a span, each two neighbours' together.
+#[inline(always)]
+fn products(v4: V4, integers: [u8; SPAN], x: &Span) -> f32x16 {
+    let weights = v4.convert_i8x32_to_i16x32(cast(integers));
+    v4.convert_i32x16_to_f32x16(v4.multiply_wrapping_add_adjacent_i16x32(weights, cast(x.pairs)))
+}
+
+/// As [`Rounded::dots`], for blocks of [`LARGEST`] numbers.
+#[inline(always)]
+fn dot_blocks<F: Rounded>(v4: V4, weights: [&[u8]; STREAMS], x: &[Span]) -> [f32; STREAMS] {
+    let mut block = Unpacked::new();
+    let mut totals = [v4.splat_f32x16(0.0); STREAMS];
+    let mut offsets = [[0f32; LARGEST / SPAN]; STREAMS];
+    for (index, x) in x.as_chunks::<{ LARGEST / SPAN }>().0.iter().enumerate() {
+        let mut x_scales = [0f32; LARGEST / LEAST];
+        for group in 0..F::NUMBERS / F::GROUP {
+            x_scales[group] = x[group * F::GROUP / SPAN].scale;
+        }
+        let x_sums = x.map(|x| x.sum);
+        for stream in 0..STREAMS {
+            F::unpack(&weights[stream][index * F::BYTES..][..F::BYTES], &mut block);
+            for (scale, x) in block.scales.iter_mut().zip(&x_scales).take(F::NUMBERS / F::GROUP) {
+                *scale *= x;
+            }
+            for (at, (integers, x)) in block.integers.as_chunks::<SPAN>().0.iter().zip(x).enumerate() {
+                let scales: [f32; 16] = std::array::from_fn(|lane| block.scales[(at * SPAN + lane * 2) / F::GROUP]);
+                totals[stream] = v4.mul_add_f32x16(products(v4, cast(*integers), x), cast(scales), totals[stream]);
+            }
+            if F::OFFSETS {
+                for at in 0..LARGEST / SPAN {
+                    offsets[stream][at] += block.offsets[at] * x_sums[at];
+                }
+            }
+        }
+    }
+    std::array::from_fn(|stream| v4.reduce_sum_f32s(totals[stream]) + offsets[stream].iter().sum::<f32>())
+}
+
+struct Multiply<'a, F> {
+    v4: V4,
+    panel: &'a mut Panel,
+    weights: &'a [&'a [u8]; STRIP],
+    x: &'a [Span],
+    out: &'a mut [f32],
+    format: PhantomData<F>,
+}
+
+impl<F: Rounded> NullaryFnOnce for Multiply<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Multiply { v4, panel, weights, x, out, .. } = self;
+        let rows = out.len() / STRIP;
+        let spans = x.len() / rows;
+        let mut across = Across::new();
+        for from in (0..spans).step_by(DEPTH / SPAN) {
+            let depth = (DEPTH / SPAN).min(spans - from);
+            fill::<F>(v4, weights, from * SPAN, depth * SPAN, &mut across, panel);
+            let (mut x, mut out) = (x, &mut *out);
+            loop {
+                let taken = match out.len() / STRIP {
+                    0 => break,
+                    1 => tile::<F, 1>(v4, panel, x, spans, from..from + depth, out),
+                    2..6 => tile::<F, 2>(v4, panel, x, spans, from..from + depth, out),
+                    _ => tile::<F, 6>(v4, panel, x, spans, from..from + depth, out),
+                };
+                x = &x[taken * spans..];
+                out = &mut out[taken * STRIP..];
+            }
+        }
+    }
+}
+
+/// Fills the panel with `depth` inputs of a strip from input `from` on.
+#[inline(always)]
+fn fill<F: Format>(
+    v4: V4,
+    weights: &[&[u8]; STRIP],
+    from: usize,
+    depth: usize,
+    across: &mut Across,
+    panel: &mut Panel,
+) {
+    for block in 0..depth / F::NUMBERS {
+        across.take::<F>(weights, from / F::NUMBERS + block);
+        let first = block * F::NUMBERS / F::GROUP;
+        for group in 0..F::NUMBERS / F::GROUP {
+            for side in 0..SIDES {
+                panel.scales[first + group][side].0.copy_from_slice(&across.scales[group][side * 16..][..16]);
+                panel.offsets[first + group][side].0.copy_from_slice(&across.offsets[group][side * 16..][..16]);
+            }
+        }
+        let pairs = panel.pairs[block * F::NUMBERS / 2..].as_chunks_mut::<2>().0;
+        for (words, pairs) in across.words[..F::NUMBERS / 4].iter().zip(pairs) {
+            for side in 0..SIDES {
+                let words: [i32; 16] = std::array::from_fn(|at| words[side * 16 + at]);
+                for (pairs, order) in pairs.iter_mut().zip(ORDERS) {
+                    pairs[side].0 = widened(v4, words, order);
+                }
+            }
+        }
+    }
+}
+
+/// Where the bytes of each word's first two numbers, and of its last two, go: the upper byte of 16 bits.
+const ORDERS: [[u8; 64]; 2] = [order(0), order(2)];
+
+const fn order(first: u8) -> [u8; 64] {
+    let mut order = [0x80; 64];
+    let mut word = 0;
+    while word < 16 {
+        // Within a quarter of a vector.
+        order[word * 4 + 1] = (word % 4 * 4) as u8 + first;
+        order[word * 4 + 3] = (word % 4 * 4) as u8 + first + 1;
+        word += 1;
+    }
+    order
+}
+
+/// Two bytes of each word as numbers of 16 bits.
+#[inline(always)]
+fn widened(v4: V4, words: [i32; 16], order: [u8; 64]) -> [i16; 32] {
+    let upper: i16x32 = cast(v4.avx512bw._mm512_shuffle_epi8(cast(words), cast(order)));
+    cast(v4.shr_const_i16x32::<8>(upper))
+}
+
+/// Multiplies some spans of the first `ROWS` rows of `x` with the panel, adds that to `out` and returns `ROWS`.
+#[inline(always)]
+fn tile<F: Rounded, const ROWS: usize>(
+    v4: V4,
+    panel: &Panel,
+    x: &[Span],
+    stride: usize,
+    spans: Range<usize>,
+    out: &mut [f32],
+) -> usize {
+    let x: [&[Span]; ROWS] = std::array::from_fn(|row| &x[row * stride..][spans.clone()]);
+    let mut totals = [[v4.splat_f32x16(0.0); SIDES]; ROWS];
+    if spans.start > 0 {
+        for row in 0..ROWS {
+            for side in 0..SIDES {
+                totals[row][side] = V4::as_simd_f32s(&out[row * STRIP + side * 16..][..16]).0[0];
+            }
+        }
+    }
+    // Unseen by the compiler: what it unrolls it takes apart into products and sums again.
+    let pairs_of_group = black_box(F::GROUP / 2);
+    let groups = panel.pairs.chunks_exact(pairs_of_group).zip(panel.scales.iter().zip(&panel.offsets));
+    for (group, (pairs, (scales, offsets))) in groups.take(x[0].len() * SPAN / F::GROUP).enumerate() {
+        let (span, part) = (group * F::GROUP / SPAN, group * F::GROUP % SPAN / 2);
+        let x = x.map(|x| &x[span]);
+        let x_pairs: [&[i32]; ROWS] = x.map(|x| &x.pairs[part..][..pairs.len()]);
+        let mut sums = [[v4.splat_i32x16(0); SIDES]; ROWS];
+        for (at, pairs) in pairs.iter().enumerate() {
+            let weights: [i16x32; SIDES] = [cast(pairs[0].0), cast(pairs[1].0)];
+            for row in 0..ROWS {
+                let x: i16x32 = cast(v4.splat_i32x16(x_pairs[row][at]));
+                for side in 0..SIDES {
+                    let products = v4.multiply_wrapping_add_adjacent_i16x32(weights[side], x);
+                    sums[row][side] = v4.wrapping_add_i32x16(sums[row][side], products);
+                }
+            }
+        }
+        for row in 0..ROWS {
+            let scale = v4.splat_f32x16(x[row].scale);
+            for side in 0..SIDES {
+                let weight: f32x16 = cast(scales[side].0);
+                let sum = v4.convert_i32x16_to_f32x16(sums[row][side]);
+                let mut total = totals[row][side];
+                if F::OFFSETS {
+                    total = v4.mul_add_f32x16(cast(offsets[side].0), v4.splat_f32x16(x[row].sum), total);
+                }
+                totals[row][side] = v4.mul_add_f32x16(sum, v4.mul_f32x16(weight, scale), total);
+            }
+        }
+    }
+    for row in 0..ROWS {
+        for side in 0..SIDES {
+            V4::as_mut_simd_f32s(&mut out[row * STRIP + side * 16..][..16]).0[0] = totals[row][side];
+        }
+    }
+    ROWS
+}
