@@ -71,6 +71,11 @@ fn refused(doing: &str, source: &io::Error) -> String {
         io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied if doing == "be read" => {
             crate::text::unreadable(source)
         }
+        io::ErrorKind::PermissionDenied => {
+            format!(
+                "cannot {doing}: this user may not write there; choose a folder of yours, or change its permissions"
+            )
+        }
         _ => format!("cannot {doing}: {source}"),
     }
 }

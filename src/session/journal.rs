@@ -54,7 +54,7 @@ impl Journal {
         first: Vec<Payload>,
     ) -> Result<(Journal, Vec<Event>), SessionError> {
         let temporary = temporary(path)?;
-        let file = new_file(&temporary).map_err(SessionError::io(&temporary, "create it"))?;
+        let file = new_file(&temporary).map_err(SessionError::io(path, "create it"))?;
         let mut journal = Journal::over(path, file, clock);
         let placed = journal.append(by, None, first).and_then(|events| {
             journal.sync()?;
@@ -327,7 +327,7 @@ const NEW_MOST: Duration = Duration::from_secs(10);
 /// Writes a whole file under a temporary name, durably, and gives it its name.
 pub(super) fn place_bytes(bytes: &[u8], path: &Path) -> Result<(), SessionError> {
     let temporary = temporary(path)?;
-    let mut file = new_file(&temporary).map_err(SessionError::io(&temporary, "create it"))?;
+    let mut file = new_file(&temporary).map_err(SessionError::io(path, "create it"))?;
     let written = file.write_all(bytes).and_then(|()| file.sync_all());
     let placed = written.map_err(SessionError::io(&temporary, "write it")).and_then(|()| place(&temporary, path));
     if placed.is_err() {

@@ -157,6 +157,7 @@ impl Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::Author;
     use crate::session::runs::{FailedItem, Running, Standing};
     use std::time::Duration;
 
@@ -203,7 +204,7 @@ mod tests {
     fn an_answer_is_told_once_and_only_when_it_is_new() {
         let answered = |count: usize| {
             let answer =
-                |n| Answer { asked: format!("a{n}"), by: String::new(), at: String::new(), answer: "yes".into() };
+                |n| Answer { asked: format!("a{n}"), by: Author::System, at: String::new(), answer: "yes".into() };
             let mut seen = seen("r", &[]);
             seen.record.answers = (0..count).map(answer).collect();
             vec![seen]

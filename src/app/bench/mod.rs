@@ -74,6 +74,8 @@ pub struct Bench {
     pub state: State,
     /// Why actions cannot be recorded.
     pub read_only: Option<String>,
+    /// Which of query (or held version) and reference is seen where they share a place and neither has the focus.
+    pub aside: Pane,
     pub timeline: Timeline,
     /// Index of the moment that is shown; the end of the timeline when it is followed.
     cursor: usize,
@@ -138,6 +140,7 @@ impl Bench {
             tint: Tint::Off,
             leaks: true,
             held: None,
+            aside: Pane::Reference,
             measured: BTreeMap::new(),
             asked: BTreeSet::new(),
             proposed: Vec::new(),

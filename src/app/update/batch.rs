@@ -62,7 +62,7 @@ impl App {
         let Some(batch) = &mut self.batch else { return effects };
         match runs {
             Ok(runs) => {
-                if let Some(told) = batch.learn(runs).filter(|told| told.by == self.author.to_string()) {
+                if let Some(told) = batch.learn(runs).filter(|told| told.by == self.author) {
                     effects.extend(self.tell(format!("{}: {}", told.asked, told.answer)));
                 }
             }

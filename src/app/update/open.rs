@@ -1,6 +1,6 @@
 //! Opening sessions and leaving them. One that searches goes on out of sight.
 
-use crate::app::bench::Bench;
+use crate::app::bench::{Bench, Pane};
 use crate::app::command::Command;
 use crate::app::effect::DeskId;
 use crate::app::library::Row;
@@ -175,6 +175,7 @@ impl App {
                 self.find_closed = true;
                 return Some(self.measure());
             }
+            bench.aside = Pane::Reference;
             let closed = bench.held.take().is_some() || std::mem::take(&mut bench.zoom);
             return closed.then(|| self.measure());
         }

@@ -76,7 +76,9 @@ impl App {
     }
 
     pub(super) fn turn_tint(&mut self, forward: bool) -> Vec<Effect> {
-        let mut effects = self.on_bench(|bench| bench.tint = bench.tint.turned(forward));
+        // What is tinted is seen, also where it shares its place with a held version.
+        let mut effects =
+            self.on_bench(|bench| (bench.tint, bench.aside) = (bench.tint.turned(forward), Pane::Reference));
         let Some(bench) = self.bench() else { return effects };
         let (tint, said, nothing) = (bench.tint, bench.tint_in_full(), bench.compared().is_none());
         self.memory.tint = tint;
@@ -105,12 +107,13 @@ impl App {
     pub(super) fn hold(&mut self) -> Vec<Effect> {
         let Some(bench) = self.bench_mut() else { return Vec::new() };
         if bench.held.take().is_some() {
+            bench.aside = Pane::Reference;
             return self.measure();
         }
         if bench.node().is_none() {
             return self.tell("there is no version to hold yet");
         }
-        bench.held = Some(bench.cursor());
+        (bench.held, bench.aside) = (Some(bench.cursor()), Pane::Query);
         self.tell("held: move along the chart to compare; the same key lets it go")
     }
 

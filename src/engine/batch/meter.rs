@@ -200,7 +200,7 @@ impl Meter {
     /// Notes what a request came to.
     pub fn answer(&self, request: &Request, answer: String) {
         let mut sums = self.sums();
-        let (asked, by, at) = (request.wish.to_string(), request.by.name().to_owned(), request.at.clone());
+        let (asked, by, at) = (request.wish.to_string(), request.by.clone(), request.at.clone());
         sums.record.answers.push(Answer { asked, by, at, answer });
         let over = sums.record.answers.len().saturating_sub(ANSWERS);
         sums.record.answers.drain(..over);

@@ -141,6 +141,9 @@ fn meta(state: &State, example: &ExampleRecord, search: &Search, version: &str) 
         "seed": search.config().seed,
         "input": example.meta,
     });
+    if state.generators.len() > 1 {
+        meta["generators"] = json!(state.generators);
+    }
     if let (Some(scorer), Some(last)) = (&summary.scorer, &summary.best) {
         let baseline = summary.baseline.as_ref();
         let initial = summary.initial.as_ref();

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Process;
 use crate::reer::Objective;
-use crate::session::Call;
+use crate::session::{Author, Call};
 
 /// What a run says of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -213,7 +213,7 @@ pub struct ErrorClass {
 pub struct Answer {
     /// The wish in words.
     pub asked: String,
-    pub by: String,
+    pub by: Author,
     pub at: String,
     /// What the run does about it.
     pub answer: String,

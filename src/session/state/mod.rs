@@ -46,6 +46,8 @@ pub struct State {
     pub example: Option<ExampleRecord>,
     /// As of the last run.
     pub models: Option<Models>,
+    /// Every generator of the search, in the order in which they came.
+    pub generators: Vec<Identity>,
     /// The scorer whose numbers the search goes by: that of the first `models` event.
     pub scorer: Option<Identity>,
     pub config: Option<ConfigRecord>,
@@ -105,6 +107,9 @@ impl State {
             Payload::Example(example) => self.example = Some(example.clone()),
             Payload::Models(models) => {
                 self.scorer.get_or_insert_with(|| models.scorer.clone());
+                if !self.generators.contains(&models.generator) {
+                    self.generators.push(models.generator.clone());
+                }
                 self.models = Some(models.clone());
             }
             Payload::Config(config) => self.configured(config),

@@ -219,7 +219,7 @@ async fn requests_are_left_for_the_run_and_its_answers_are_told() {
 
     let answer = Answer {
         asked: "pause".to_owned(),
-        by: Author::User("ada".to_owned()).to_string(),
+        by: Author::User("ada".to_owned()),
         at: runs::now(),
         answer: "pausing: 64 in work stop before their next call".to_owned(),
     };

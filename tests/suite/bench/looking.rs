@@ -605,3 +605,40 @@ async fn what_was_told_can_be_read_again() {
     script.keys("enter");
     assert!(script.app().overlays.is_empty());
 }
+
+/// The reference comes forward where its tint is asked for, also where a held version had its place.
+#[tokio::test]
+async fn what_is_tinted_is_seen() {
+    let mut script = Script::at(120, 40).await;
+    script.open_session("harbour").await;
+    script.keys("c");
+    assert!(script.shows("[Held v"), "{}", script.screen());
+    script.keys("t");
+    assert!(script.shows("Held ┊ [Reference"), "{}", script.screen());
+    script.keys("esc c");
+    assert!(script.shows("[Held v"), "{}", script.screen());
+}
+
+/// What a candidate copies stands under it, where that is more than a little.
+#[tokio::test]
+async fn what_a_candidate_copies_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("retrace")).unwrap();
+    let opening = Opening { size: (150, 44), at: "retrace", home: "retrace", own: true, ..Opening::default() };
+    let mut script = Script::open_in(folder, opening).await;
+    script.open_session("lighthouse-letter").await;
+    script.keys(": 1 0 enter");
+    let copies =
+        |script: &Script| script.bench().candidate().is_some_and(|c| c.leak.is_some_and(|leak| leak.span_words > 40));
+    for _ in 0..8 {
+        if copies(&script) {
+            break;
+        }
+        script.keys("J");
+    }
+    assert!(copies(&script), "{}", script.screen());
+    insta::assert_snapshot!(script.lines(&["copies: ", "copies too"]), @"
+    │                                ││                                                    │││    ├ b▸  −0.262  × copies too long a run  leak 46w (+41) ┃│
+    │plan: step 9 puts it back and   ││The second is that I have the blue dish. I know you │││    │  copies: Relief boat in at 9.40, out at 10.15. I was││
+    ");
+}

@@ -136,7 +136,7 @@ fn server(row: &Endpoint) -> Vec<Cell> {
 }
 
 fn answer(row: &Answer) -> Vec<Cell> {
-    vec![dim(time(&row.at)), dim(&row.by), text(&row.asked), text(&row.answer)]
+    vec![dim(time(&row.at)), dim(row.by.name()), text(&row.asked), text(&row.answer)]
 }
 
 /// `10:22:05` of a UTC time as it is recorded.
@@ -161,6 +161,7 @@ fn line_of(scores: &[f64]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::Author;
 
     #[test]
     fn a_line_falls_from_its_first_score_to_its_last() {
@@ -187,7 +188,7 @@ mod tests {
         record.slowest.push(Slow { id: "a".to_owned(), file: String::new(), seconds: 7, steps: 2 });
         record.errors.insert("timeout".to_owned(), ErrorClass::default());
         record.endpoints.push(Endpoint::default());
-        let (asked, by) = ("pause".to_owned(), "ada".to_owned());
+        let (asked, by) = ("pause".to_owned(), Author::User("ada".to_owned()));
         record.answers.push(Answer { asked, by, at: String::new(), answer: "pausing".to_owned() });
         for tab in Tab::ALL {
             assert_eq!(cells(tab, &record, 0..9)[0].len(), columns(tab).len(), "{tab:?}");

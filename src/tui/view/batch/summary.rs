@@ -89,7 +89,9 @@ fn state(seen: &Seen) -> Line {
         Standing::Ended => (format!("■ {}", record.ended.as_deref().unwrap_or("ended")), Role::Dim),
         Standing::Live => {
             let sign = if record.stage == Stage::Paused { "‖" } else { "●" };
-            let seconds = if record.stage == Stage::Running { record.seconds } else { record.in_stage };
+            // A run that waits speaks seldom.
+            let waits = record.in_stage + seen.age.as_secs();
+            let seconds = if record.stage == Stage::Running { record.seconds } else { waits };
             (format!("{sign} {} for {}", record.stage.word(), clock(seconds)), Role::Running)
         }
     };

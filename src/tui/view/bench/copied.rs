@@ -111,6 +111,14 @@ impl CopiedRuns {
         }
     }
 
+    /// The longest stretch of a text that stands in the reference, where that is found at once.
+    pub fn longest_in<'a>(&self, text: &'a str, bench: &Bench) -> Option<&'a str> {
+        let (_, probe) = self.probe.as_ref().filter(|(key, _)| *key == bench.key)?;
+        let at_once = bench.reference().len().saturating_mul(text.len()) <= AT_ONCE;
+        let runs = if at_once { probe.runs(text) } else { Vec::new() };
+        text.get(runs.into_iter().map(|(_, in_text)| in_text).max_by_key(ExactSizeIterator::len)?)
+    }
+
     fn clear(&mut self) {
         self.of = None;
         self.reference.clear();

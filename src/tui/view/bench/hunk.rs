@@ -31,12 +31,13 @@ pub fn between(comparisons: &mut Comparisons, old: &str, new: &str) -> Arc<Compa
     comparisons.get(old, new, Marks { brackets: true, unfolded: false }, PATIENCE)
 }
 
-/// What was asked for; the generator's own reason, or what kept it from being scored.
-pub fn reason(candidate: &Candidate) -> Option<String> {
+/// What was asked for; the generator's own reason, or what kept it from being scored; what it copies.
+pub fn reason(candidate: &Candidate, copied: Option<&str>) -> Option<String> {
     let error = candidate.error.as_ref().map(|error| format!("not scored: {error}"));
     let analysis = candidate.analysis.as_ref().map(|analysis| format!("why: {}", analysis.trim()));
     let asked = candidate.instruction.as_ref().map(|asked| format!("asked for: {asked}"));
-    let said: Vec<String> = asked.into_iter().chain(error.or(analysis)).collect();
+    let copied = copied.map(|copied| format!("copies: {copied}"));
+    let said: Vec<String> = asked.into_iter().chain(error.or(analysis)).chain(copied).collect();
     (!said.is_empty()).then(|| said.join("\n"))
 }
 
@@ -94,7 +95,7 @@ pub fn draw_head(
         parts.push((format!("{between}{hand}"), Role::Edited));
     }
     if let Some(leak) = candidate.leak {
-        let role = if candidate.leak_delta.is_some_and(|delta| delta > 4) { Role::Warning } else { Role::Dim };
+        let role = if copies_much(candidate) { Role::Warning } else { Role::Dim };
         let delta = candidate.leak_delta.filter(|delta| *delta != 0).map(|delta| format!(" ({delta:+})"));
         add(&mut parts, place.width, (format!("  leak {}w{}", leak.span_words, delta.unwrap_or_default()), role));
     }
@@ -105,6 +106,11 @@ pub fn draw_head(
     add(&mut parts, place.width, (format!("  {:+} chars", candidate.length_delta).replace('-', "−"), Role::Dim));
     let styled = parts.iter().map(|(text, role)| (text.as_str(), theme.style(*role)));
     paint::parts(buf, (place.x, place.y), place.width, styled);
+}
+
+/// Its longest copied run is that much longer than before that it is worth a look.
+pub fn copies_much(candidate: &Candidate) -> bool {
+    candidate.leak_delta.is_some_and(|words| words > 4)
 }
 
 /// The end of a rewrite that is being written, as much of it as a row may show.

@@ -32,8 +32,7 @@ impl View {
         bench: &Bench,
         look: Look<'_>,
     ) -> Drawn {
-        let shown = if bench.held.is_some() { Pane::Query } else { Pane::Reference };
-        let panes = layout::panes(body, bench.focus, shown, bench.zoom);
+        let panes = layout::panes(body, bench.focus, bench.aside, bench.zoom);
         let query = if bench.held.is_some() { "Held" } else { "Query" };
         let texts = [(Pane::Query, query), (Pane::Reference, "Reference"), (Pane::Trajectory, "Trajectory")];
         // A text that is being written has the keys, whatever pane it lies over.

@@ -73,16 +73,23 @@ impl View {
         let current = bench.state.head();
         let version = bench.node().map(|node| {
             let other = current.filter(|head| *head != node).map(|head| format!(" (current: v{})", head.0));
-            let plural = if segments.len() == 1 { "segment" } else { "segments" };
-            format!(" · v{}{} · {} {plural}", node.0, other.unwrap_or_default(), segments.len())
+            format!(" · v{}{}", node.0, other.unwrap_or_default())
         });
         let title = format!("Trajectory{}", version.unwrap_or_default());
+        let counted = match segments.len() {
+            0 => title.clone(),
+            1 => format!("{title} · 1 segment"),
+            count => format!("{title} · {count} segments"),
+        };
         let following = if bench.follow && bench.is_searching() { "following " } else { "" };
         // What is called a branch by its name is not called so twice.
         let named = |name: &str| if name.starts_with("branch") { name.to_owned() } else { format!("branch {name}") };
         let branch = bench.branch().map(named).unwrap_or_default();
         let branch = format!("{following}{branch}");
-        let inner = frame.draw(buf, look.theme, (&title, branch.trim_end()));
+        // The branch's name says more than how many segments there are.
+        let short = !branch.is_empty() && !frame.has_room(&counted, branch.trim_end());
+        let title = if short { &title } else { &counted };
+        let inner = frame.draw(buf, look.theme, (title, branch.trim_end()));
         if inner.is_empty() {
             return;
         }
@@ -188,7 +195,9 @@ impl View {
             }
             let hunk = hunk::compared(&mut self.comparisons, candidate);
             blocks.push((Block::Hunk(at), self.sheets.get(&hunk.text, width).rows().max(1)));
-            if let Some(reason) = hunk::reason(candidate) {
+            let copied = Some(candidate).filter(|candidate| hunk::copies_much(candidate));
+            let copied = copied.and_then(|candidate| self.copied.longest_in(&candidate.new, bench));
+            if let Some(reason) = hunk::reason(candidate, copied) {
                 let rows = self.sheets.get(&reason, width).rows();
                 blocks.push((Block::Reason(reason), rows));
             }
