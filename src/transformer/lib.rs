@@ -1,13 +1,14 @@
 //! Transformers of GGUF files (llama, qwen2 and qwen3): token ids in, residual streams and logits out.
 //!
-//! The weights stay in the file's memory map, in the quantisation they are stored in, and are multiplied from there: in f32,
-//! or as the integers they are with activations of 16 bits; candle reads the file's header and the rarer formats. Knows nothing of text, of scoring and of sampling.
+//! The weights stay in the file's memory map, in the quantisation they are stored in, and are multiplied from there: in
+//! f32, or as the integers they are with activations of 16 bits; candle reads the file's header and the rarer formats.
+//! Knows nothing of text, of scoring and of sampling.
 //!
 //! A package of its own for one reason: arithmetic is of use only when it is optimised, and so its profile can be fast
 //! where the rest of the house is built quickly.
 //!
-//! From the ground up: `file` → `config`, `blocks` → `integers`, `vnni` → `matrix` → `matmul` → `linear` → `network` over `cache`, `attention`,
-//! `rotary`, `simd`, `parallel`.
+//! From the ground up: `file` → `config`, `blocks` → `integers`, `vnni` → `matrix` → `matmul` → `linear` → `network` over
+//! `cache`, `attention`, `rotary`, `simd`, `parallel`.
 
 #![deny(unsafe_code)]
 
