@@ -14,6 +14,8 @@ pub enum Progress<'a> {
     Started { session: &'a Session, resumed: bool },
     /// Text of a draft (step 0) or of a rewrite as it is generated: the sample's slot, then the new piece.
     Streamed { id: &'a str, step: u32, sample: usize, piece: &'a str },
+    /// Baseline and draft are scored, and the first step begins.
+    Drafted { session: &'a Session },
     /// A decision was recorded; the session holds it.
     Stepped { session: &'a Session, chosen: Option<NodeId> },
     /// A search ended, for good or so that it can go on.

@@ -200,6 +200,9 @@ impl<'a> Run<'a> {
             self.settle(session, wants)?;
             return Ok(Course::Moved);
         }
+        if let [Want::Propose { step: 1, .. }, ..] = wants[..] {
+            self.observer.see(Progress::Drafted { session });
+        }
         self.send_off(session.state(), &target, wants, rest, busy)
     }
 

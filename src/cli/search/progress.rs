@@ -134,7 +134,7 @@ impl Observer for Progress {
         match progress {
             P::Expected(examples) => self.expect(examples),
             P::Started { session, .. } => self.started(session),
-            P::Streamed { .. } => {}
+            P::Streamed { .. } | P::Drafted { .. } => {}
             P::Stepped { session, .. } => self.stepped(session),
             P::Finished { summary, .. } => self.ended(&summary.id, &finished(summary, self.objective)),
             P::PutOff { id } => self.bars.iter().for_each(|bars| bars.remove(id)),

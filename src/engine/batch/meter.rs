@@ -257,6 +257,11 @@ impl Observer for Meter {
                 work.step(session.state());
             }
         }
+        if let Progress::Drafted { session } = &progress
+            && let Some(work) = self.sums().running.get_mut(session.path())
+        {
+            work.draft(session.state());
+        }
         self.outer.see(progress);
     }
 }

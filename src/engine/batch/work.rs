@@ -55,13 +55,19 @@ impl Work {
         work
     }
 
-    /// A decision was recorded.
-    pub fn step(&mut self, state: &State) {
-        let head = state.search.as_ref().and_then(|search| search.head());
+    /// Baseline and draft are scored.
+    pub fn draft(&mut self, state: &State) {
         if self.scores.is_empty() {
             let first = state.search.as_ref().and_then(|search| search.tree().iter().map(|(id, _)| id).next());
             self.keep(state, first);
         }
+        self.look(state);
+    }
+
+    /// A decision was recorded.
+    pub fn step(&mut self, state: &State) {
+        self.draft(state);
+        let head = state.search.as_ref().and_then(|search| search.head());
         self.step = state.steps();
         self.keep(state, head);
         self.look(state);

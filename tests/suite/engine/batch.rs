@@ -173,8 +173,10 @@ async fn a_run_that_ended_left_its_record() {
 async fn a_paused_run_begins_nothing_and_goes_on_as_if_nothing_had_been() {
     let gated = Gated::new(World::new("scripted"), 1);
     let mut live = Live::start(&gated);
-    let record = live.until(|record| record.counts.done == 3 && record.running.len() == 1).await;
-    assert_eq!(record.stage, Stage::Running);
+    let drafted =
+        |record: &RunRecord| record.running.iter().all(|work| work.baseline.is_some() && work.scores.len() == 1);
+    let record = live.until(|r| r.counts.done == 3 && r.running.len() == 1 && drafted(r)).await;
+    assert_eq!((record.stage, record.running[0].step), (Stage::Running, 0), "the draft's score is known before a step");
     assert!(live.ask(Wish::Pause).await.starts_with("pausing: 1 in work"));
     gated.open();
     let record = live.until(|record| record.stage == Stage::Paused).await;
