@@ -22,7 +22,7 @@ pub(super) fn pair(row: Value, fields: &Fields, file: &str, line: u64) -> Result
     let reference = answer(&take(&mut meta, fields.reference.as_deref(), &REFERENCE, "reference")?)?;
     let hash = ExampleRecord::pair_hash(&query, &reference);
     Ok(ExampleRecord {
-        id: id(&mut meta).unwrap_or_else(|| format!("r1-{hash}")),
+        id: id(&mut meta).unwrap_or_else(|| format!("row{line}-{}", &hash[..8])),
         language: language(&mut meta).unwrap_or_else(|| Language::of(&query)),
         category: take_string(&mut meta, "category"),
         source: Some(Source { file: file.to_owned(), row: line, licence: licence(&meta) }),

@@ -74,7 +74,7 @@ fn what_is_known_of_a_pair_is_kept() {
     assert_eq!(pair.hash, ExampleRecord::pair_hash("写一首诗", "y"));
     let unnamed = of("pairs.jsonl", json!({"query": "x", "reference": "y", "language": "fr"}).to_string());
     let unnamed = unnamed[0].as_ref().unwrap();
-    assert_eq!(unnamed.id, format!("r1-{}", unnamed.hash));
+    assert_eq!(unnamed.id, format!("row1-{}", &unnamed.hash[..8]));
     assert_eq!((unnamed.language, &unnamed.meta["language"]), (Language::En, &json!("fr")));
 }
 
