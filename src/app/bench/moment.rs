@@ -183,10 +183,7 @@ impl Timeline {
     /// True for an end of a branch that is there only because something was undone: whatever made its version current
     /// was taken back, or undo came by where another branch goes on.
     pub fn is_left_by_undo(&self, index: usize, state: &State) -> bool {
-        let undone = |moment: &Moment| match moment.happened {
-            Happened::Undone | Happened::Redone => true,
-            _ => moment.is_hand_made() && state.is_undone(moment.seq),
-        };
+        let undone = |moment: &Moment| moment.is_of_undo(state);
         let stands = |node: NodeId| self.moments.iter().any(|moment| moment.node == node && !undone(moment));
         let Some(end) = self.moments.get(index).filter(|end| undone(end)) else { return false };
         let goes_on = |later: &Moment| {
@@ -211,9 +208,8 @@ impl Timeline {
 
     /// Whether the moment only moves among versions, or what it did was taken back.
     pub fn is_by_the_way(&self, index: usize, state: &State) -> bool {
-        self.moments.get(index).is_none_or(|moment| match moment.happened {
-            Happened::Forked | Happened::Moved | Happened::Undone | Happened::Redone => true,
-            _ => moment.is_hand_made() && state.is_undone(moment.seq),
+        self.moments.get(index).is_none_or(|moment| {
+            matches!(moment.happened, Happened::Forked | Happened::Moved) || moment.is_of_undo(state)
         })
     }
 
@@ -260,6 +256,11 @@ impl Moment {
             Happened::Undone => format!("back to v{} by undo", self.node.0),
             Happened::Redone => format!("v{} brought back", self.node.0),
         }
+    }
+
+    /// True where something was undone or brought back, and for a person's act that was undone since.
+    fn is_of_undo(&self, state: &State) -> bool {
+        matches!(self.happened, Happened::Undone | Happened::Redone) || self.is_hand_made() && state.is_undone(self.seq)
     }
 
     /// True for what a person did.

@@ -13,7 +13,7 @@ use crate::session::Verdict;
 use crate::session::runs::Wish;
 
 /// Signs of the chart and of the trajectory.
-const SIGNS: [(&str, &str); 26] = [
+const SIGNS: [(&str, &str); 28] = [
     ("●", "chart: a version that the search took; the first is the draft"),
     ("○", "chart: a candidate that was not lower, or that another outran; on the line, a step that took none"),
     ("×", "a candidate that was refused: it copies, runs on, repeats itself, or could not be used"),
@@ -21,6 +21,8 @@ const SIGNS: [(&str, &str); 26] = [
     ("◆", "a version that a person wrote or chose against the search"),
     ("◇", "a person went to another version; its branch begins here"),
     ("▾", "a mark"),
+    ("☆", "beside the measures: a version that a person starred"),
+    ("⚑  ✎", "in the header and the library: it is flagged; there is a note"),
     ("z0  z1", "chart: the drafts"),
     ("e", "chart: an edit by hand"),
     ("┄┄", "chart: the reference without any thinking, or the threshold"),

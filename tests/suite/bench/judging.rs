@@ -500,10 +500,7 @@ async fn an_undo_at_once_takes_back_the_verdict_just_given_and_nothing_older() {
 
 #[tokio::test]
 async fn a_fresh_library_has_decided_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join("retrace")).unwrap();
-    let opening = Opening { size: (150, 42), at: "retrace", home: "retrace", own: true, ..Opening::default() };
-    let mut script = Script::open_in(folder, opening).await;
+    let mut script = Script::on_samples(150, 42).await;
     let none = "decided 0 of 10  0 kept · 0 dropped · 0 later";
     assert!(script.status().contains(none), "{}", script.status());
     script.open_session("lighthouse-letter").await;
@@ -538,10 +535,7 @@ async fn a_fresh_library_has_decided_nothing() {
 /// Of the sample's timeline the person's deeds are told against what stood there before them.
 #[tokio::test]
 async fn a_person_s_choice_is_told_as_one_and_for_what_it_cost() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join("retrace")).unwrap();
-    let opening = Opening { size: (150, 42), at: "retrace", home: "retrace", own: true, ..Opening::default() };
-    let mut script = Script::open_in(folder, opening).await;
+    let mut script = Script::on_samples(150, 42).await;
     script.open_session("eleven-votes").await;
     script.keys("<");
     insta::assert_snapshot!(script.hints(), @"1st of 3 losses: mara's choice, +0.308 nats");
@@ -556,10 +550,7 @@ async fn a_person_s_choice_is_told_as_one_and_for_what_it_cost() {
 /// Names of marks, stars and notes on versions are told where they are.
 #[tokio::test]
 async fn what_was_said_of_a_version_is_seen_at_it() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join("retrace")).unwrap();
-    let opening = Opening { size: (150, 42), at: "retrace", home: "retrace", own: true, ..Opening::default() };
-    let mut script = Script::open_in(folder, opening).await;
+    let mut script = Script::on_samples(150, 42).await;
     script.open_session("lighthouse-letter").await;
     let annotations = script.bench().state.annotations.clone();
     script.keys("0");

@@ -126,10 +126,10 @@ async fn the_reference_is_tinted_by_one_measure_after_the_other() {
     assert!(script.shows("what the segment does"));
     script.keys(", g");
     insta::assert_snapshot!(script.lines(&["copied "]), @"
-    │copied      2 w ru│  gain 0.295         how far the score lies below that of the reference without any thinking; more is better  │                  │
-    │tokens       78 of│  leak 5w (+2)       the longest run copied from the reference, in words, and how much longer it became       │                  │
-    ╭ Perplexity ──────│  [-a-]{+b+}         a was taken out, b came in                                                               │ copied 2w 2.6 % ─╮
-    │15.9 ┄┄┄┄┄┄┄┄┄┄┄┄┄│  underlined words   in reference and trajectory: what the thinking copied                                    │, not to scale ┄┄┄│
+    │copied      2 w ru│  weighing segments  before a round: the score without each of them (leave one out), to begin with the weak…  │                  │
+    ╰──────────────────│  leak 5w (+2)       the longest run copied from the reference, in words, and how much longer it became       │──────────────────╯
+    ╭ Perplexity ──────│  ✓ taken            the search took it; `you took it` and `you refused it` say where a person differed       │ copied 2w 2.6 % ─╮
+    │ 8.9 ●━━━━╮    ○  │  underlined words   in reference and trajectory: what the thinking copied                                    │                  │
     ");
 }
 
@@ -622,10 +622,7 @@ async fn what_is_tinted_is_seen() {
 /// What a candidate copies stands under it, where that is more than a little.
 #[tokio::test]
 async fn what_a_candidate_copies_is_told() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join("retrace")).unwrap();
-    let opening = Opening { size: (150, 44), at: "retrace", home: "retrace", own: true, ..Opening::default() };
-    let mut script = Script::open_in(folder, opening).await;
+    let mut script = Script::on_samples(150, 44).await;
     script.open_session("lighthouse-letter").await;
     script.keys(": 1 0 enter");
     let copies =

@@ -82,6 +82,15 @@ impl Script {
         Script::open(Opening { size: (width, height), ..Opening::default() }).await
     }
 
+    /// The workbench on a user's own library, which holds nothing but the samples.
+    pub async fn on_samples(width: u16, height: u16) -> Script {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("retrace")).unwrap();
+        let opening =
+            Opening { size: (width, height), at: "retrace", home: "retrace", own: true, ..Opening::default() };
+        Script::open_in(folder, opening).await
+    }
+
     /// The workbench as `opening` says, once the library is listed.
     pub async fn open(opening: Opening) -> Script {
         Script::open_in(folder().await, opening).await

@@ -210,10 +210,7 @@ async fn a_pair_is_searched_anew_beside_its_first_session() {
 
 #[tokio::test]
 async fn a_sample_searched_anew_is_still_there() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join("retrace")).unwrap();
-    let opening = Opening { size: (150, 42), at: "retrace", home: "retrace", own: true, ..Opening::default() };
-    let mut script = Script::open_in(folder, opening).await;
+    let mut script = Script::on_samples(150, 42).await;
     script.open_session("lighthouse-letter").await;
     script.keys(", n");
     script.until(|app| app.library.listed_rows().count() == 11).await;
