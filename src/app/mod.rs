@@ -90,7 +90,8 @@ pub struct App {
     pub pending: Vec<Key>,
     /// The keys that may follow are shown.
     pub which_key: bool,
-    pub notice: Option<Notice>,
+    /// What is told on the screen, the newest last.
+    pub notices: Vec<Notice>,
     /// What was told, the newest first.
     pub told: VecDeque<Notice>,
     pub themes: Vec<Choice>,
@@ -156,7 +157,7 @@ impl App {
             overlays: Vec::new(),
             pending: Vec::new(),
             which_key: false,
-            notice: None,
+            notices: Vec::new(),
             told: VecDeque::new(),
             themes: start.themes,
             page: 10,

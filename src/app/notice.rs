@@ -1,4 +1,4 @@
-//! One line that tells what just happened, and goes.
+//! Lines that tell what just happened, and go.
 
 use std::time::Duration;
 
@@ -14,8 +14,11 @@ const KEPT: usize = 100;
 /// What stood so long was seen.
 const SEEN: Duration = Duration::from_secs(1);
 
+/// At most so many stand together.
+const TOGETHER: usize = 3;
+
 /// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tone {
     Plain,
     Warning,
@@ -42,6 +45,10 @@ impl Notice {
         };
         format!("{sign}{}", self.text)
     }
+
+    fn is_seen(&self, now: Duration) -> bool {
+        now.saturating_sub(self.since) > SEEN
+    }
 }
 
 impl App {
@@ -63,19 +70,28 @@ impl App {
         let notice = Notice { text, tone, since: self.now, until: self.now + stays };
         self.told.truncate(KEPT - 1);
         self.told.push_front(notice.clone());
-        self.notice = Some(notice);
+        // What went wrong is not talked over: it stays above what comes next, as long as nobody can have read it or what
+        // comes is less.
+        let now = self.now;
+        let stays_above = |earlier: &Notice| earlier.tone > tone || (earlier.tone == tone && !earlier.is_seen(now));
+        self.notices
+            .retain(|earlier| earlier.tone > Tone::Plain && earlier.text != notice.text && stays_above(earlier));
+        if self.notices.len() >= TOGETHER {
+            let least = (0..self.notices.len()).min_by_key(|at| self.notices[*at].tone);
+            least.map(|at| self.notices.remove(at));
+        }
+        self.notices.push(notice);
         vec![Effect::Tick(Tick::Notice, stays)]
     }
 
     /// Who goes on has read what was told; what went wrong stays long enough to be seen.
     pub(super) fn read_notice(&mut self) {
         let now = self.now;
-        self.notice.take_if(|notice| notice.tone == Tone::Plain || now.saturating_sub(notice.since) > SEEN);
+        self.notices.retain(|notice| notice.tone != Tone::Plain && !notice.is_seen(now));
     }
 
     pub(super) fn forget_notice(&mut self) {
-        if self.notice.as_ref().is_some_and(|notice| notice.until <= self.now) {
-            self.notice = None;
-        }
+        let now = self.now;
+        self.notices.retain(|notice| notice.until > now);
     }
 }

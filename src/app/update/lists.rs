@@ -147,7 +147,7 @@ impl App {
                 continue;
             }
             items.push(Item {
-                label: branch.clone().unwrap_or_else(|| "(no name)".to_owned()),
+                label: branch.clone().unwrap_or_else(|| format!("v{}", moment.node.0)),
                 detail: format!("ends with {} · {}", moment.name(&bench.me), self.standing(bench, moment.node)),
                 aside: if current { "current" } else { "" }.to_owned(),
                 act: Act::Switch(moment.node, branch),

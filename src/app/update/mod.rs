@@ -20,7 +20,6 @@ mod view;
 use super::bench::Bench;
 use super::command::Command;
 use super::message::{At, Message};
-use super::notice::Tone;
 use super::overlay::Overlay;
 use super::{App, Effect};
 
@@ -76,11 +75,7 @@ impl App {
             Message::Removed(removed) => self.removed(removed),
             Message::Restored(restored) => self.restored(restored),
             Message::Begun(begun) => self.begun(begun),
-            // What went wrong with the person's own work is not talked over.
-            Message::Warned(why) => match self.notice.as_ref().map(|notice| notice.tone) {
-                Some(Tone::Error) => Vec::new(),
-                _ => self.warn(why),
-            },
+            Message::Warned(why) => self.warn(why),
             Message::Terminate => self.quit(),
         }
     }

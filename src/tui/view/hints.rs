@@ -12,7 +12,7 @@ use crate::app::bench::{Pane, Writing};
 use crate::app::command::Command;
 use crate::app::keymap::Looked;
 use crate::app::keys::Key;
-use crate::app::notice::Tone;
+use crate::app::notice::{Notice, Tone};
 use crate::app::overlay::{Knob, Overlay, Text};
 use crate::app::tour::{STEPS, Word};
 use crate::session::Status;
@@ -166,8 +166,14 @@ fn of_batch(batch: &Batch, below: &'static str) -> Vec<(Command, &'static str)> 
 }
 
 /// What just happened, in the place of the hints; over the rows above them when it takes more than one.
-pub fn notice(buf: &mut Buffer, area: Rect, app: &App, theme: &Theme) {
-    let Some(notice) = &app.notice else { return };
+pub fn notices(buf: &mut Buffer, mut area: Rect, app: &App, theme: &Theme) {
+    for told in app.notices.iter().rev() {
+        area.y -= notice(buf, area, told, theme).min(area.y);
+    }
+}
+
+/// One of them above the last row of `area`; returns the rows that it took.
+fn notice(buf: &mut Buffer, area: Rect, notice: &Notice, theme: &Theme) -> u16 {
     let role = match notice.tone {
         Tone::Plain => Role::Accent,
         Tone::Warning => Role::Warning,
@@ -179,6 +185,7 @@ pub fn notice(buf: &mut Buffer, area: Rect, app: &App, theme: &Theme) {
     paint::clear(buf, place, theme.ground());
     let look = text::Look { base: role, ..text::Look::plain(theme) };
     text::draw(buf, Rect { x: place.x + 1, width: place.width.saturating_sub(2), ..place }, &mut sheet, 0, look);
+    rows
 }
 
 /// The line of hints.

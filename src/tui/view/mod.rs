@@ -135,7 +135,7 @@ impl View {
             self.editor = None;
         }
         hints::which_key(buf, parts.body, app, look.theme);
-        hints::notice(buf, parts.hints, app, look.theme);
+        hints::notices(buf, parts.hints, app, look.theme);
         drawn.unfinished = self.sheets.advance();
         drawn
     }

@@ -194,7 +194,7 @@ async fn a_verdict_brings_the_next_session_and_can_be_taken_back_from_there() {
     let mut script = Script::at(120, 40).await;
     script.open_session("harbour").await;
     script.keys("a");
-    script.until(|app| app.notice.as_ref().is_some_and(|notice| notice.text.contains("decided"))).await;
+    script.until(|app| app.notices.iter().any(|notice| notice.text.contains("decided"))).await;
     script.settled().await;
     assert!(script.status().starts_with("kettle"));
     insta::assert_snapshot!(script.hints(), @"harbour: kept · u undoes · decided 1 of 4");
@@ -381,7 +381,7 @@ async fn tags_ratings_marks_notes_and_flags_are_kept() {
     let annotations = &script.bench().state.annotations;
     assert!(annotations.rating() == 0 && annotations.marks().is_empty());
     script.keys("f");
-    script.until(|app| app.notice.as_ref().is_some_and(|notice| notice.text.contains("flagged"))).await;
+    script.until(|app| app.notices.iter().any(|notice| notice.text.contains("flagged"))).await;
     script.settled().await;
     assert!(script.status().starts_with("kettle"), "a flag goes on as a verdict does");
     script.keys("u");
@@ -445,16 +445,21 @@ async fn a_session_that_another_process_writes_is_read_only() {
     let session = retrace::session::Session::annotate(&folder.path().join("library/harbour.jsonl")).unwrap();
     let mut script = Script::open_in(folder, Opening::default()).await;
     script.open_session("harbour").await;
-    assert!(script.app().notice.as_ref().is_some_and(|notice| notice.text.contains("another process is writing it")));
+    assert!(script.app().notices.iter().any(|notice| notice.text.contains("another process is writing it")));
     assert!(script.status().ends_with("read-only"));
     script.keys("* 4");
-    script.until(|app| app.notice.as_ref().is_some_and(|notice| notice.text.contains("record"))).await;
+    script.until(|app| app.notices.iter().any(|notice| notice.text.contains("record"))).await;
+    script.keys("r");
+    insta::assert_snapshot!(script.lines(&["✗", "!"]), @"
+    ✗ harbour: nothing was recorded: ~/library/harbour.jsonl                   is read-only: another process is writing
+    ! ~/library/harbour.jsonl                   is read-only: another process is writing it; it is followed as it grows,
+    ");
     for key in ["r", "S", "e"] {
         script.keys(key);
         assert!(script.app().overlays.is_empty(), "nothing is asked for that could not be kept");
-        assert!(script.app().notice.as_ref().is_some_and(|notice| notice.text.contains("read-only: another process")));
+        assert!(script.app().notices.iter().any(|notice| notice.text.contains("read-only: another process")));
     }
-    assert!(script.app().notice.as_ref().is_some_and(|notice| notice.text.contains("another process is writing it")));
+    assert!(script.app().notices.iter().any(|notice| notice.text.contains("another process is writing it")));
     drop(session);
 }
 

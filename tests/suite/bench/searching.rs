@@ -303,7 +303,7 @@ async fn a_search_that_cannot_begin_says_why_and_what_to_do() {
     script.keys("S j e ctrl-u");
     script.write("recorded:nowhere.jsonl");
     script.keys("enter enter");
-    script.until(|app| app.notice.as_ref().is_some_and(|notice| notice.text.contains("nowhere"))).await;
+    script.until(|app| app.notices.iter().any(|notice| notice.text.contains("nowhere"))).await;
     script.settled().await;
     insta::assert_snapshot!(script.hints(), @"✗ search: nowhere.jsonl: cannot be read: No such file or directory (os error 2); check the path and its permissions · S chooses other back ends");
     assert!(script.bench().timeline.is_empty());
@@ -330,7 +330,7 @@ async fn a_pair_too_long_for_the_scorer_is_told_before_the_search() {
     script.keys("esc");
     let seq = script.bench().state.last_seq;
     script.keys("r");
-    script.until(|app| app.notice.as_ref().is_some_and(|notice| notice.text.contains("too long"))).await;
+    script.until(|app| app.notices.iter().any(|notice| notice.text.contains("too long"))).await;
     script.settled().await;
     assert_eq!(script.bench().state.stop, None, "nothing was begun that could only fail");
     assert!(script.bench().state.last_seq <= seq + 1 && script.shows("It cannot be searched as it is"));
