@@ -201,7 +201,9 @@ impl Bench {
     pub fn segments(&self) -> Vec<SegmentRow> {
         let Some((search, node)) = self.search().zip(self.node()) else { return Vec::new() };
         // What was refused for what had been current before was no choice of that.
-        let went_back = |seq| self.timeline.moments().iter().any(|m| m.seq == seq && m.happened == Happened::Refused);
+        let went_back = |seq| {
+            self.timeline.moments().iter().any(|m| m.seq == seq && m.happened == Happened::Refused { back: true })
+        };
         let chosen = self.state.annotations.overrides().filter(|choice| !went_back(choice.seq));
         let chosen = chosen.map(|choice| choice.value.node).collect();
         segments::segments(search, node, &chosen)

@@ -17,8 +17,9 @@ pub enum Happened {
     Edit(Why),
     /// A person took what the search did not.
     Override,
-    /// A person refused what the search had taken: the version before is current again.
-    Refused,
+    /// A person refused what the search had taken: the version before is current again (`back`), or, where more was taken
+    /// since, one that differs from what was current only by that.
+    Refused { back: bool },
     /// A person began a branch.
     Forked,
     /// A person went to another version.
@@ -113,8 +114,11 @@ impl Timeline {
         }
         let moved = head.filter(|head| Some(*head) != before)?;
         let happened = match &event.payload {
-            Payload::Override(choice) if choice.refused.is_some() && self.came(moved).is_some() => Happened::Refused,
+            Payload::Override(choice) if choice.refused.is_some() && self.came(moved).is_some() => {
+                Happened::Refused { back: true }
+            }
             Payload::Override(choice) => match self.made {
+                Some((node, _)) if node == moved && choice.refused.is_some() => Happened::Refused { back: false },
                 Some((node, why)) if node == moved && !is_choice(choice, state) => Happened::Edit(why),
                 _ => Happened::Override,
             },
@@ -197,7 +201,11 @@ impl Timeline {
     /// goes back to one, was made of nothing, and is told against what was there just before.
     pub fn before(&self, index: usize) -> Option<usize> {
         let moment = self.moments.get(index)?;
-        let made = matches!(moment.happened, Happened::Draft | Happened::Step { .. } | Happened::Edit(_));
+        let made = match moment.happened {
+            Happened::Draft | Happened::Step { .. } | Happened::Edit(_) => true,
+            Happened::Refused { back } => !back,
+            _ => false,
+        };
         let of = moment.parent.filter(|parent| self.moments.get(*parent).is_some_and(|of| of.node != moment.node));
         match (made, moment.parent) {
             (true, None) => None,
@@ -247,7 +255,7 @@ impl Moment {
             Happened::Step { step, .. } => format!("step {step}"),
             Happened::Edit(why) => format!("{whose} {}", deed(why)),
             Happened::Override => format!("{whose} choice"),
-            Happened::Refused => format!("{whose} refusal"),
+            Happened::Refused { .. } => format!("{whose} refusal"),
             Happened::Forked => format!("beginning of {}", self.branch.as_deref().unwrap_or("a branch")),
             Happened::Moved => match &self.branch {
                 Some(branch) => format!("back on {branch}"),

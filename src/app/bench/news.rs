@@ -86,7 +86,8 @@ impl Bench {
     }
 
     /// Goes to a version that a person made, with the selection where it was: on the same segment, on a new one that
-    /// was written after it, or on the one that took its place; where they went `back`, on the first that is another.
+    /// was written after it, or on the one that took its place; where they went `back`, on one that is another, the same
+    /// if it is.
     fn stay(&mut self, index: usize, place: Option<usize>, back: bool) {
         let before = self.segments();
         self.go_to(index);
@@ -98,8 +99,9 @@ impl Bench {
         let is_other = |(at, row): &(usize, &super::SegmentRow)| {
             before.get(*at).is_none_or(|known| (known.id, &known.text) != (row.id, &row.text))
         };
-        let other = rows.iter().enumerate().find(is_other).map(|(_, row)| row).filter(|_| back);
-        if let Some(row) = other.or(new).or(same).or(there) {
+        let others = || rows.iter().enumerate().filter(is_other).map(|(_, row)| row);
+        let other = others().find(|row| Some(row.id) == self.segment).or_else(|| others().next());
+        if let Some(row) = other.filter(|_| back).or(new).or(same).or(there) {
             self.segment = Some(row.id);
         }
     }

@@ -61,7 +61,7 @@ impl Text {
                 format!("Edit the candidate for {}", numbered(*node, *segment))
             }
             Text::Of(_, Writing::Split { node, segment }) => {
-                format!("Split {}: each paragraph becomes a segment", numbered(*node, *segment))
+                format!("Split {} at blank lines", numbered(*node, *segment))
             }
             Text::Of(_, Writing::Insert { node, after }) => format!("A new segment after {}", numbered(*node, *after)),
             Text::Of(_, Writing::Draft) => "Your own draft: paragraphs become segments".to_owned(),

@@ -27,7 +27,10 @@ const SIGNS: [(&str, &str); 28] = [
     ("e", "chart: an edit by hand"),
     ("┄┄", "chart: the reference without any thinking, or the threshold"),
     ("● ◆", "beside a segment: it changed with this version; a person wrote it or chose it"),
-    ("−0.021", "beside a segment: what its accepted changes bought together, nats per token; minus is better"),
+    (
+        "−0.021",
+        "beside a segment: what its accepted changes bought together, nats per token; a split leaves it with the first part",
+    ),
     ("Δ … −0.021 nats", "in the reference's title: the mean change over all its tokens; minus is better"),
     ("Δ held  Δ marked", "against the version that is held, or else the one that was marked last"),
     ("Δ segment", "against the same thinking without the segment (leave one out), so not the sum of its changes"),

@@ -216,6 +216,29 @@ async fn undo_shows_what_it_brought_back_whatever_was_selected_since() {
     assert_eq!(bench.node(), bench.state.head(), "what came since is what there is to see");
 }
 
+/// A rewrite taken at an earlier moment differs from the current version in many segments: undone and brought back, the
+/// selection is still on the segment that it was taken in.
+#[tokio::test]
+async fn undo_and_redo_stay_on_the_segment_that_they_are_about() {
+    let mut script = Script::at(150, 44).await;
+    script.open_session("harbour").await;
+    let place = |script: &Script| {
+        let segment = script.bench().segment();
+        script.bench().segments().iter().position(|row| Some(row.id) == segment)
+    };
+    let head = texts(&script);
+    script.keys("0 l l");
+    let selected = place(&script);
+    assert_ne!(selected, Some(0));
+    script.act("J J J y").await;
+    let differ = texts(&script).iter().zip(&head).filter(|(taken, head)| taken != head).count();
+    assert!(differ > 1 && place(&script) == selected, "{differ}");
+    for key in ["u", "U"] {
+        script.act(key).await;
+        assert_eq!(place(&script), selected, "{key}\n{}", script.screen());
+    }
+}
+
 #[tokio::test]
 async fn a_name_given_to_a_branch_sticks_and_what_was_undone_is_folded() {
     let mut script = Script::at(150, 44).await;

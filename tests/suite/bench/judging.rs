@@ -58,6 +58,7 @@ async fn refusing_what_the_search_took_goes_back_to_the_text_before() {
     let refused = script.bench().state.annotations.overrides().next().unwrap().value.refused;
     assert_eq!(refused, Some(chosen));
     assert_eq!(script.bench().segments().iter().filter(|row| row.text == old).count(), 1);
+    assert_eq!(script.bench().moment().map(|moment| moment.name(&ada())), Some("your refusal".to_owned()));
     let before = script.bench().state.head();
     select(&mut script, |candidate| matches!(candidate.fate, Fate::Passed(_)));
     let candidate = script.bench().candidate().unwrap();

@@ -159,7 +159,7 @@ fn kind(moment: &Moment, unscored: bool) -> Kind {
         Happened::Step { taken: true, .. } => Kind::Accepted,
         Happened::Step { taken: false, .. } => Kind::NoChange,
         Happened::Edit(_) => Kind::Edit,
-        Happened::Override | Happened::Refused => Kind::Override,
+        Happened::Override | Happened::Refused { .. } => Kind::Override,
         Happened::Forked | Happened::Moved | Happened::Undone | Happened::Redone => Kind::Fork,
     }
 }
