@@ -49,7 +49,10 @@ impl App {
         };
         let effects = self.order(|bench| bench.refuse(&candidate));
         self.on_bench(|bench| {
-            bench.step_candidate(1);
+            // Who selected none goes on with the best of the rest, and has still selected none.
+            if bench.picked().is_some() {
+                bench.step_candidate(1);
+            }
         });
         effects
     }

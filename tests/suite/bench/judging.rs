@@ -68,6 +68,24 @@ async fn refusing_what_the_search_took_goes_back_to_the_text_before() {
     assert_eq!(noted.by_hand, Some(ByHand::Refused));
 }
 
+/// The selection that a refusal leaves is nobody's: what is edited next is the segment.
+#[tokio::test]
+async fn after_a_refusal_the_segment_is_edited_unless_a_candidate_was_selected() {
+    let mut script = Script::at(150, 44).await;
+    script.open_session("harbour").await;
+    let first = script.bench().candidate().unwrap();
+    script.act("n").await;
+    assert_ne!(script.bench().candidate().unwrap().node, first.node, "the best of the rest is next");
+    script.keys("e");
+    assert!(script.shows("Edit segment"), "{}", script.screen());
+    script.keys("esc J K");
+    let picked = script.bench().candidate().unwrap();
+    script.act("n").await;
+    assert_ne!(script.bench().candidate().unwrap().node, picked.node);
+    script.keys("e");
+    assert!(script.shows("Edit the candidate"), "{}", script.screen());
+}
+
 #[tokio::test]
 async fn refusing_one_s_own_choice_leads_back_to_what_the_search_took() {
     let mut script = Script::at(150, 44).await;
