@@ -116,7 +116,7 @@ commands! {
     CandidateDown "candidate-down" [Bench] ["J" "shift-down"] "The next candidate of the segment";
     CandidateUp "candidate-up" [Bench] ["K" "shift-up"] "The candidate before";
     Take "take" [Bench] ["y"] "Take the candidate, against the search if need be";
-    Refuse "refuse" [Bench] ["n"] "Refuse the candidate; if it was taken, go back to the version before";
+    Refuse "refuse" [Bench] ["n"] "Refuse the candidate; if it was taken, go back to the text before";
     Edit "edit" [Bench] ["e"] "Edit the segment or the selected candidate here; without a draft, write one";
     EditOutside "edit-outside" [Bench] ["E"] "Edit the segment or the selected candidate in $EDITOR";
     Again "again" [Bench] ["g"] "Ask for new candidates with an instruction";

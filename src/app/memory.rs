@@ -39,6 +39,8 @@ pub struct Memory {
     pub tour: Tour,
     /// Key of the session that was open last; absent when the library was.
     pub last: Option<String>,
+    /// Key of the row that was selected in the library.
+    pub row: Option<String>,
     /// Where a person was in a session, by its key; `order` from the least recently left.
     pub places: BTreeMap<String, Place>,
     pub order: VecDeque<String>,
@@ -118,9 +120,8 @@ impl Memory {
 
     /// A session is known by another key from now on.
     pub fn renamed(&mut self, old: &str, new: &str) {
-        if self.last.as_deref() == Some(old) {
-            self.last = Some(new.to_owned());
-        }
+        let here = [&mut self.last, &mut self.row].into_iter().flatten();
+        here.filter(|key| *key == old).for_each(|key| new.clone_into(key));
         if let Some(place) = self.places.remove(old) {
             self.order.retain(|known| known != old);
             self.keep_place(new, place);

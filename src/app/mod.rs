@@ -144,7 +144,8 @@ struct Given {
 impl App {
     pub fn new(start: Start) -> (App, Vec<Effect>) {
         let memory = start.memory;
-        let library = Library::new(memory.queue, memory.column, memory.descending);
+        let mut library = Library::new(memory.queue, memory.column, memory.descending);
+        memory.row.iter().for_each(|row| library.select(row));
         let mut app = App {
             now: Duration::ZERO,
             memory,

@@ -68,8 +68,7 @@ impl App {
         // Longer sentences take longer to read.
         let stays = STAYS + Duration::from_millis(40 * text.len() as u64);
         let notice = Notice { text, tone, since: self.now, until: self.now + stays };
-        self.told.truncate(KEPT - 1);
-        self.told.push_front(notice.clone());
+        self.keep(notice.clone());
         // What went wrong is not talked over: it stays above what comes next, as long as nobody can have read it or what
         // comes is less.
         let now = self.now;
@@ -82,6 +81,18 @@ impl App {
         }
         self.notices.push(notice);
         vec![Effect::Tick(Tick::Notice, stays)]
+    }
+
+    /// Keeps among what was told what the screen says elsewhere.
+    pub(super) fn note(&mut self, said: Result<String, String>) {
+        let tone = if said.is_ok() { Tone::Plain } else { Tone::Error };
+        let text = said.unwrap_or_else(|why| why);
+        self.keep(Notice { text, tone, since: self.now, until: self.now });
+    }
+
+    fn keep(&mut self, notice: Notice) {
+        self.told.truncate(KEPT - 1);
+        self.told.push_front(notice);
     }
 
     /// Who goes on has read what was told; what went wrong stays long enough to be seen.

@@ -84,7 +84,7 @@ fn of_leak(leak: &Leak) -> [Measure; 2] {
                  Chinese or Japanese characters count as eight words";
     let longest = measure("copied", format!("{} w", leak.span_words), tone, run, means);
     let means = "the share of the reference's runs of eight words that stand in the thinking word for word";
-    [longest, measure("8-grams", format!("{:.1}%", 100.0 * leak.ngram), tone, "copied".to_owned(), means)]
+    [longest, measure("8-grams", format!("{:.1} %", 100.0 * leak.ngram), tone, "copied".to_owned(), means)]
 }
 
 fn measure(name: &'static str, value: String, tone: Tone, behind: String, means: &'static str) -> Measure {

@@ -110,7 +110,10 @@ impl Column {
         };
         match self {
             Column::Listed => turned(Ordering::Equal),
-            Column::Name => turned(a.summary.called().to_lowercase().cmp(&b.summary.called().to_lowercase())),
+            Column::Name => {
+                let (a, b) = (a.summary.called().to_lowercase(), b.summary.called().to_lowercase());
+                turned(alphanumeric_sort::compare_str(&a, &b))
+            }
             Column::Queue => turned(a.verdict().cmp(&b.verdict())),
             Column::Status => turned((a.summary.status as u8).cmp(&(b.summary.status as u8))),
             Column::Steps => turned(a.summary.steps.cmp(&b.summary.steps)),

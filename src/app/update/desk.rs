@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
+use super::branched::{built_since, left_behind};
+
 use crate::app::bench::{Bench, choice, did, inside, letter};
 use crate::app::command::Command;
 use crate::app::effect::DeskId;
 use crate::app::memory::Decided;
 use crate::app::{App, Effect};
 use crate::engine::desk::{Deed, News};
-use crate::reer::search::{Node, Search, Why};
+use crate::reer::search::{Node, Why};
 use crate::session::{Action, Author, Event, Payload, Verdict, VerdictRecord};
 
 impl App {
@@ -163,8 +165,10 @@ impl App {
         let tally = self.library.tally();
         let unscored = verdict == Verdict::Keep && summary.is_none_or(|summary| summary.best.is_none());
         let warning = if unscored { ", though it has no scored thinking to export yet" } else { "" };
+        let lower = self.lower_than_kept(desk).filter(|_| verdict == Verdict::Keep);
+        let lower = lower.map(|lower| format!(" ({lower})")).unwrap_or_default();
         let mut effects = self.tell(format!(
-            "{title}: {said}{warning}{} · decided {} of {}",
+            "{title}: {said}{warning}{lower}{} · decided {} of {}",
             undo.unwrap_or_default(),
             tally.decided(),
             tally.rows
@@ -200,7 +204,9 @@ impl App {
                     format!("refused: v{} is current again, what came after is a branch", choice.node.0)
                 }
                 (None, true) => "taken, as the search did".to_owned(),
-                (None, false) => format!("taken: v{} is current", choice.node.0),
+                (None, false) => {
+                    format!("taken: v{} is current{}", choice.node.0, left_behind(bench.search(), choice.node))
+                }
             }),
             Payload::Mark(mark) if mark.on => {
                 // The mark stands where the version came, which may be steps before.
@@ -262,9 +268,8 @@ impl App {
     /// Something was taken back or brought back: it is told, and the library looks again.
     fn undid(&mut self, desk: DeskId, back: bool) -> Vec<Effect> {
         let title = self.title_of(desk);
-        // Neither the bench nor the errand has learned of it yet.
-        let of_errand = self.errands.get(&desk).map(|errand| &errand.state);
-        let state = self.benches.get(&desk).map(|bench| &bench.state).or(of_errand);
+        // It has not been learned yet.
+        let state = self.state_of(desk);
         let action =
             state.and_then(|state| if back { state.redoable(&self.author) } else { state.undoable(&self.author) });
         let search = state.and_then(|state| state.search.as_ref());
@@ -364,13 +369,6 @@ fn tagged(events: &[Event]) -> String {
         (!tags.is_empty()).then(|| format!("{words}{names}"))
     };
     [said("tagged", &on), said("no longer tagged", &off)].into_iter().flatten().collect::<Vec<_>>().join(", ")
-}
-
-/// How many versions the current one is away from the one that an action led to: what undoing it leaves behind.
-fn built_since(search: &Search, action: &Action) -> usize {
-    let lineage = search.head().map(|head| search.tree().lineage(head)).unwrap_or_default();
-    let at = lineage.iter().position(|node| Some(*node) == action.head_after);
-    at.map_or(0, |at| lineage.len() - 1 - at)
 }
 
 /// A person's action, by the name of its first event.

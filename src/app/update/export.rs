@@ -7,6 +7,7 @@ use crate::app::effect::Previewed;
 use crate::app::library::{Row, Source};
 use crate::app::overlay::{ExportView, Overlay, Taken};
 use crate::app::{App, Effect};
+use crate::reer::search::{NodeId, Search};
 use crate::session::export::{Format, Queue};
 use crate::session::{State, Verdict};
 
@@ -137,7 +138,8 @@ impl App {
 
     pub(super) fn exported(&mut self, done: Result<String, String>) -> Vec<Effect> {
         if let Some(Overlay::Export(view)) = self.overlays.last_mut() {
-            view.done = Some(done);
+            view.done = Some(done.clone());
+            self.note(done);
             return Vec::new();
         }
         match done {
@@ -147,15 +149,24 @@ impl App {
     }
 }
 
+/// The perplexity of a version, as it is written.
+fn ppl(search: &Search, node: NodeId) -> Option<String> {
+    Some(format!("{:.1}", search.tree().get(node)?.measures?.ppl.0))
+}
+
+/// `v27 is lower: ppl 27.3`, where another version than this one has the lowest score.
+pub(super) fn lowest_beside(search: &Search, node: NodeId) -> Option<String> {
+    let best = search.best_ever().filter(|best| *best != node)?;
+    Some(format!("v{} is lower: ppl {}", best.0, ppl(search, best)?))
+}
+
 /// The version that goes out: what was arrived at since a person last chose one, which need not be the lowest, nor the
 /// one that they kept.
 fn version_to_export(state: &State) -> Option<String> {
     let search = state.search.as_ref()?;
     let node = search.outcome()?;
-    let ppl = |node| Some(format!("{:.1}", search.tree().get(node)?.measures?.ppl.0));
-    let score = ppl(node).map(|ppl| format!(" with ppl {ppl}")).unwrap_or_default();
-    let best = search.best_ever().filter(|best| *best != node);
-    let best = best.and_then(|best| Some(format!(" (the lowest is v{} with {})", best.0, ppl(best)?)));
+    let score = ppl(search, node).map(|ppl| format!(" with ppl {ppl}")).unwrap_or_default();
+    let best = lowest_beside(search, node).map(|best| format!(" ({best})"));
     let kept = state.changed_since_verdict().filter(|_| state.annotations.verdict() == Verdict::Keep);
     let kept = kept.map(|(kept, _)| format!("; what was kept is v{}", kept.0));
     Some(format!("v{}{score}{}{}", node.0, best.unwrap_or_default(), kept.unwrap_or_default()))

@@ -1,5 +1,6 @@
 //! Verdicts, ratings, tags, marks; undoing and bringing back what a person did, in whichever session it was.
 
+use super::export::lowest_beside;
 use crate::app::bench::{Bench, FLAG, Pane, flag, renamed, verdict};
 use crate::app::command::Command;
 use crate::app::effect::DeskId;
@@ -158,6 +159,12 @@ impl App {
         let (on, undo) = (on.unwrap_or_default(), undo.unwrap_or_default());
         effects.extend(self.tell(format!("{name} is current; {on} lets the search go on from it · {undo} undoes")));
         effects
+    }
+
+    /// That another version has a lower score than the one that goes out.
+    pub(super) fn lower_than_kept(&self, desk: DeskId) -> Option<String> {
+        let search = self.state_of(desk)?.search.as_ref()?;
+        lowest_beside(search, search.outcome()?)
     }
 
     pub(super) fn undo(&mut self) -> Vec<Effect> {

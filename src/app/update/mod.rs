@@ -4,6 +4,7 @@ mod acts;
 mod back_ends;
 mod batch;
 mod bench;
+mod branched;
 mod desk;
 mod export;
 mod input;
@@ -19,6 +20,7 @@ mod view;
 
 use super::bench::Bench;
 use super::command::Command;
+use super::memory::Memory;
 use super::message::{At, Message};
 use super::overlay::Overlay;
 use super::{App, Effect};
@@ -99,7 +101,8 @@ impl App {
 
     /// What to keep for the next run.
     pub(super) fn remember(&self) -> Vec<Effect> {
-        vec![Effect::Remember(Box::new(self.memory.clone()))]
+        let row = self.library.selected().map(|row| row.key.clone()).or_else(|| self.memory.row.clone());
+        vec![Effect::Remember(Box::new(Memory { row, ..self.memory.clone() }))]
     }
 
     fn quit(&mut self) -> Vec<Effect> {

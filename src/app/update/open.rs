@@ -96,6 +96,12 @@ impl App {
         vec![Effect::CloseDesk(desk)]
     }
 
+    /// What is known of a session, on the bench or on an errand.
+    pub(super) fn state_of(&self, desk: DeskId) -> Option<&State> {
+        let of_errand = self.errands.get(&desk).map(|errand| &errand.state);
+        self.benches.get(&desk).map(|bench| &bench.state).or(of_errand)
+    }
+
     /// What a session is called in a notice.
     pub(super) fn title_of(&self, desk: DeskId) -> String {
         let of_bench = self.benches.get(&desk).map(|bench| bench.state.called().to_owned());

@@ -202,7 +202,7 @@ fn folded(name: &str) -> String {
     name.to_lowercase()
 }
 
-/// Every session file under `root`, in order: `*.jsonl` outside hidden folders.
+/// Every session file under `root`, in the order of their names (`row2` before `row10`): `*.jsonl` outside hidden folders.
 ///
 /// # Errors
 /// The folder cannot be read.
@@ -216,7 +216,7 @@ pub fn files(root: &Path) -> Result<Vec<PathBuf>, SessionError> {
 fn walk(folder: &Path, found: &mut Vec<(PathBuf, u64, u64)>) -> Result<(), SessionError> {
     let io = || SessionError::io(folder, "be read");
     let mut entries = std::fs::read_dir(folder).map_err(io())?.collect::<Result<Vec<_>, _>>().map_err(io())?;
-    entries.sort_by_key(std::fs::DirEntry::file_name);
+    entries.sort_by(|a, b| alphanumeric_sort::compare_os_str(a.file_name(), b.file_name()));
     for entry in entries {
         let path = entry.path();
         if entry.file_name().as_encoded_bytes().starts_with(b".") {

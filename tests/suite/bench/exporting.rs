@@ -155,6 +155,7 @@ async fn an_export_is_replaced_only_when_asked_again_and_all_shapes_go_together(
         .await;
     let shapes = ["messages/train.jsonl", "prompt_completion/train.jsonl", "llamafactory/retrace_sharegpt.json"];
     assert!(shapes.iter().all(|shape| script.path("rows").join(shape).is_file()));
+    assert!(script.app().told[0].text.contains("rows"), "where they went can be read when the form is gone");
 }
 
 /// What was kept and changed since is told before it is written.

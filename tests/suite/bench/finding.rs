@@ -112,6 +112,19 @@ async fn the_library_is_filtered_sorted_and_queued() {
 
 /// What stands over the list is how it is sorted.
 #[tokio::test]
+async fn the_selected_row_is_there_again_in_the_next_run() {
+    let mut script = Script::at(120, 24).await;
+    script.keys("j j q");
+    let selected = script.app().library.selected().map(|row| row.key.clone());
+    let folder = script.close().await;
+    let kept = std::fs::read_to_string(folder.path().join("state/workbench.json")).unwrap();
+    let memory = serde_json::from_str(&kept).unwrap();
+    let script = Script::open_in(folder, Opening { memory, ..Opening::default() }).await;
+    assert_eq!(script.app().library.selected_index(), 2);
+    assert_eq!(script.app().library.selected().map(|row| row.key.clone()), selected);
+}
+
+#[tokio::test]
 async fn a_filtered_library_is_sorted_when_asked() {
     let mut script = Script::at(120, 24).await;
     script.keys("o");

@@ -68,6 +68,19 @@ async fn refusing_what_the_search_took_goes_back_to_the_text_before() {
     assert_eq!(noted.by_hand, Some(ByHand::Refused));
 }
 
+/// A rewrite taken at an early moment leaves the later versions; that they stand, and that the lowest is among them, is told.
+#[tokio::test]
+async fn what_a_choice_leaves_behind_is_told_then_and_at_the_verdict() {
+    let mut script = Script::at(150, 44).await;
+    script.open_session("harbour").await;
+    script.keys("0 l l J J J");
+    script.act("y").await;
+    insta::assert_snapshot!(script.hints(), @"taken: v9 is current, the 4 versions from there on stand as a branch · u undoes");
+    script.keys("a");
+    script.until(|app| app.notices.iter().any(|notice| notice.text.contains("kept"))).await;
+    insta::assert_snapshot!(script.hints(), @"harbour: kept (v33 is lower: ppl 5.3) · u undoes · decided 1 of 4");
+}
+
 /// The selection that a refusal leaves is nobody's: what is edited next is the segment.
 #[tokio::test]
 async fn after_a_refusal_the_segment_is_edited_unless_a_candidate_was_selected() {
@@ -627,7 +640,7 @@ async fn a_verdict_says_which_version_it_was_given_to_once_another_stands_there(
     harbour  ppl 5.3  step 8/8 · seg 1  ✓ kept               ended: all steps made
     harbour  ppl 5.3  step 8/8 · seg 1  ✓ kept  by scripted, nll, 78 tokens  1 of 4  letter, en      ended: all steps made
     harbour  ppl 6.7  your choice after step 8/8 · seg 1  ✓ kept v33, now v13                        ended: all steps made
-    │╭ The row of harbour, v13 with ppl 6.7 (the lowest is v33 with 5.3); what was kept is v33, as the trainer reads it ──╮│
+    │╭ The row of harbour, v13 with ppl 6.7 (v33 is lower: ppl 5.3); what was kept is v33, as the trainer reads it ───────╮│
     harbour  ppl 5.3  back to v33 by undo after step 8/8 · seg 1  ✓ kept                             ended: all steps made
     ");
 }

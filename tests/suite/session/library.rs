@@ -31,6 +31,15 @@ fn a_list_is_the_same_with_and_without_its_cache() {
 }
 
 #[test]
+fn files_stand_in_the_order_of_their_numbers() {
+    let dir = folder();
+    let names = ["row1-b.jsonl", "row2-a.jsonl", "row10-c.jsonl"];
+    names.iter().for_each(|name| std::fs::write(dir.path().join(name), "").unwrap());
+    let files = retrace::session::library::files(dir.path()).unwrap();
+    assert_eq!(files, names.map(|name| dir.path().join(name)));
+}
+
+#[test]
 fn a_summary_from_the_end_of_a_file_is_that_of_the_whole() {
     let dir = folder();
     let path = dir.path().join("s.jsonl");
