@@ -198,7 +198,7 @@ impl Q4K {
     /// Scales and offsets of a block's 32s. Four of 6 bits lie side by side in a word; of the last four, the lower bits are
     /// in one word and the upper bits at the top of another.
     #[inline(always)]
-    fn scales(block: &[u8]) -> ([f32; 8], [f32; 8]) {
+    pub(super) fn scales(block: &[u8]) -> ([f32; 8], [f32; 8]) {
         let (scale, minimum) = (half(block[0], block[1]), half(block[2], block[3]));
         let word = |at: usize| u32::from_le_bytes([block[at], block[at + 1], block[at + 2], block[at + 3]]);
         let (first, second, third) = (word(4), word(8), word(12));

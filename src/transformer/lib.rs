@@ -7,7 +7,7 @@
 //! A package of its own for one reason: arithmetic is of use only when it is optimised, and so its profile can be fast
 //! where the rest of the house is built quickly.
 //!
-//! From the ground up: `file` → `config`, `blocks` → `integers`, `vnni` → `matrix` → `matmul` → `linear` → `network` over
+//! From the ground up: `file` → `config`, `blocks` → `integers`, `few`, `vnni` → `matrix` → `matmul` → `linear` → `network` over
 //! `cache`, `attention`, `rotary`, `simd`, `parallel`.
 
 #![deny(unsafe_code)]
@@ -20,6 +20,9 @@ mod config;
 #[cfg(feature = "device")]
 mod device;
 mod error;
+#[cfg(target_arch = "x86_64")]
+#[cfg_attr(feature = "device", allow(dead_code, reason = "an accelerator multiplies in its place"))]
+mod few;
 mod file;
 #[cfg_attr(
     any(feature = "device", not(target_arch = "x86_64")),

@@ -15,7 +15,8 @@ use std::ops::Range;
 use pulp::x86::V4;
 use pulp::{NullaryFnOnce, Simd, cast, f32x16, i16x32};
 
-use super::blocks::{Across, Format, LARGEST, LEAST, Q4K, Q6K, Q8_0, Unpacked};
+use super::blocks::{Across, Format, Q4K, Q6K, Q8_0};
+use super::few::{Dots, Few};
 use super::integers::{SPAN, Span};
 use super::matmul::STRIP;
 
@@ -90,125 +91,26 @@ impl Vnni {
 
     /// As [`Vnni::multiply`], with each output's weights as they are read: fewer steps for few rows, and other last bits.
     pub(super) fn multiply_few<F: Rounded>(self, weights: &[&[u8]; STRIP], x: &[Span], out: &mut [f32]) {
-        let format = PhantomData::<F>;
-        self.features.vectorize(Few { v4: self.v4, weights, x, out, format });
+        self.features.vectorize(Few::<F>::new(self.v4, weights, x, out));
     }
 }
-
-struct Few<'a, F> {
-    v4: V4,
-    weights: &'a [&'a [u8]; STRIP],
-    x: &'a [Span],
-    out: &'a mut [f32],
-    format: PhantomData<F>,
-}
-
-impl<F: Rounded> NullaryFnOnce for Few<'_, F> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        let spans = self.x.len() / (self.out.len() / STRIP);
-        for first in 0..STRIP / STREAMS {
-            let weights: [&[u8]; STREAMS] = std::array::from_fn(|at| self.weights[first + at * STRIP / STREAMS]);
-            for (x, out) in self.x.chunks_exact(spans).zip(self.out.chunks_exact_mut(STRIP)) {
-                let sums = F::dots(self.v4, weights, x);
-                for at in 0..STREAMS {
-                    out[first + at * STRIP / STREAMS] = sums[at];
-                }
-            }
-        }
-    }
-}
-
-/// Outputs whose weights are read side by side, as far from each other as a strip allows: the processor reads ahead in each of
-/// several pages of memory at once, but in each only to its end.
-const STREAMS: usize = 4;
 
 /// How a format is multiplied with rounded rows.
-pub(super) trait Rounded: Format {
+pub(super) trait Rounded: Dots {
     /// Whether the format has offsets other than zero.
     const OFFSETS: bool;
-
-    /// The sums of products of outputs' weights with one row.
-    fn dots(v4: V4, weights: [&[u8]; STREAMS], x: &[Span]) -> [f32; STREAMS];
 }
 
 impl Rounded for Q8_0 {
     const OFFSETS: bool = false;
-
-    #[inline(always)]
-    fn dots(v4: V4, weights: [&[u8]; STREAMS], x: &[Span]) -> [f32; STREAMS] {
-        let weights = weights.map(|weights| &weights.as_chunks::<{ Q8_0::BYTES }>().0[..x.len()]);
-        let mut totals = [v4.splat_f32x16(0.0); STREAMS];
-        for (at, x) in x.iter().enumerate() {
-            for stream in 0..STREAMS {
-                let block = &weights[stream][at];
-                let half = v4.splat_u16x16(u16::from_le_bytes([block[0], block[1]]));
-                let scale: f32x16 = cast(v4.avx512f._mm512_cvtph_ps(cast(half)));
-                let integers: &[u8; SPAN] = block.last_chunk().unwrap_or(&[0; SPAN]);
-                let scale = v4.mul_f32x16(scale, v4.splat_f32x16(x.scale));
-                totals[stream] = v4.mul_add_f32x16(products(v4, *integers, x), scale, totals[stream]);
-            }
-        }
-        totals.map(|total| v4.reduce_sum_f32s(total))
-    }
 }
 
 impl Rounded for Q4K {
     const OFFSETS: bool = true;
-
-    #[inline(always)]
-    fn dots(v4: V4, weights: [&[u8]; STREAMS], x: &[Span]) -> [f32; STREAMS] {
-        dot_blocks::<Q4K>(v4, weights, x)
-    }
 }
 
 impl Rounded for Q6K {
     const OFFSETS: bool = false;
-
-    #[inline(always)]
-    fn dots(v4: V4, weights: [&[u8]; STREAMS], x: &[Span]) -> [f32; STREAMS] {
-        dot_blocks::<Q6K>(v4, weights, x)
-    }
-}
-
-/// The products of 8-bit integers with a span, each two neighbours' together.
-#[inline(always)]
-fn products(v4: V4, integers: [u8; SPAN], x: &Span) -> f32x16 {
-    let weights = v4.convert_i8x32_to_i16x32(cast(integers));
-    v4.convert_i32x16_to_f32x16(v4.multiply_wrapping_add_adjacent_i16x32(weights, cast(x.pairs)))
-}
-
-/// As [`Rounded::dots`], for blocks of [`LARGEST`] numbers.
-#[inline(always)]
-fn dot_blocks<F: Rounded>(v4: V4, weights: [&[u8]; STREAMS], x: &[Span]) -> [f32; STREAMS] {
-    let mut block = Unpacked::new();
-    let mut totals = [v4.splat_f32x16(0.0); STREAMS];
-    let mut offsets = [[0f32; LARGEST / SPAN]; STREAMS];
-    for (index, x) in x.as_chunks::<{ LARGEST / SPAN }>().0.iter().enumerate() {
-        let mut x_scales = [0f32; LARGEST / LEAST];
-        for group in 0..F::NUMBERS / F::GROUP {
-            x_scales[group] = x[group * F::GROUP / SPAN].scale;
-        }
-        let x_sums = x.map(|x| x.sum);
-        for stream in 0..STREAMS {
-            F::unpack(&weights[stream][index * F::BYTES..][..F::BYTES], &mut block);
-            for (scale, x) in block.scales.iter_mut().zip(&x_scales).take(F::NUMBERS / F::GROUP) {
-                *scale *= x;
-            }
-            for (at, (integers, x)) in block.integers.as_chunks::<SPAN>().0.iter().zip(x).enumerate() {
-                let scales: [f32; 16] = std::array::from_fn(|lane| block.scales[(at * SPAN + lane * 2) / F::GROUP]);
-                totals[stream] = v4.mul_add_f32x16(products(v4, cast(*integers), x), cast(scales), totals[stream]);
-            }
-            if F::OFFSETS {
-                for at in 0..LARGEST / SPAN {
-                    offsets[stream][at] += block.offsets[at] * x_sums[at];
-                }
-            }
-        }
-    }
-    std::array::from_fn(|stream| v4.reduce_sum_f32s(totals[stream]) + offsets[stream].iter().sum::<f32>())
 }
 
 struct Multiply<'a, F> {
