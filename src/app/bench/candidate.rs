@@ -217,7 +217,11 @@ impl Bench {
             }
         });
         let repeats = mine.iter().filter(|(at, candidate)| candidate.repeats(&all[..*at]).is_some()).count();
-        let repeats = if repeats > 0 { format!("; {repeats} only repeat another") } else { String::new() };
+        let repeats = match repeats {
+            0 => String::new(),
+            1 => "; 1 only repeats another".to_owned(),
+            some => format!("; {some} only repeat another"),
+        };
         Some(format!("{} came{}{repeats}", proposed.len(), best.unwrap_or_default()))
     }
 }

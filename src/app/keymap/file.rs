@@ -48,6 +48,9 @@ impl Keymap {
             }
         }
         for (context, command, line) in given {
+            if command == Command::Quit && map.of(context).all(|(_, bound)| bound != command) {
+                return Err(KeysError { line, what: "quit needs a key: nothing else ends the program".to_owned() });
+            }
             let what = map.conflict(context, command).or_else(|| map.idle(context, command));
             what.map_or(Ok(()), |what| Err(KeysError { line, what }))?;
         }
@@ -62,8 +65,15 @@ impl Keymap {
 
     /// What stands against the bindings of `command`: another command on the same keys, or on their beginning.
     fn conflict(&self, context: Context, command: Command) -> Option<String> {
-        let own = self.of(context).filter(|(_, bound)| *bound == command);
-        own.flat_map(|(sequence, _)| {
+        let own = || self.of(context).filter(|(_, bound)| *bound == command);
+        let twice = own().find_map(|(sequence, _)| {
+            let longer = |(other, _): &(&Sequence, Command)| *other != sequence && other.starts_with(sequence);
+            own().find(longer).map(|(other, _)| (written(sequence), written(other)))
+        });
+        if let Some((keys, longer)) = twice {
+            return Some(format!("{keys:?} acts before {longer:?} can be pressed; leave one of them"));
+        }
+        own().flat_map(|(sequence, _)| {
             let others = self.of(context).filter(move |(_, other)| *other != command);
             others.filter_map(move |(other, bound)| {
                 let meet = sequence.starts_with(other) || other.starts_with(sequence);

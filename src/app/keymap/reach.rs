@@ -4,6 +4,7 @@
 use super::Keymap;
 use super::map::{Sequence, written};
 use crate::app::command::{Command, Context, REGISTRY};
+use crate::app::keys::{Code, Key};
 
 /// The places that lie over each other on a screen, the innermost first.
 const SCREENS: [[Context; 2]; 3] =
@@ -16,11 +17,18 @@ impl Keymap {
     /// Why a binding of `command` in `context` would take the last keys away from another command of a screen, or
     /// lie idle itself; with the remedy.
     pub(super) fn idle(&self, context: Context, command: Command) -> Option<String> {
-        self.typed(context, command).or_else(|| {
+        self.arrives_as_another(context, command).or_else(|| self.typed(context, command)).or_else(|| {
             let screens = SCREENS.iter().filter(|screen| screen.contains(&context));
             let mut found = screens.flat_map(|screen| self.hidden(screen));
             found.find(|hidden| hidden.by == command || hidden.command == command).map(|hidden| hidden.remedy())
         })
+    }
+
+    /// A key that terminals send as another one.
+    fn arrives_as_another(&self, context: Context, command: Command) -> Option<String> {
+        let own = self.of(context).filter(|(_, bound)| *bound == command).flat_map(|(sequence, _)| sequence);
+        let (key, other) = own.filter_map(|key| Some((key, arrives_as(*key)?))).next()?;
+        Some(format!("{:?} is {other} to most terminals; give {} other keys", key.to_string(), command.name()))
     }
 
     /// A character that begins a sequence where characters are typed.
@@ -45,6 +53,19 @@ impl Keymap {
             Some(Hidden { command, place: place(command), keys: written(sequence), by, by_place: place(by) })
         };
         REGISTRY.iter().filter_map(|entry| hidden(entry.command)).collect()
+    }
+}
+
+/// What most terminals make of a key.
+fn arrives_as(key: Key) -> Option<&'static str> {
+    match key.code {
+        Code::Char('i') if key.ctrl => Some("tab"),
+        Code::Char('m') if key.ctrl => Some("enter"),
+        Code::Char('[' | '3') if key.ctrl => Some("esc"),
+        Code::Char('2') if key.ctrl => Some("ctrl-space"),
+        Code::Char('8') if key.ctrl => Some("backspace"),
+        Code::Char('0' | '1' | '9') if key.ctrl => Some("the digit alone"),
+        _ => None,
     }
 }
 
@@ -87,6 +108,18 @@ mod tests {
         assert!(Keymap::with_file("[bench]\ntake = [\"q\"]\n[anywhere]\nclose = []").is_ok());
         assert!(Keymap::with_file("[bench]\ntake = [\":\"]").is_ok(), "the palette has ctrl-p as well");
         assert!(Keymap::with_file("[bench]\nmark = [\"j\"]").is_ok(), "the arrow is left");
+    }
+
+    #[test]
+    fn keys_that_arrive_as_others_are_not_bound() {
+        assert_eq!(
+            refused("[bench]\nkeep = [\"ctrl-i\"]"),
+            "line 2: \"ctrl-i\" is tab to most terminals; give keep other keys"
+        );
+        assert!(refused("[bench]\nkeep = [\"ctrl-1\"]").contains("is the digit alone to most terminals"));
+        let twice = refused("[bench]\nkeep = [\"K K\", \"K\"]");
+        assert_eq!(twice, "line 2: \"K\" acts before \"K K\" can be pressed; leave one of them");
+        assert_eq!(refused("[anywhere]\nquit = []"), "line 2: quit needs a key: nothing else ends the program");
     }
 
     #[test]

@@ -209,16 +209,18 @@ pub struct Findable<'a> {
 
 /// Indices of what `wanted` finds, the best match first; all of them, in order, when nothing is wanted. Each word of it
 /// is looked for by itself: in a name as it stands there, at a word's beginning before elsewhere, or by the beginnings
-/// of the name's words; in the rest only as it stands there, or nearly everything would be found.
+/// of the name's words; in the rest only as it stands there, or nearly everything would be found. Where that finds nothing,
+/// the letters may stand anywhere in a name, in their order.
 pub fn rank<'a>(wanted: &str, among: impl IntoIterator<Item = Findable<'a>>) -> Vec<usize> {
-    let among = among.into_iter().enumerate();
+    let among: Vec<(usize, Findable<'a>)> = among.into_iter().enumerate().collect();
     let word = |word| (word, Atom::new(word, CaseMatching::Smart, Normalization::Smart, AtomKind::Fuzzy, false));
     let words: Vec<(&str, Atom)> = wanted.split_whitespace().map(word).collect();
     if words.is_empty() {
-        return among.map(|(index, _)| index).collect();
+        return (0..among.len()).collect();
     }
     let mut matcher = Matcher::new(Config::DEFAULT);
     let mut found: Vec<(u32, Reverse<u32>, usize)> = among
+        .iter()
         .filter_map(|(index, findable)| {
             let (mut far, mut score) = (0, 0);
             for (word, letters) in &words {
@@ -233,11 +235,27 @@ pub fn rank<'a>(wanted: &str, among: impl IntoIterator<Item = Findable<'a>>) -> 
                 };
                 score += by_letters.unwrap_or(0);
             }
-            Some((far, Reverse(score), index))
+            Some((far, Reverse(score), *index))
         })
         .collect();
+    if found.is_empty() {
+        found = among.iter().filter_map(|(index, f)| scattered(&words, f.name, *index, &mut matcher)).collect();
+    }
     found.sort_unstable();
     found.into_iter().map(|(_, _, index)| index).collect()
+}
+
+/// A name that holds each word's letters in their order.
+fn scattered(
+    words: &[(&str, Atom)],
+    name: &str,
+    index: usize,
+    matcher: &mut Matcher,
+) -> Option<(u32, Reverse<u32>, usize)> {
+    let mut buffer = Vec::new();
+    let name = Utf32Str::new(name, &mut buffer);
+    let scores: Option<Vec<u16>> = words.iter().map(|(_, letters)| letters.score(name, matcher)).collect();
+    Some((0, Reverse(scores?.into_iter().map(u32::from).sum()), index))
 }
 
 /// Where a word stands in a text.
@@ -301,7 +319,7 @@ mod tests {
         assert_eq!(found(""), [0, 1, 2]);
         assert_eq!(found("lile"), [0]);
         assert_eq!(found("onwh"), [1]);
-        assert_eq!(found("lgtl"), [0; 0], "letters from anywhere are found in everything");
+        assert_eq!(found("lgtl"), [0], "letters from anywhere, as nothing else is found");
         assert_eq!(found("nobody"), [1]);
         assert_eq!(found("散文"), [2]);
         assert_eq!(found("rite"), [0], "a word of the query");

@@ -46,7 +46,7 @@ const SIGNS: [(&str, &str); 28] = [
     ("✓ taken", "the search took it; `you took it` and `you refused it` say where a person differed"),
     ("[-a-]{+b+}", "a was taken out, b came in"),
     ("underlined words", "in reference and trajectory: what the thinking copied"),
-    ("the tint", "where there are few colours, cheaper words are underlined and dearer ones reversed"),
+    ("the tint", "dearer words are in italics; where there are few colours, reversed, and cheaper ones underlined"),
     ("−2  +1  !3  ==", "left of a row, where there are few colours: its strongest band, 1 to 3; == where it copies"),
 ];
 

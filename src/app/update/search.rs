@@ -194,7 +194,8 @@ impl App {
         }
         let Some(bench) = self.bench_mut() else { return Vec::new() };
         if bench.timeline.len() < 2 {
-            let run = self.key_of(Command::Run).map(|key| format!("; {key} starts the search")).unwrap_or_default();
+            let does = if bench.state.status() == Status::Fresh { "starts the search" } else { "searches on" };
+            let run = self.key_of(Command::Run).map(|key| format!("; {key} {does}")).unwrap_or_default();
             return self.tell(format!("there is nothing to play yet{run}"));
         }
         bench.toggle_play(speed);

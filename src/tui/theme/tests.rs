@@ -59,6 +59,17 @@ fn what_differs_in_meaning_looks_different() {
     }
 }
 
+#[test]
+fn cheaper_and_dearer_differ_in_more_than_colour() {
+    let pairs = [(Role::Cheaper1, Role::Dearer1), (Role::Cheaper2, Role::Dearer2), (Role::Cheaper3, Role::Dearer3)];
+    for theme in every_theme() {
+        for (cheaper, dearer) in pairs {
+            let shape = |role| shown(&theme, role).add_modifier;
+            assert_ne!(shape(cheaper), shape(dearer), "{} {:?}: {cheaper:?}", theme.name(), theme.depth());
+        }
+    }
+}
+
 /// The style of a role over that of texts.
 fn shown(theme: &Theme, role: Role) -> Style {
     theme.ground().patch(theme.style(role))

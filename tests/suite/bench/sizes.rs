@@ -133,6 +133,17 @@ fn every_size(script: &mut Script, what: &str) {
 }
 
 #[tokio::test]
+async fn the_selected_segment_stays_in_view_when_the_screen_shrinks() {
+    let mut script = Script::at(200, 60).await;
+    script.open_session("harbour").await;
+    script.keys("down down down down");
+    let selected = script.bench().segment_text().unwrap();
+    let begin: String = selected.chars().take(12).collect();
+    script.resize(60, 18);
+    assert!(script.shows(&begin), "{}", script.screen());
+}
+
+#[tokio::test]
 async fn every_measure_is_reached_at_any_size() {
     for (width, height) in [(160, 48), (110, 35), (80, 24), (60, 18)] {
         let mut script = Script::at(width, height).await;

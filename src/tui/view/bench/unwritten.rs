@@ -34,8 +34,7 @@ impl View {
             let mut area = Rect { width: inner.width - 1, ..inner };
             // Why the draft has no score comes before it.
             if let Some(failure) = failure {
-                let again = key(Command::Run);
-                let said = format!("{failure}\n{again} tries again. The draft, not scored:\n\n");
+                let said = format!("{failure}\n{}. The draft, not scored:\n\n", again(app));
                 area = self.draw_above(buf, area, &said, look);
             }
             let sheet = self.sheets.get(&draft, area.width);
@@ -52,7 +51,7 @@ impl View {
         } else if !idle {
             vec!["The first draft is being made and scored…".to_owned()]
         } else if let Some(failure) = failure {
-            vec![failure, format!("{} tries again", key(Command::Run))]
+            vec![failure, again(app)]
         } else if bench.state.example.is_none() {
             vec!["This file holds no example.".to_owned(), format!("{} goes back", key(Command::Close))]
         } else if let Some(why) = app.misfit() {
@@ -74,6 +73,12 @@ impl View {
     }
 }
 
+/// What can be done about a failure.
+fn again(app: &App) -> String {
+    let key = |command| app.screen_key_of(command).unwrap_or_default();
+    format!("{} tries again, {} with other back ends", key(Command::Run), key(Command::RunWith))
+}
+
 impl View {
     /// Says why the search failed above the segments, as long as nothing is done about it; where the segments go.
     pub(super) fn draw_failure(
@@ -86,8 +91,7 @@ impl View {
     ) -> Rect {
         let idle = bench.activity.work == Work::Idle && !bench.is_searching();
         let Some(why) = stopped(bench).filter(|_| idle && bench.is_at_end()) else { return inner };
-        let again = app.screen_key_of(Command::Run).unwrap_or_default();
-        self.draw_above(buf, inner, &format!("{why}. {again} tries again.\n\n"), look)
+        self.draw_above(buf, inner, &format!("{why}. {}.\n\n", again(app)), look)
     }
 
     /// What went wrong, above the rest of a pane; where the rest goes.
