@@ -15,7 +15,7 @@ use std::ops::Range;
 use pulp::x86::V4;
 use pulp::{NullaryFnOnce, Simd, cast, f32x16, i16x32};
 
-use super::blocks::{Across, Format, Q4K, Q6K, Q8_0};
+use super::blocks::{Across, Format};
 use super::few::{Dots, Few};
 use super::integers::{SPAN, Span};
 use super::matmul::STRIP;
@@ -79,7 +79,7 @@ impl Vnni {
     }
 
     /// Multiplies rows with a strip of outputs' weights; `out` is `[rows][STRIP]`. A row's result depends on no other row.
-    pub(super) fn multiply<F: Rounded>(self, weights: &[&[u8]; STRIP], x: &[Span], out: &mut [f32]) {
+    pub(super) fn multiply<F: Dots>(self, weights: &[&[u8]; STRIP], x: &[Span], out: &mut [f32]) {
         PANEL.with_borrow_mut(|panel| {
             panel.pairs.resize(DEPTH / 2, [Pairs([0; 32]); SIDES]);
             panel.scales.resize(DEPTH / F::GROUP, [Floats([0.0; 16]); SIDES]);
@@ -90,27 +90,9 @@ impl Vnni {
     }
 
     /// As [`Vnni::multiply`], with each output's weights as they are read: fewer steps for few rows, and other last bits.
-    pub(super) fn multiply_few<F: Rounded>(self, weights: &[&[u8]; STRIP], x: &[Span], out: &mut [f32]) {
+    pub(super) fn multiply_few<F: Dots>(self, weights: &[&[u8]; STRIP], x: &[Span], out: &mut [f32]) {
         self.features.vectorize(Few::<F>::new(self.v4, weights, x, out));
     }
-}
-
-/// How a format is multiplied with rounded rows.
-pub(super) trait Rounded: Dots {
-    /// Whether the format has offsets other than zero.
-    const OFFSETS: bool;
-}
-
-impl Rounded for Q8_0 {
-    const OFFSETS: bool = false;
-}
-
-impl Rounded for Q4K {
-    const OFFSETS: bool = true;
-}
-
-impl Rounded for Q6K {
-    const OFFSETS: bool = false;
 }
 
 struct Multiply<'a, F> {
@@ -122,7 +104,7 @@ struct Multiply<'a, F> {
     format: PhantomData<F>,
 }
 
-impl<F: Rounded> NullaryFnOnce for Multiply<'_, F> {
+impl<F: Dots> NullaryFnOnce for Multiply<'_, F> {
     type Output = ();
 
     #[inline(always)]
@@ -204,7 +186,7 @@ fn widened(v4: V4, words: [i32; 16], order: [u8; 64]) -> [i16; 32] {
 
 /// Multiplies some spans of the first `ROWS` rows of `x` with the panel, adds that to `out` and returns `ROWS`.
 #[inline(always)]
-fn tile<F: Rounded, const ROWS: usize>(
+fn tile<F: Dots, const ROWS: usize>(
     v4: V4,
     panel: &Panel,
     x: &[Span],
