@@ -192,9 +192,11 @@ fn unusable_drafts_are_asked_for_again_and_then_given_up() {
         let [Want::Draft { slot, seed }] = s.wants()[..] else { panic!("{:?}", s.wants()) };
         assert_eq!(slot, attempt);
         seeds.insert(seed);
+        assert_eq!(s.drafts_again().is_some(), attempt > 0);
         s.apply(&Fact::Node(Node { slot: Some(slot), refused: Some(Refusal::Empty), ..node(&s, Why::Draft) }));
     }
     assert_eq!(seeds.len(), 3);
+    assert_eq!(s.drafts_again(), None, "no other is asked for");
     assert!(matches!(s.wants()[..], [Want::Stop(StopReason::Error, _)]));
 }
 

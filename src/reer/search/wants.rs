@@ -77,17 +77,30 @@ impl Search {
         if let Some(draft) = self.line_draft() {
             return self.wants_score(draft.node.id);
         }
+        let (failed, last) = self.failed_drafts();
+        if failed >= DRAFT_ATTEMPTS {
+            return Some(Want::Stop(StopReason::Error, format!("{failed} drafts in a row could not be used{last}")));
+        }
+        let slot = self.tree.drafts().count() as u32;
+        Some(Want::Draft { slot, seed: seed::derive(self.config.seed, &self.pair, Purpose::Draft, 0, slot) })
+    }
+
+    /// How many drafts in a row could not be used, and what was wrong with the last, behind a sentence that counts them.
+    fn failed_drafts(&self) -> (usize, &'static str) {
         let drafts = self.tree.drafts().count();
         // Those that the search gave up over before a person had it try again count no more.
         let since = self.tree.drafts().rev().take(drafts.saturating_sub(self.forgiven));
         let failed: Vec<&Version> = since.take_while(|draft| draft.trajectory.is_none()).collect();
-        if failed.len() >= DRAFT_ATTEMPTS {
-            let last = failed.first().and_then(|draft| draft.node.refused).map(unusable);
-            let why = format!("{} drafts in a row could not be used{}", failed.len(), last.unwrap_or_default());
-            return Some(Want::Stop(StopReason::Error, why));
-        }
-        let slot = drafts as u32;
-        Some(Want::Draft { slot, seed: seed::derive(self.config.seed, &self.pair, Purpose::Draft, 0, slot) })
+        let last = failed.first().and_then(|draft| draft.node.refused).map(unusable);
+        (failed.len(), last.unwrap_or_default())
+    }
+
+    /// That drafts could not be used and another one is asked for, as a sentence.
+    pub fn drafts_again(&self) -> Option<String> {
+        let (failed, last) = self.failed_drafts();
+        (1..DRAFT_ATTEMPTS).contains(&failed).then(|| {
+            format!("Draft {failed} of at most {DRAFT_ATTEMPTS} could not be used{last}. Another is asked for.")
+        })
     }
 
     fn wants_score(&self, node: NodeId) -> Option<Want> {

@@ -144,6 +144,7 @@ impl Generator for Scripted {
         let words = telling(&request.example.reference);
         let word = |at: u64| words.get((at % words.len().max(1) as u64) as usize).map_or("lamp", String::as_str);
         let sample = |seed: &u64| match &request.task {
+            Task::Draft if request.example.query.contains("(no answer)") => written(String::new(), None),
             Task::Draft => written(draft(word), None),
             Task::Refine { instruction, .. } => {
                 let old = request.target_segment().map_or("", |segment| segment.text.as_str());

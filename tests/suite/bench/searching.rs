@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use retrace::app::bench::Fate;
+use retrace::app::bench::{Bench, Fate};
+use retrace::app::message::Press;
 use retrace::engine::desk::Work;
 use retrace::engine::{BackEnds, Setup};
 use retrace::lm::prompts::Prompts;
-use retrace::reer::search::StopReason;
+use retrace::reer::search::{Search, StopReason};
 
 use super::back_ends::{Scripted, setup};
 use super::script::{Opening, Script};
@@ -295,6 +296,26 @@ async fn the_search_goes_on_from_any_version() {
     assert!(search.tree().lineage(search.head().unwrap()).contains(&first));
     assert_eq!(script.bench().branch(), Some("branch-1"));
     assert!(script.shows("─ branch-1 ─"), "{}", script.screen());
+}
+
+/// A draft that could not be used is told while the next one comes in.
+#[tokio::test]
+async fn a_draft_that_could_not_be_used_is_told() {
+    let folder = super::script::folder().await;
+    let pair = r#"{"id":"mute","query":"Say nothing (no answer).","reference":"The lamp was lit and nobody came."}"#;
+    std::fs::write(folder.path().join("pairs.jsonl"), pair).unwrap();
+    let opening = Opening { permits: 1, size: (120, 40), at: "pairs.jsonl", ..Opening::default() };
+    let mut script = Script::open_in(folder, opening).await;
+    script.click("mute", Press::DoubleClick);
+    script.until(|app| app.bench().is_some_and(|bench| !bench.loading)).await;
+    script.keys("r");
+    script.until(|app| app.bench().and_then(Bench::search).and_then(Search::drafts_again).is_some()).await;
+    script.until(|app| app.bench().is_some_and(|bench| bench.streams.draft().is_some())).await;
+    assert!(script.shows("Okay, who is asking"), "{}", script.screen());
+    insta::assert_snapshot!(script.lines(&["could not be used", "asked for"]), @"
+    │The lamp was lit and nobody came.                    ││Draft 1 of at most 3 could not be used: the last answer was    │
+    │                                                     ││blank. Another is asked for.                                   │
+    ");
 }
 
 #[tokio::test]

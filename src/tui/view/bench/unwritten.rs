@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::app::bench::{Bench, waiting_in_words};
 use crate::app::command::Command;
 use crate::engine::desk::Work;
+use crate::reer::search::Search;
 use crate::session::Status;
 
 impl View {
@@ -30,12 +31,15 @@ impl View {
         };
         let idle = bench.activity.work == Work::Idle && !bench.is_searching();
         let failure = failure(bench).filter(|_| idle);
+        let again_drafted = bench.search().and_then(Search::drafts_again).filter(|_| !idle);
         if let Some(draft) = bench.streams.draft().map(str::to_owned).or_else(unscored) {
             let mut area = Rect { width: inner.width - 1, ..inner };
             // Why the draft has no score comes before it.
             if let Some(failure) = failure {
                 let said = format!("{failure}\n{}. The draft, not scored:\n\n", again(app));
                 area = self.draw_above(buf, area, &said, look);
+            } else if let Some(said) = again_drafted {
+                area = self.draw_above(buf, area, &format!("{said}\n\n"), look);
             }
             let sheet = self.sheets.get(&draft, area.width);
             // What comes in is followed, what is there is read from its beginning.
@@ -49,7 +53,7 @@ impl View {
             let goes_on = "The first draft is made and scored as soon as that server answers".to_owned();
             vec![format!("● {}", waiting_in_words(waiting)), goes_on, format!("{}  pauses", key(Command::Play))]
         } else if !idle {
-            vec!["The first draft is being made and scored…".to_owned()]
+            again_drafted.into_iter().chain(["The first draft is being made and scored…".to_owned()]).collect()
         } else if let Some(failure) = failure {
             vec![failure, again(app)]
         } else if bench.state.example.is_none() {
