@@ -2,6 +2,7 @@
 //!
 //! While text is written, every token reads all weights once; what is done with them must not take longer than that.
 
+use std::arch::x86_64::_MM_HINT_T0;
 use std::marker::PhantomData;
 
 use pulp::x86::V4;
@@ -11,9 +12,12 @@ use super::blocks::{Format, LARGEST, LEAST, Q4K, Q6K, Q8_0, Unpacked};
 use super::integers::{SPAN, Span};
 use super::matmul::STRIP;
 
-/// Outputs whose weights are read side by side, as far from each other as a strip allows: the processor reads ahead in each of
-/// several pages of memory at once, but in each only to its end.
+/// Neighbouring outputs whose weights are read side by side. The weights of the next ones follow them in memory and are asked
+/// for meanwhile ([`prefetch`]).
 const STREAMS: usize = 4;
+
+/// Bytes that memory is read by.
+const LINE: usize = 64;
 
 /// Spans of a block of [`LARGEST`] numbers.
 const SPANS: usize = LARGEST / SPAN;
@@ -50,11 +54,11 @@ impl<F: Dots> NullaryFnOnce for Few<'_, F> {
     fn call(self) {
         let spans = self.x.len() / (self.out.len() / STRIP);
         for first in 0..STRIP / STREAMS {
-            let weights: [&[u8]; STREAMS] = std::array::from_fn(|at| self.weights[first + at * STRIP / STREAMS]);
+            let weights: [&[u8]; STREAMS] = std::array::from_fn(|at| self.weights[first * STREAMS + at]);
             for (x, out) in self.x.chunks_exact(spans).zip(self.out.chunks_exact_mut(STRIP)) {
                 let sums = F::dots(self.v4, weights, x);
                 for at in 0..STREAMS {
-                    out[first + at * STRIP / STREAMS] = sums[at];
+                    out[first * STREAMS + at] = sums[at];
                 }
             }
         }
@@ -92,16 +96,28 @@ fn summed<const N: usize>(v4: V4, totals: [f32x16; STREAMS], offsets: [[f32; N];
     sums
 }
 
+/// Asks for the weights that lie where this block's do, but `ahead` bytes further on; where there are none, nothing is read.
+/// The processor itself reads ahead no further than a page, which a few rows fill. This took 0.65 of the time for 1024 inputs in
+/// Q6_K and 0.8 in Q4_K, of a matrix that no cache holds.
+#[inline(always)]
+fn prefetch(v4: V4, block: &[u8], ahead: usize) {
+    for line in (0..block.len()).step_by(LINE) {
+        v4.sse._mm_prefetch::<_MM_HINT_T0>(block.as_ptr().wrapping_add(ahead + line).cast());
+    }
+}
+
 impl Dots for Q8_0 {
     const OFFSETS: bool = false;
 
     #[inline(always)]
     fn dots(v4: V4, weights: [&[u8]; STREAMS], x: &[Span]) -> [f32; STREAMS] {
+        let ahead = STREAMS * weights[0].len();
         let weights = weights.map(|weights| &weights.as_chunks::<{ Q8_0::BYTES }>().0[..x.len()]);
         let mut totals = [v4.splat_f32x16(0.0); STREAMS];
         for (at, x) in x.iter().enumerate() {
             for stream in 0..STREAMS {
                 let block = &weights[stream][at];
+                prefetch(v4, block, ahead);
                 let integers: &[u8; SPAN] = block.last_chunk().unwrap_or(&[0; SPAN]);
                 let scale = v4.mul_f32x16(half(v4, block[0], block[1]), v4.splat_f32x16(x.scale));
                 totals[stream] = v4.mul_add_f32x16(products_of_bytes(v4, *integers, x), scale, totals[stream]);
@@ -117,6 +133,7 @@ impl Dots for Q4K {
     #[inline(always)]
     fn dots(v4: V4, weights: [&[u8]; STREAMS], x: &[Span]) -> [f32; STREAMS] {
         let x = x.as_chunks::<SPANS>().0;
+        let ahead = STREAMS * weights[0].len();
         let weights = weights.map(|weights| &weights.as_chunks::<{ Q4K::BYTES }>().0[..x.len()]);
         let mut totals = [v4.splat_f32x16(0.0); STREAMS];
         let mut offsets = [[0f32; SPANS]; STREAMS];
@@ -124,6 +141,7 @@ impl Dots for Q4K {
             let (x_scales, x_sums) = (x.map(|x| x.scale), x.map(|x| x.sum));
             for stream in 0..STREAMS {
                 let block = &weights[stream][at];
+                prefetch(v4, block, ahead);
                 let (mut scales, least) = Q4K::scales(block);
                 for span in 0..SPANS {
                     scales[span] *= x_scales[span];
@@ -161,6 +179,7 @@ impl Dots for Q6K {
 /// long. `integers_beside_floats` measures what is changed here.
 #[inline(always)]
 fn dot_blocks<F: Dots>(v4: V4, weights: [&[u8]; STREAMS], x: &[Span]) -> [f32; STREAMS] {
+    let ahead = STREAMS * weights[0].len();
     let mut block = Unpacked::new();
     let mut totals = [v4.splat_f32x16(0.0); STREAMS];
     let mut offsets = [[0f32; SPANS]; STREAMS];
@@ -171,6 +190,7 @@ fn dot_blocks<F: Dots>(v4: V4, weights: [&[u8]; STREAMS], x: &[Span]) -> [f32; S
         }
         let x_sums = x.map(|x| x.sum);
         for stream in 0..STREAMS {
+            prefetch(v4, &weights[stream][index * F::BYTES..][..F::BYTES], ahead);
             F::unpack(&weights[stream][index * F::BYTES..][..F::BYTES], &mut block);
             for (scale, x) in block.scales.iter_mut().zip(&x_scales).take(F::NUMBERS / F::GROUP) {
                 *scale *= x;

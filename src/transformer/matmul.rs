@@ -335,4 +335,27 @@ mod tests {
             }
         }
     }
+
+    /// As [`integers_beside_floats`], of a row with more weights than the caches hold: the time is that of reading them.
+    #[test]
+    #[ignore = "a bench"]
+    fn weights_are_read_from_memory() {
+        const TIMES: usize = 64;
+        for (inputs, outputs) in [(1024, 3072), (3072, 1024), (1536, 8960)] {
+            for dtype in BLOCKS {
+                let (matrix, _) = in_blocks(dtype, inputs, outputs, noise);
+                let bytes = matrix.bytes().repeat(TIMES);
+                let (read, matrix) = (bytes.len() as f64, Matrix::stored(inputs, outputs * TIMES, dtype, bytes));
+                let x: Vec<f32> = (0..inputs).map(noise).collect();
+                let mut out = vec![0.0; matrix.padded()];
+                let mut best = f64::INFINITY;
+                for _ in 0..20 {
+                    let begun = Instant::now();
+                    multiply_by(Vnni::find(), std::slice::from_ref(&matrix), &x, 1, Sums::Short, &mut out);
+                    best = best.min(begun.elapsed().as_secs_f64());
+                }
+                println!("1, {inputs} -> {outputs} x {TIMES} {dtype:?} {:6.2} ms {:5.1} GB/s", best * 1e3, read / best / 1e9);
+            }
+        }
+    }
 }

@@ -237,6 +237,14 @@ impl Matrix {
         Matrix { outputs, inputs, numbers }
     }
 
+    /// The bytes of a stored one.
+    pub(super) fn bytes(&self) -> &[u8] {
+        match &self.numbers {
+            Numbers::Stored { source, .. } => source,
+            Numbers::Read(_) => &[],
+        }
+    }
+
     /// A matrix of numbers that are in no file.
     pub(super) fn of(inputs: usize, numbers: Vec<f32>) -> Matrix {
         Matrix { outputs: numbers.len() / inputs, inputs, numbers: Numbers::Read(numbers) }
