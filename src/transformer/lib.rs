@@ -1,8 +1,8 @@
 //! Transformers of GGUF files (llama, qwen2 and qwen3): token ids in, residual streams and logits out.
 //!
 //! The weights stay in the file's memory map, in the quantisation they are stored in, and are multiplied from there: in
-//! f32, or as the integers they are with activations of 16 bits; candle reads the file's header and the rarer formats.
-//! Knows nothing of text, of scoring and of sampling.
+//! f32, or as the integers they are with activations of 16 bits; candle reads the file's header and the rarer formats. Keys
+//! and values are kept in 16 bits too. Knows nothing of text, of scoring and of sampling.
 //!
 //! A package of its own for one reason: arithmetic is of use only when it is optimised, and so its profile can be fast
 //! where the rest of the house is built quickly.
@@ -54,4 +54,4 @@ pub use error::{GgufError, Halt};
 pub use file::{GgufFile, Source};
 pub use matmul::Sums;
 pub use network::{Network, Rows};
-pub use simd::{log_sum_exp, maximum};
+pub use simd::{log_sum_exp, maximum, softmax_unscaled};

@@ -354,7 +354,11 @@ mod tests {
                     multiply_by(Vnni::find(), std::slice::from_ref(&matrix), &x, 1, Sums::Short, &mut out);
                     best = best.min(begun.elapsed().as_secs_f64());
                 }
-                println!("1, {inputs} -> {outputs} x {TIMES} {dtype:?} {:6.2} ms {:5.1} GB/s", best * 1e3, read / best / 1e9);
+                println!(
+                    "1, {inputs} -> {outputs} x {TIMES} {dtype:?} {:6.2} ms {:5.1} GB/s",
+                    best * 1e3,
+                    read / best / 1e9
+                );
             }
         }
     }

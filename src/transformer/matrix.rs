@@ -130,7 +130,8 @@ impl Matrix {
     /// Multiplies rounded rows with a strip of a matrix in blocks, the short way for few of them; `out` is `[rows][STRIP]`.
     pub(super) fn multiply_rounded(&self, vnni: Vnni, strip: usize, few: bool, x: &[Span], out: &mut [f32]) {
         let Numbers::Stored { source, start, layout } = &self.numbers else { return };
-        let row = |row: usize| layout.row(&source[*start..], row.min(self.outputs - 1), self.inputs);
+        let (numbers, width) = (&source[*start..], layout.bytes(self.inputs));
+        let row = |row: usize| &numbers[row.min(self.outputs - 1) * width..][..width];
         let rows: [&[u8]; STRIP] = std::array::from_fn(|at| row(strip * STRIP + at));
         match (layout, few) {
             (Stored::Q8_0, false) => vnni.multiply::<Q8_0>(&rows, x, out),

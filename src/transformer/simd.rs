@@ -33,7 +33,7 @@ pub fn log_sum_exp(row: &[f32]) -> f64 {
 const LEAST_EXPONENT: f32 = -60.0;
 
 /// Replaces `row` by exp(row - max(row)) and returns 1 / its sum.
-pub(super) fn softmax_unscaled(row: &mut [f32]) -> f32 {
+pub fn softmax_unscaled(row: &mut [f32]) -> f32 {
     let max = maximum(row);
     (1.0 / Arch::new().dispatch(ExpInPlace { row, max })) as f32
 }

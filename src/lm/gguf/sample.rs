@@ -1,6 +1,6 @@
 //! Choosing the next token from logits: temperature, then top-k, top-p and min-p, as vLLM orders them.
 
-use transformer::maximum;
+use transformer::{maximum, softmax_unscaled};
 
 use crate::reer::search::Sampling;
 
@@ -28,9 +28,9 @@ impl Random {
 /// Candidates sorted at first; the nucleus is nearly always among them.
 const FIRST_SORTED: usize = 64;
 
-/// How much likelier the likeliest token is than those that are left out before anything is sorted, in nats: a whole
-/// vocabulary of such together would come once in tens of millions of tokens.
-const NEVER: f64 = 30.0;
+/// How likely tokens are, beside the likeliest, that are left out before anything is sorted: e^-30. A whole vocabulary of such
+/// together would come once in tens of millions of tokens.
+const NEVER: f32 = 9.357_623e-14;
 
 /// One token of `logits`. A temperature of 0 takes the likeliest.
 pub(super) fn sample(logits: &[f32], sampling: &Sampling, random: &mut Random) -> u32 {
@@ -39,10 +39,11 @@ pub(super) fn sample(logits: &[f32], sampling: &Sampling, random: &mut Random) -
     if sampling.temperature <= 0.0 {
         return best;
     }
-    let floor = (f64::from(max) - NEVER * sampling.temperature) as f32;
-    let weight = |logit: f32| ((f64::from(logit) - f64::from(max)) / sampling.temperature).exp();
-    let likely = (0u32..).zip(logits).filter(|(_, logit)| **logit >= floor);
-    let mut weights: Vec<(u32, f64)> = likely.map(|(id, logit)| (id, weight(*logit))).collect();
+    let mut weights: Vec<f32> =
+        logits.iter().map(|logit| (f64::from(logit - max) / sampling.temperature) as f32).collect();
+    softmax_unscaled(&mut weights);
+    let likely = (0u32..).zip(weights).filter(|(_, weight)| *weight >= NEVER);
+    let mut weights: Vec<(u32, f64)> = likely.map(|(id, weight)| (id, f64::from(weight))).collect();
     let kept = keep(&mut weights, sampling);
     let total: f64 = kept.iter().map(|(_, weight)| weight).sum();
     let mut left = random.unit() * total;

@@ -2,7 +2,8 @@
 //! machines differ.
 //!
 //! `RETRACE_LLAMA=FOLDER cargo test --release --test suite speed -- --ignored --nocapture --test-threads 1`, where
-//! FOLDER holds `llama-bench` and `llama-server`; without it our own numbers are printed alone.
+//! FOLDER holds `llama-bench` and `llama-server`; without it our own numbers are printed alone. `RETRACE_SPEED_MODEL=0.6B`
+//! measures those models only whose name begins so.
 
 mod generating;
 mod peer;

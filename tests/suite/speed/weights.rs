@@ -89,16 +89,22 @@ pub fn folder() -> PathBuf {
     named.unwrap_or_else(|| std::env::temp_dir().join("retrace-speed"))
 }
 
-/// The bundled model and the random ones in both formats, by name.
+/// The bundled model and the random ones in both formats, by name; of them those whose name begins with
+/// `RETRACE_SPEED_MODEL`, where that is set.
 pub fn files() -> Vec<(String, PathBuf)> {
     let folder = folder();
+    let only = std::env::var("RETRACE_SPEED_MODEL").unwrap_or_default();
     let bundled = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/model/retrace-scorer-q8_0.gguf");
     let mut files = vec![("bundled q8_0".to_owned(), bundled)];
     for shape in [SMALL, LARGE] {
         for kind in Kind::ALL {
-            files.push((format!("{} {}", shape.name, kind.name()), file(&folder, &shape, kind)));
+            let name = format!("{} {}", shape.name, kind.name());
+            if name.starts_with(&only) {
+                files.push((name, file(&folder, &shape, kind)));
+            }
         }
     }
+    files.retain(|(name, _)| name.starts_with(&only));
     files
 }
 
