@@ -10,7 +10,8 @@ use std::sync::Arc;
 use pulp::{Arch, Simd, WithSimd};
 
 use super::cache::{BLOCK, Block, Layout};
-use super::{parallel, simd};
+use super::parallel::{self, room};
+use super::simd;
 
 /// Query rows that are computed together, where there are so many: eight accumulators hide the latency of a fused multiply-add.
 const TILE: usize = 8;
@@ -89,12 +90,6 @@ struct Buffers {
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
-}
-
-/// The first numbers of a buffer that grows as it must.
-fn room(buffer: &mut Vec<f32>, length: usize) -> &mut [f32] {
-    buffer.resize(length.max(buffer.len()), 0.0);
-    &mut buffer[..length]
 }
 
 fn attend_item(shape: Shape, item: Item<'_>) {

@@ -5,6 +5,7 @@
 //! numbers there too. Everything else of a forward pass stays on the processor. How a row is summed is the library's affair and may
 //! depend on the rows beside it: scores of the same text differ in their last bits.
 
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use candle_core::{Device, Tensor};
@@ -14,9 +15,10 @@ use super::file::GgufFile;
 use super::matmul::Sums;
 use super::matrix;
 
-/// `[outputs][inputs]` on the device.
+/// `[outputs][inputs]` on the device: `outputs` rows of the weights from `first` on.
 pub(super) struct Matrix {
     pub(super) outputs: usize,
+    first: usize,
     weights: Tensor,
 }
 
@@ -31,7 +33,12 @@ impl Matrix {
             name: file.name.clone(),
             reason: first_line(&error.to_string()),
         };
-        Ok(Matrix { outputs, weights: weights.map_err(refused)? })
+        Ok(Matrix { outputs, first: 0, weights: weights.map_err(refused)? })
+    }
+
+    /// Some of the outputs.
+    pub(super) fn part(&self, outputs: Range<usize>) -> Matrix {
+        Matrix { outputs: outputs.len(), first: self.first + outputs.start, weights: self.weights.clone() }
     }
 
     /// Outputs that lie side by side in a product's row: all of them.
@@ -45,7 +52,7 @@ impl Matrix {
     }
 
     fn multiply(&self, x: &Tensor, out: &mut [f32]) -> candle_core::Result<()> {
-        let product = x.matmul(&self.weights.t()?)?;
+        let product = x.matmul(&self.weights.narrow(0, self.first, self.outputs)?.t()?)?;
         out.copy_from_slice(&product.flatten_all()?.to_vec1::<f32>()?);
         Ok(())
     }

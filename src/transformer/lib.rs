@@ -7,8 +7,8 @@
 //! A package of its own for one reason: arithmetic is of use only when it is optimised, and so its profile can be fast
 //! where the rest of the house is built quickly.
 //!
-//! From the ground up: `file` → `config`, `blocks` → `integers`, `few`, `vnni` → `matrix` → `matmul` → `linear` → `network` over
-//! `cache`, `attention`, `rotary`, `simd`, `parallel`.
+//! From the ground up: `file` → `config`, `blocks` → `integers`, `few`, `vnni` → `matrix` → `matmul` → `linear` → `network`, `output` over
+//! `cache`, `attention`, `rotary`, `norm`, `simd`, `parallel`.
 
 #![deny(unsafe_code)]
 
@@ -35,6 +35,8 @@ mod matmul;
 #[cfg_attr(feature = "device", allow(dead_code, reason = "an accelerator multiplies in its place"))]
 mod matrix;
 mod network;
+mod norm;
+mod output;
 mod parallel;
 mod rotary;
 mod simd;
@@ -54,4 +56,4 @@ pub use error::{GgufError, Halt};
 pub use file::{GgufFile, Source};
 pub use matmul::Sums;
 pub use network::{Network, Rows};
-pub use simd::{log_sum_exp, maximum, softmax_unscaled};
+pub use simd::{maximum, softmax_unscaled};

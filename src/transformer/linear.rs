@@ -12,6 +12,7 @@ use super::matmul::multiply;
 #[cfg(not(feature = "device"))]
 use super::matrix::Matrix;
 use super::matrix::read_all;
+use super::parallel::room;
 use super::simd;
 
 /// Maps of the same input.
@@ -27,17 +28,49 @@ impl Linear {
         Ok(Linear { maps: maps.iter().map(load).collect::<Result<_, _>>()?, inputs })
     }
 
+    /// One weight that the file must have, as maps of at most `part` outputs each.
+    pub(super) fn load_in_parts(
+        file: &GgufFile,
+        tensor: &str,
+        inputs: usize,
+        outputs: usize,
+        part: usize,
+    ) -> Result<Linear, GgufError> {
+        let whole = Matrix::load(file, tensor, inputs, outputs)?;
+        let starts = (0..outputs).step_by(part);
+        Ok(Linear { maps: starts.map(|start| whole.part(start..outputs.min(start + part))).collect(), inputs })
+    }
+
+    /// How many maps there are.
+    pub(super) fn maps(&self) -> usize {
+        self.maps.len()
+    }
+
     /// Maps `x`, `[rows][inputs]`, into the buffer.
     ///
     /// # Errors
     /// [`Halt::Device`], where there is one.
     pub(super) fn forward<'a>(&self, x: &[f32], sums: Sums, buffer: &'a mut Vec<f32>) -> Result<Product<'a>, Halt> {
         let rows = x.len() / self.inputs;
-        let length = rows * self.maps.iter().map(Matrix::padded).sum::<usize>();
-        buffer.resize(length.max(buffer.len()), 0.0);
-        let values = &mut buffer[..length];
-        multiply(&self.maps, x, rows, sums, values)?;
+        let values = multiplied(&self.maps, x, rows, sums, buffer)?;
         Ok(Product { values, rows })
+    }
+
+    /// As [`Linear::forward`], by one of the maps, counted from 0.
+    ///
+    /// # Errors
+    /// [`Halt::Device`], where there is one.
+    pub(super) fn forward_one<'a>(
+        &self,
+        map: usize,
+        x: &[f32],
+        sums: Sums,
+        buffer: &'a mut Vec<f32>,
+    ) -> Result<Columns<'a>, Halt> {
+        let rows = x.len() / self.inputs;
+        let maps = &self.maps[map..=map];
+        let values = multiplied(maps, x, rows, sums, buffer)?;
+        Ok(Columns { values, rows, strip: maps[0].strip(), width: maps[0].outputs })
     }
 
     /// What one of the maps, counted from 0, made.
@@ -47,6 +80,19 @@ impl Linear {
         let values = &product.values[before * rows..][..map.padded() * rows];
         Columns { values, rows, strip: map.strip(), width: map.outputs }
     }
+}
+
+/// Multiplies `x`, `[rows][inputs]`, with each of the maps into the buffer.
+fn multiplied<'a>(
+    maps: &[Matrix],
+    x: &[f32],
+    rows: usize,
+    sums: Sums,
+    buffer: &'a mut Vec<f32>,
+) -> Result<&'a [f32], Halt> {
+    let values = room(buffer, rows * maps.iter().map(Matrix::padded).sum::<usize>());
+    multiply(maps, x, rows, sums, values)?;
+    Ok(values)
 }
 
 /// Rows that maps gave, one map behind the other, each strip by strip: `[strips][rows][strip]`.
@@ -66,6 +112,11 @@ pub(super) struct Columns<'a> {
 }
 
 impl Columns<'_> {
+    /// How many there are.
+    pub(super) fn width(&self) -> usize {
+        self.width
+    }
+
     /// Copies some columns of a row.
     pub(super) fn copy(&self, row: usize, columns: Range<usize>, out: &mut [f32]) {
         self.each(row, columns, out, |piece, out| out.copy_from_slice(piece));

@@ -14,8 +14,11 @@ use super::file::GgufFile;
 use super::linear::{Columns, Linear, required_vector, vector};
 use super::matmul::Sums;
 use super::matrix::Matrix;
+use super::norm::Norm;
+use super::output::PART;
+use super::parallel::{self, ROWS_A_TASK, room};
 use super::rotary::{Rotary, Rotation};
-use super::{parallel, simd};
+use super::simd;
 
 /// New rows of one of the sequences that a forward pass is given: its tokens from `start` on.
 #[derive(Debug, Clone, Copy)]
@@ -37,13 +40,14 @@ pub struct Network {
     pub(super) layout: Layout,
     embedding: Matrix,
     layers: Vec<Layer>,
-    norm: Vec<f32>,
-    output: Linear,
+    pub(super) norm: Norm,
+    /// In parts of [`PART`] tokens.
+    pub(super) output: Linear,
     rotary: Rotary,
 }
 
 struct Layer {
-    attention_norm: Vec<f32>,
+    attention_norm: Norm,
     query_key_value: Linear,
     biases: [Option<Vec<f32>>; 3],
     /// Norms of each head's query and key.
@@ -51,7 +55,7 @@ struct Layer {
     key_norm: Option<Vec<f32>>,
     attention_output: Linear,
     output_bias: Option<Vec<f32>>,
-    feed_forward_norm: Vec<f32>,
+    feed_forward_norm: Norm,
     gate_up: Linear,
     down: Linear,
 }
@@ -68,7 +72,7 @@ impl Layer {
             Architecture::Llama | Architecture::Qwen2 => Ok(None),
         };
         Ok(Layer {
-            attention_norm: required_vector(file, &name("attn_norm.weight"), width)?,
+            attention_norm: Norm::load(file, &name("attn_norm.weight"), width, config.epsilon)?,
             query_key_value: Linear::load(file, &qkv, width)?,
             biases: [
                 vector(file, &name("attn_q.bias"), heads)?,
@@ -79,7 +83,7 @@ impl Layer {
             key_norm: head_norm("attn_k_norm.weight")?,
             attention_output: Linear::load(file, &[(name("attn_output.weight"), width)], heads)?,
             output_bias: vector(file, &name("attn_output.bias"), width)?,
-            feed_forward_norm: required_vector(file, &name("ffn_norm.weight"), width)?,
+            feed_forward_norm: Norm::load(file, &name("ffn_norm.weight"), width, config.epsilon)?,
             gate_up: Linear::load(file, &gate_up, width)?,
             down: Linear::load(file, &[(name("ffn_down.weight"), width)], config.feed_forward)?,
         })
@@ -100,13 +104,13 @@ impl Network {
         let embedding = Matrix::load(file, "token_embd.weight", config.width, vocabulary)?;
         // Some models tie the two.
         let output = if file.tensor("output.weight")?.is_some() { "output.weight" } else { "token_embd.weight" };
-        let output = Linear::load(file, &[(output.to_owned(), vocabulary)], config.width)?;
+        let output = Linear::load_in_parts(file, output, config.width, vocabulary, PART)?;
         Ok(Network {
             vocabulary,
             layout: Layout::new(&config),
             embedding,
             layers: (0..config.layers).map(|layer| Layer::load(file, &config, layer)).collect::<Result<_, _>>()?,
-            norm: required_vector(file, "output_norm.weight", config.width)?,
+            norm: Norm::load(file, "output_norm.weight", config.width, config.epsilon)?,
             output,
             rotary: Rotary::load(file, &config)?,
             config,
@@ -135,8 +139,7 @@ impl Network {
                 return Err(Halt::Cancelled);
             }
             let Buffers { normed, product, queries, rest } = &mut buffers;
-            let product =
-                layer.query_key_value.forward(self.normed(&x, &layer.attention_norm, normed), sums, product)?;
+            let product = layer.query_key_value.forward(layer.attention_norm.forward(&x, normed), sums, product)?;
             let [query, key, value] = [0, 1, 2].map(|map| layer.query_key_value.part(&product, map));
             self.store(index, layer, (&key, &value), sequences, rows, &rotation);
             // Behind the last layer's keys and values, only what is read goes on.
@@ -197,24 +200,15 @@ impl Network {
     fn add(&self, map: &Linear, input: &[f32], x: &mut [f32], sums: Sums, product: &mut Vec<f32>) -> Result<(), Halt> {
         let product = map.forward(input, sums, product)?;
         let columns = map.part(&product, 0);
-        self.rows(x, self.config.width, |row, x| columns.add(row, x));
+        parallel::rows(x, self.config.width, |row, x| columns.add(row, x));
         Ok(())
-    }
-
-    /// Calls `work` with each row of `output`, `width` wide, and its index, on all threads.
-    fn rows(&self, output: &mut [f32], width: usize, work: impl Fn(usize, &mut [f32]) + Sync) {
-        parallel::chunks(output, width * ROWS_A_TASK, |task, chunk| {
-            for (at, row) in chunk.chunks_exact_mut(width).enumerate() {
-                work(task * ROWS_A_TASK + at, row);
-            }
-        });
     }
 
     /// The embeddings of tokens, `[tokens][width]`.
     fn embed(&self, tokens: impl Iterator<Item = u32>) -> Vec<f32> {
         let tokens: Vec<u32> = tokens.collect();
         let mut x = vec![0f32; tokens.len() * self.config.width];
-        self.rows(&mut x, self.config.width, |row, out| self.embedding.read(tokens[row] as usize, out));
+        parallel::rows(&mut x, self.config.width, |row, out| self.embedding.read(tokens[row] as usize, out));
         x
     }
 
@@ -280,7 +274,7 @@ impl Network {
         let (width, padded, group) = (self.config.head_width, self.layout.padded, self.config.group());
         let heads = self.config.heads * width;
         let out = room(buffer, count * heads);
-        self.rows(out, heads, |row, out| {
+        parallel::rows(out, heads, |row, out| {
             for (head, out) in out.chunks_exact_mut(width).enumerate() {
                 let from = ((head / group * count + row) * group + head % group) * padded;
                 out.copy_from_slice(&mixed[from..from + width]);
@@ -292,7 +286,7 @@ impl Network {
     fn feed_forward(&self, layer: &Layer, x: &mut [f32], sums: Sums, buffers: &mut [Vec<f32>; 3]) -> Result<(), Halt> {
         let width = self.config.feed_forward;
         let [normed, gated, product] = buffers;
-        let made = layer.gate_up.forward(self.normed(x, &layer.feed_forward_norm, normed), sums, product)?;
+        let made = layer.gate_up.forward(layer.feed_forward_norm.forward(x, normed), sums, product)?;
         let [gate, up] = [0, 1].map(|map| layer.gate_up.part(&made, map));
         let gated = room(gated, x.len() / self.config.width * width);
         parallel::chunks(gated, width * ROWS_A_TASK, |task, chunk| {
@@ -305,40 +299,6 @@ impl Network {
             }
         });
         self.add(&layer.down, gated, x, sums, product)
-    }
-
-    fn normed<'a>(&self, x: &[f32], weight: &[f32], buffer: &'a mut Vec<f32>) -> &'a [f32] {
-        let width = self.config.width;
-        let out = room(buffer, x.len());
-        self.rows(out, width, |row, out| {
-            simd::rms_norm(&x[row * width..][..width], weight, self.config.epsilon, out);
-        });
-        out
-    }
-
-    /// What `read` makes of each row's logits over the vocabulary, given the row's place; on all threads.
-    ///
-    /// # Errors
-    /// [`Halt::Device`], where there is one.
-    pub fn logits<R: Clone + Default + Send>(
-        &self,
-        hidden: &[f32],
-        sums: Sums,
-        read: impl Fn(usize, &[f32]) -> R + Sync,
-    ) -> Result<Vec<R>, Halt> {
-        let Buffers { normed, product, .. } = &mut Buffers::default();
-        let product = self.output.forward(self.normed(hidden, &self.norm, normed), sums, product)?;
-        let columns = self.output.part(&product, 0);
-        let mut out = vec![R::default(); hidden.len() / self.config.width];
-        parallel::chunks(&mut out, LINES_A_TASK, |task, chunk| {
-            let mut line = vec![0f32; self.vocabulary];
-            for (at, out) in chunk.iter_mut().enumerate() {
-                let row = task * LINES_A_TASK + at;
-                columns.copy(row, 0..self.vocabulary, &mut line);
-                *out = read(row, &line);
-            }
-        });
-        Ok(out)
     }
 
     /// Normalises (where the architecture does) and rotates one head's query or key.
@@ -360,18 +320,6 @@ struct Buffers {
     /// Of what follows the queries.
     rest: [Vec<f32>; 3],
 }
-
-/// The first `length` numbers of a buffer, whatever they are.
-fn room(buffer: &mut Vec<f32>, length: usize) -> &mut [f32] {
-    buffer.resize(length.max(buffer.len()), 0.0);
-    &mut buffer[..length]
-}
-
-/// Rows that one task takes at once: enough work to be worth handing over.
-const ROWS_A_TASK: usize = 16;
-
-/// Lines of logits that one task takes at once.
-const LINES_A_TASK: usize = 4;
 
 /// Some columns of a row with their bias.
 fn biased(product: &Columns<'_>, row: usize, columns: Range<usize>, bias: Option<&[f32]>, out: &mut [f32]) {
@@ -407,7 +355,7 @@ mod tests {
                 let begun = Instant::now();
                 let hidden = network.forward(&mut sequences, &[rows], Sums::Alike, &cancelled).unwrap();
                 let passed = begun.elapsed().as_secs_f64();
-                let logits = network.logits(&hidden, Sums::Alike, |_, line| simd::log_sum_exp(line)).unwrap();
+                let logits = network.logprobs(&hidden, &tokens[start..][..count], Sums::Alike).unwrap();
                 assert_eq!(logits.len(), count);
                 if start > 0 {
                     best[0] = best[0].min(passed);

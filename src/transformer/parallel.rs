@@ -9,6 +9,24 @@ pub(super) fn chunks<T: Send>(output: &mut [T], size: usize, work: impl Fn(usize
     items(output.chunks_mut(size.max(1)).enumerate().collect(), |(at, chunk)| work(at, chunk));
 }
 
+/// Rows that one task takes at once: enough work to be worth handing over.
+pub(super) const ROWS_A_TASK: usize = 16;
+
+/// Calls `work` with each row of `output`, `width` wide, and its index, on all threads.
+pub(super) fn rows(output: &mut [f32], width: usize, work: impl Fn(usize, &mut [f32]) + Sync) {
+    chunks(output, width * ROWS_A_TASK, |task, chunk| {
+        for (at, row) in chunk.chunks_exact_mut(width).enumerate() {
+            work(task * ROWS_A_TASK + at, row);
+        }
+    });
+}
+
+/// The first `length` numbers of a buffer that grows as it must, whatever they are.
+pub(super) fn room(buffer: &mut Vec<f32>, length: usize) -> &mut [f32] {
+    buffer.resize(length.max(buffer.len()), 0.0);
+    &mut buffer[..length]
+}
+
 /// Calls `work` once with each item, on all threads, in no order.
 pub(super) fn items<T: Send>(items: Vec<T>, work: impl Fn(T) + Sync) {
     if items.len() < 2 {

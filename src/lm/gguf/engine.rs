@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use transformer::{Halt, Network, Pool, Rows, Sequence, Sums, common_prefix, log_sum_exp};
+use transformer::{Halt, Network, Pool, Rows, Sequence, Sums, common_prefix};
 
 /// Rows of one forward pass: enough to keep the cores busy, few enough to cancel soon and to stay in the caches.
 pub(super) const CHUNK: usize = 512;
@@ -21,9 +21,6 @@ const RETAINED_BYTES: usize = 512 << 20;
 
 /// Sequences kept between calls: looking for the longest match walks all of them.
 const RETAINED: usize = 256;
-
-/// Logits computed at once, in numbers: 16 MiB.
-const LOGITS: usize = 4 << 20;
 
 /// A sequence whose tokens from `from` on are to be scored: at least one, with at least one in front of it.
 pub(super) struct Job {
@@ -183,7 +180,6 @@ impl Engine {
         hidden: &[f32],
         scores: &mut Scores<'_>,
     ) -> Result<(), Halt> {
-        let width = self.network.config.width;
         let (mut targets, mut owners) = (Vec::new(), Vec::new());
         for span in rows {
             let end = span.start + span.count;
@@ -191,13 +187,7 @@ impl Engine {
             targets.extend_from_slice(&scores.jobs[job].tokens[end - span.read + 1..=end]);
             owners.resize(targets.len(), job);
         }
-        let rows_at_once = (LOGITS / self.network.vocabulary).max(1);
-        let mut logprobs = Vec::with_capacity(targets.len());
-        for (hidden, targets) in hidden.chunks(rows_at_once * width).zip(targets.chunks(rows_at_once)) {
-            logprobs.extend(self.network.logits(hidden, Sums::Alike, |row, line| {
-                (f64::from(line[targets[row] as usize]) - log_sum_exp(line)) as f32
-            })?);
-        }
+        let logprobs = self.network.logprobs(hidden, &targets, Sums::Alike)?;
         for (logprob, owner) in logprobs.into_iter().zip(owners) {
             scores.scored[owner].logprobs.push(logprob);
         }

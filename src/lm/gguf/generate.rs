@@ -80,7 +80,7 @@ fn start(
     cancelled: &AtomicBool,
 ) -> Result<(), Halt> {
     let hidden = engine.prefill(prompt, &ask.prompt, cancelled)?;
-    let Some(logits) = engine.network.logits(&hidden, Sums::Short, |_, line| line.to_vec())?.pop() else {
+    let Some(logits) = engine.network.logits(&hidden, Sums::Short)?.pop() else {
         return Ok(());
     };
     let room = ask.sampling.max_tokens > 0;
@@ -140,7 +140,7 @@ fn advance(
     }
     let result = result.and_then(|()| engine.network.forward(&mut sequences, &rows, Sums::Short, cancelled)).and_then(
         |hidden| {
-            let lines = engine.network.logits(&hidden, Sums::Short, |_, line| line.to_vec())?;
+            let lines = engine.network.logits(&hidden, Sums::Short)?;
             running.iter_mut().zip(lines).for_each(|(sample, line)| sample.logits = line);
             Ok(())
         },
