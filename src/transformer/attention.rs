@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use pulp::{Arch, Simd, WithSimd};
 
+use super::buffer::room;
 use super::cache::{BLOCK, Block, Layout};
-use super::parallel::{self, room};
-use super::simd;
+use super::{parallel, simd};
 
 /// Query rows that are computed together, where there are so many: eight accumulators hide the latency of a fused multiply-add.
 const TILE: usize = 8;

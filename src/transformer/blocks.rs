@@ -117,22 +117,20 @@ pub(super) fn read_across<F: Format>(rows: &[&[u8]; STRIP], out: &mut [f32]) {
 pub(super) fn dot<S: Simd, F: Format>(s: S, bytes: &[u8], x: &[f32]) -> f32 {
     let mut block = Unpacked::new();
     let mut integers = [0f32; LARGEST];
-    let (mut even, mut odd) = (s.splat_f32s(0.0), s.splat_f32s(0.0));
+    let mut sums = [s.splat_f32s(0.0); 2];
     for (bytes, x) in bytes.chunks_exact(F::BYTES).zip(x.chunks_exact(F::NUMBERS)) {
         F::unpack(bytes, &mut block);
         for (float, integer) in integers[..F::NUMBERS].iter_mut().zip(&block.integers) {
             *float = f32::from(*integer);
         }
-        for at in (0..F::NUMBERS).step_by(2 * LEAST) {
-            let add = |at: usize, sum| {
-                let group = at / F::GROUP;
-                let (scale, offset) = (s.splat_f32s(block.scales[group]), s.splat_f32s(block.offsets[group]));
-                add_products(s, &integers[at..][..LEAST], scale, offset, &x[at..][..LEAST], sum)
-            };
-            (even, odd) = (add(at, even), add(at + LEAST, odd));
+        for at in (0..F::NUMBERS).step_by(LEAST) {
+            let (group, sum) = (at / F::GROUP, at / LEAST % 2);
+            let (scale, offset) = (s.splat_f32s(block.scales[group]), s.splat_f32s(block.offsets[group]));
+            let (integers, x) = (&integers[at..][..LEAST], &x[at..][..LEAST]);
+            sums[sum] = add_products(s, integers, scale, offset, x, sums[sum]);
         }
     }
-    s.reduce_sum_f32s(s.add_f32s(even, odd))
+    s.reduce_sum_f32s(s.add_f32s(sums[0], sums[1]))
 }
 
 /// Adds the products of numbers that share a scale with `x` to a sum.

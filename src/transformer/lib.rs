@@ -8,13 +8,14 @@
 //! where the rest of the house is built quickly.
 //!
 //! From the ground up: `file` → `config`, `blocks` → `integers`, `few`, `vnni` → `matrix` → `matmul` → `linear` → `network`, `output` over
-//! `cache`, `attention`, `rotary`, `norm`, `simd`, `parallel`.
+//! `cache`, `attention`, `rotary`, `norm`, `simd`, `parallel`, `buffer`.
 
 #![deny(unsafe_code)]
 
 mod attention;
 #[cfg_attr(feature = "device", allow(dead_code, reason = "an accelerator multiplies in its place"))]
 mod blocks;
+mod buffer;
 mod cache;
 mod config;
 #[cfg(feature = "device")]

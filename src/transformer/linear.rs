@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::buffer::room;
 #[cfg(feature = "device")]
 use super::device::{Matrix, multiply};
 use super::error::{GgufError, Halt};
@@ -12,7 +13,6 @@ use super::matmul::multiply;
 #[cfg(not(feature = "device"))]
 use super::matrix::Matrix;
 use super::matrix::read_all;
-use super::parallel::room;
 use super::simd;
 
 /// Maps of the same input.

@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::attention::{self, Shape, Span};
+use super::buffer::room;
 use super::cache::{BLOCK, Layout, Sequence};
 use super::config::{Architecture, Config};
 use super::error::{GgufError, Halt};
@@ -16,7 +17,7 @@ use super::matmul::Sums;
 use super::matrix::Matrix;
 use super::norm::Norm;
 use super::output::PART;
-use super::parallel::{self, ROWS_A_TASK, room};
+use super::parallel::{self, ROWS_A_TASK};
 use super::rotary::{Rotary, Rotation};
 use super::simd;
 

@@ -1,5 +1,6 @@
 //! Norms of rows by their root mean square (Zhang and Sennrich, arXiv 1910.07467).
 
+use super::buffer::room;
 use super::error::GgufError;
 use super::file::GgufFile;
 use super::linear::required_vector;
@@ -20,7 +21,7 @@ impl Norm {
     /// Normalises rows, on all threads.
     pub(super) fn forward<'a>(&self, x: &[f32], buffer: &'a mut Vec<f32>) -> &'a [f32] {
         let width = self.weight.len();
-        let out = parallel::room(buffer, x.len());
+        let out = room(buffer, x.len());
         parallel::rows(out, width, |row, out| {
             simd::rms_norm(&x[row * width..][..width], &self.weight, self.epsilon, out);
         });

@@ -21,12 +21,6 @@ pub(super) fn rows(output: &mut [f32], width: usize, work: impl Fn(usize, &mut [
     });
 }
 
-/// The first `length` numbers of a buffer that grows as it must, whatever they are.
-pub(super) fn room(buffer: &mut Vec<f32>, length: usize) -> &mut [f32] {
-    buffer.resize(length.max(buffer.len()), 0.0);
-    &mut buffer[..length]
-}
-
 /// Calls `work` once with each item, on all threads, in no order.
 pub(super) fn items<T: Send>(items: Vec<T>, work: impl Fn(T) + Sync) {
     if items.len() < 2 {

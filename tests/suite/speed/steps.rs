@@ -16,8 +16,8 @@ use super::weights;
 const CANDIDATES: usize = 4;
 const SEGMENTS: usize = 12;
 const EDITED: usize = 6;
-/// Words of a segment, of the query and of y.
-const WORDS: [usize; 3] = [25, 40, 300];
+/// Tokens of a segment, of the query and of y, about.
+const TOKENS: [usize; 3] = [25, 40, 300];
 /// Steps of a model: so many, or fewer of a slow one.
 const STEPS: std::ops::RangeInclusive<usize> = 2..=5;
 const SECONDS: u64 = 60;
@@ -59,16 +59,19 @@ struct Times {
 async fn measure(path: &Path, server: Option<&LlamaServer>) -> Times {
     let context = |example: &Example, z: &str| Ok(vec![FramePiece::Text(format!("{}\n{z}", example.query))]);
     let backend = Backend::new(Model::open(path).unwrap(), Arc::new(context), Arc::new(|_| unreachable!()));
+    // Of the random models most tokens are single letters.
+    let sample = backend.encode(&words(1, 100), true).await.unwrap().tokens.len();
+    let [segment, query, reference] = TOKENS.map(|tokens| tokens * 100 / sample);
     let example = Example {
         id: "1".to_owned(),
-        query: words(1, WORDS[1]),
-        reference: words(2, WORDS[2]),
+        query: words(1, query),
+        reference: words(2, reference),
         language: Language::En,
         category: None,
         meta: serde_json::Map::new(),
     };
     let target = backend.tokenize(&example).await.unwrap();
-    let mut segments: Vec<String> = (0..SEGMENTS).map(|at| words(10 + at as u64, WORDS[0])).collect();
+    let mut segments: Vec<String> = (0..SEGMENTS).map(|at| words(10 + at as u64, segment)).collect();
     let (mut plain, mut step, mut served, mut bound) = (Vec::new(), Vec::new(), Vec::new(), f64::NAN);
     let current = vec![Context::Thinking { z: segments.concat() }];
     backend.score(&example, &target, &current, &|_, _| {}).await;
@@ -79,7 +82,7 @@ async fn measure(path: &Path, server: Option<&LlamaServer>) -> Times {
         }
         let thoughts: Vec<String> = (0..CANDIDATES)
             .map(|candidate| {
-                segments[EDITED] = words((100 + round * CANDIDATES + candidate) as u64, WORDS[0]);
+                segments[EDITED] = words((100 + round * CANDIDATES + candidate) as u64, segment);
                 segments.concat()
             })
             .collect();
