@@ -31,10 +31,10 @@ pub enum GgufError {
 pub enum Halt {
     #[error("cancelled")]
     Cancelled,
-    /// `used` is in MiB.
     /// An accelerator gave up.
     #[error("the accelerator failed: {reason}")]
     Device { reason: String },
+    /// `used` is in MiB.
     #[error("no memory for more keys and values ({used} MiB are in use)")]
     NoMemory { used: u64 },
 }

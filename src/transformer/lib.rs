@@ -8,32 +8,26 @@
 //! where the rest of the house is built quickly.
 //!
 //! From the ground up: `file` → `config`, `blocks` → `integers`, `few`, `vnni` → `matrix` → `matmul` → `linear` → `network`, `output` over
-//! `cache`, `attention`, `rotary`, `norm`, `simd`, `parallel`, `buffer`.
+//! `cache`, `attention`, `rotary`, `norm`, `simd`, `parallel`, `buffer`. `device` stands beside `network` and `cache` and offers the same.
 
 #![deny(unsafe_code)]
+#![cfg_attr(feature = "device", allow(dead_code, reason = "an accelerator computes in the processor's place"))]
 
 mod attention;
-#[cfg_attr(feature = "device", allow(dead_code, reason = "an accelerator multiplies in its place"))]
 mod blocks;
 mod buffer;
 mod cache;
 mod config;
-#[cfg(feature = "device")]
+#[cfg(any(feature = "device", test))]
 mod device;
 mod error;
 #[cfg(target_arch = "x86_64")]
-#[cfg_attr(feature = "device", allow(dead_code, reason = "an accelerator multiplies in its place"))]
 mod few;
 mod file;
-#[cfg_attr(
-    any(feature = "device", not(target_arch = "x86_64")),
-    allow(dead_code, reason = "nothing multiplies in integers there")
-)]
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "nothing multiplies in integers there"))]
 mod integers;
 mod linear;
-#[cfg_attr(feature = "device", allow(dead_code, reason = "an accelerator multiplies in its place"))]
 mod matmul;
-#[cfg_attr(feature = "device", allow(dead_code, reason = "an accelerator multiplies in its place"))]
 mod matrix;
 mod network;
 mod norm;
@@ -42,19 +36,28 @@ mod parallel;
 mod rotary;
 mod simd;
 #[cfg(target_arch = "x86_64")]
-#[cfg_attr(feature = "device", allow(dead_code, reason = "an accelerator multiplies in its place"))]
 mod vnni;
 #[cfg(not(target_arch = "x86_64"))]
 #[path = "no_vnni.rs"]
 mod vnni;
 
+/// Rows of one forward pass: enough to keep the machine busy, few enough to cancel soon and, on the processor, to stay in its
+/// caches.
+pub const PASS: usize = if cfg!(any(feature = "cuda", feature = "metal")) { 2048 } else { 512 };
+
 /// Whether the same text's scores may differ in their last bits from call to call: where an accelerator sums.
 pub const INEXACT: bool = cfg!(feature = "device");
 
-pub use cache::{Pool, Sequence, common_prefix};
+pub use cache::common_prefix;
+#[cfg(not(feature = "device"))]
+pub use cache::{Pool, Sequence};
 pub use config::{Architecture, Config};
+#[cfg(feature = "device")]
+pub use device::{Network, Pool, Sequence};
 pub use error::{GgufError, Halt};
 pub use file::{GgufFile, Source};
 pub use matmul::Sums;
-pub use network::{Network, Rows};
+#[cfg(not(feature = "device"))]
+pub use network::Network;
+pub use network::Rows;
 pub use simd::{maximum, softmax_unscaled};

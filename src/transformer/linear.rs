@@ -3,16 +3,10 @@
 use std::ops::Range;
 
 use super::buffer::room;
-#[cfg(feature = "device")]
-use super::device::{Matrix, multiply};
 use super::error::{GgufError, Halt};
 use super::file::GgufFile;
-use super::matmul::Sums;
-#[cfg(not(feature = "device"))]
-use super::matmul::multiply;
-#[cfg(not(feature = "device"))]
-use super::matrix::Matrix;
-use super::matrix::read_all;
+use super::matmul::{Sums, multiply};
+use super::matrix::{Matrix, read_all};
 use super::simd;
 
 /// Maps of the same input.

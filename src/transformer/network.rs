@@ -91,6 +91,14 @@ impl Layer {
     }
 }
 
+/// Tokens that a model knows.
+pub(super) fn vocabulary(file: &GgufFile) -> Result<usize, GgufError> {
+    match file.required("token_embd.weight")?.dims.as_slice() {
+        &[tokens, _] => Ok(tokens),
+        _ => Err(file.damaged("token_embd.weight is not a matrix")),
+    }
+}
+
 impl Network {
     /// Finds all weights in the file.
     ///
@@ -98,10 +106,7 @@ impl Network {
     /// [`GgufError`]: a weight is missing, of another shape, in an unknown format; sizes contradict each other.
     pub fn load(file: &GgufFile) -> Result<Network, GgufError> {
         let config = Config::read(file)?;
-        let vocabulary = match file.required("token_embd.weight")?.dims.as_slice() {
-            &[tokens, _] => tokens,
-            _ => return Err(file.damaged("token_embd.weight is not a matrix")),
-        };
+        let vocabulary = vocabulary(file)?;
         let embedding = Matrix::load(file, "token_embd.weight", config.width, vocabulary)?;
         // Some models tie the two.
         let output = if file.tensor("output.weight")?.is_some() { "output.weight" } else { "token_embd.weight" };

@@ -15,10 +15,10 @@ pub(super) struct Rotary {
 
 /// Sine and cosine a row and pair of dimensions; the same for all layers.
 pub(super) struct Rotation {
-    turns: Vec<(f32, f32)>,
-    pairs: usize,
+    pub(super) turns: Vec<(f32, f32)>,
+    pub(super) pairs: usize,
     /// Whether a pair is two neighbours, or a dimension of the first half and its like of the second.
-    neighbours: bool,
+    pub(super) neighbours: bool,
 }
 
 impl Rotary {

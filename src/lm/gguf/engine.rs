@@ -5,13 +5,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use transformer::{Halt, Network, Pool, Rows, Sequence, Sums, common_prefix};
-
-/// Rows of one forward pass: enough to keep the cores busy, few enough to cancel soon and to stay in the caches.
-pub(super) const CHUNK: usize = 512;
+use transformer::{Halt, Network, PASS, Pool, Rows, Sequence, Sums, common_prefix};
 
 /// Pending rows at which a batch of sequences is evaluated: bounds the keys and values of y that live at once.
-const BATCH: usize = 2 * CHUNK;
+const BATCH: usize = 2 * PASS;
 
 /// Tokens that two jobs must share beyond what is cached for a pass of their own to be worth it.
 const WORTH_SHARING: usize = 16;
@@ -203,7 +200,7 @@ impl Engine {
         cancelled: &AtomicBool,
     ) -> Result<Vec<f32>, Halt> {
         let mut last = Vec::new();
-        for chunk in tokens[sequence.tokens().len()..].chunks(CHUNK) {
+        for chunk in tokens[sequence.tokens().len()..].chunks(PASS) {
             let start = sequence.tokens().len();
             let read = usize::from(start + chunk.len() == tokens.len());
             self.pool.extend(sequence, chunk)?;
@@ -274,7 +271,7 @@ struct Batch {
     rows: usize,
 }
 
-/// Cuts rows into passes of at most [`CHUNK`] rows, each sequence's in order.
+/// Cuts rows into passes of at most [`PASS`] rows, each sequence's in order.
 fn chunks(todo: &[Rows]) -> Vec<Vec<Rows>> {
     let mut passes: Vec<Vec<Rows>> = Vec::new();
     let mut room = 0;
@@ -283,7 +280,7 @@ fn chunks(todo: &[Rows]) -> Vec<Vec<Rows>> {
         while start < end {
             if room == 0 {
                 passes.push(Vec::new());
-                room = CHUNK;
+                room = PASS;
             }
             let count = room.min(end - start);
             // Those that are read are the last.
