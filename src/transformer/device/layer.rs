@@ -121,7 +121,8 @@ pub(super) struct Layer {
     key: Linear,
     value: Linear,
     /// Norms of each head's query and key.
-    head_norms: Option<[Norm; 2]>,
+    query_norm: Option<Norm>,
+    key_norm: Option<Norm>,
     attention_output: Linear,
     feed_forward_norm: Norm,
     gate: Linear,
@@ -138,17 +139,17 @@ impl Layer {
         let Config { width, heads, kv_heads, head_width, feed_forward, epsilon, .. } = *config;
         let linear = |part: &str, inputs, outputs| Linear::load(file, &name(part), inputs, outputs);
         let norm = |part: &str, width| Norm::load(file, &name(part), width, epsilon);
+        let head_norm = |part: &str| match config.architecture {
+            Architecture::Qwen3 => norm(part, head_width).map(Some),
+            Architecture::Llama | Architecture::Qwen2 => Ok(None),
+        };
         Ok(Layer {
             attention_norm: norm("attn_norm.weight", width)?,
             query: linear("attn_q", width, heads * head_width)?,
             key: linear("attn_k", width, kv_heads * head_width)?,
             value: linear("attn_v", width, kv_heads * head_width)?,
-            head_norms: match config.architecture {
-                Architecture::Qwen3 => {
-                    Some([norm("attn_q_norm.weight", head_width)?, norm("attn_k_norm.weight", head_width)?])
-                }
-                Architecture::Llama | Architecture::Qwen2 => None,
-            },
+            query_norm: head_norm("attn_q_norm.weight")?,
+            key_norm: head_norm("attn_k_norm.weight")?,
             attention_output: linear("attn_output", heads * head_width, width)?,
             feed_forward_norm: norm("ffn_norm.weight", width)?,
             gate: linear("ffn_gate", width, feed_forward)?,
@@ -168,16 +169,14 @@ impl Layer {
             let made = linear.forward(&normed)?;
             made.reshape((made.dim(0)?, heads, self.head_width))?.transpose(0, 1)?.contiguous()
         };
-        let turned = |linear: &Linear, count: usize, norm: usize| {
-            let made = heads(linear, count)?;
-            turns.turn(&match &self.head_norms {
-                Some(norms) => norms[norm].forward(&made)?,
-                None => made,
-            })
+        let turned = |made: Tensor, norm: &Option<Norm>| match norm {
+            Some(norm) => turns.turn(&norm.forward(&made)?),
+            None => turns.turn(&made),
         };
         let scale = 1.0 / (self.head_width as f64).sqrt();
-        let query = turned(&self.query, self.heads, 0)?.affine(scale, 0.0)?;
-        Ok((query, turned(&self.key, self.kv_heads, 1)?, heads(&self.value, self.kv_heads)?))
+        let query = turned(heads(&self.query, self.heads)?, &self.query_norm)?.affine(scale, 0.0)?;
+        let key = turned(heads(&self.key, self.kv_heads)?, &self.key_norm)?;
+        Ok((query, key, heads(&self.value, self.kv_heads)?))
     }
 
     /// What queries, `[heads][rows][head_width]`, make of their sequence's keys and values, whose last positions are theirs:
@@ -213,5 +212,33 @@ impl Layer {
         let normed = self.feed_forward_norm.forward(&x)?;
         let gated = (self.gate.forward(&normed)?.silu()? * self.up.forward(&normed)?)?;
         x + self.down.forward(&gated)?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Heads are turned as the processor turns them, whether all of their dimensions are or only the first.
+        #[test]
+        fn heads_turn_as_on_the_processor(
+            (heads, rows, pairs, rest) in (1usize..4, 1usize..5, 1usize..5, 0usize..4),
+            neighbours in any::<bool>(),
+            seed in 0f32..9.0,
+        ) {
+            let rotation = Rotation { turns: (0..rows * pairs).map(|at| (seed + at as f32).sin_cos()).collect(), pairs, neighbours };
+            let width = 2 * pairs + rest;
+            let mut numbers: Vec<f32> = (0..heads * rows * width).map(|at| (seed * at as f32).cos()).collect();
+            let made = Tensor::from_slice(&numbers, (heads, rows, width), device().unwrap()).unwrap();
+            let got = Turns::new(&rotation, rows).unwrap().turn(&made).unwrap();
+            numbers.chunks_mut(width).enumerate().for_each(|(at, head)| rotation.turn(head, at % rows));
+            let got: Vec<f32> = got.flatten_all().unwrap().to_vec1().unwrap();
+            for (want, got) in numbers.iter().zip(&got) {
+                prop_assert!((want - got).abs() < 1e-5, "{want} {got}");
+            }
+        }
     }
 }
