@@ -193,23 +193,30 @@ impl Format for Q4K {
 }
 
 impl Q4K {
-    /// Scales and offsets of a block's 32s. Four of 6 bits lie side by side in a word; of the last four, the lower bits are
-    /// in one word and the upper bits at the top of another.
+    /// Scales and offsets of a block's 32s.
     #[inline(always)]
-    pub(super) fn scales(block: &[u8]) -> ([f32; 8], [f32; 8]) {
+    fn scales(block: &[u8]) -> ([f32; 8], [f32; 8]) {
         let (scale, minimum) = (half(block[0], block[1]), half(block[2], block[3]));
-        let word = |at: usize| u32::from_le_bytes([block[at], block[at + 1], block[at + 2], block[at + 3]]);
-        let (first, second, third) = (word(4), word(8), word(12));
-        let upper = |word: u32| word >> 2 & 0x3030_3030;
-        let apart = |low: u32, high: u32| (u64::from(high) << 32 | u64::from(low)).to_le_bytes();
-        let sixes = apart(first & 0x3F3F_3F3F, third & 0x0F0F_0F0F | upper(first));
-        let least = apart(second & 0x3F3F_3F3F, third >> 4 & 0x0F0F_0F0F | upper(second));
+        let (sixes, least) = Q4K::sixes(block);
         let (mut scales, mut offsets) = ([0.0; 8], [0.0; 8]);
         for part in 0..8 {
             scales[part] = scale * f32::from(sixes[part]);
             offsets[part] = -(minimum * f32::from(least[part]));
         }
         (scales, offsets)
+    }
+
+    /// The 6 bits of the scale of each of a block's 32s, and those of its least number. Four lie side by side in a word; of the
+    /// last four, the lower bits are in one word and the upper bits at the top of another.
+    #[inline(always)]
+    pub(super) fn sixes(block: &[u8]) -> ([u8; 8], [u8; 8]) {
+        let word = |at: usize| u32::from_le_bytes([block[at], block[at + 1], block[at + 2], block[at + 3]]);
+        let (first, second, third) = (word(4), word(8), word(12));
+        let upper = |word: u32| word >> 2 & 0x3030_3030;
+        let apart = |low: u32, high: u32| (u64::from(high) << 32 | u64::from(low)).to_le_bytes();
+        let scales = apart(first & 0x3F3F_3F3F, third & 0x0F0F_0F0F | upper(first));
+        let least = apart(second & 0x3F3F_3F3F, third >> 4 & 0x0F0F_0F0F | upper(second));
+        (scales, least)
     }
 }
 

@@ -9,12 +9,16 @@ use pulp::x86::V4;
 use pulp::{NullaryFnOnce, Simd, cast, f32x16, i16x32};
 
 use super::blocks::{Format, LARGEST, LEAST, Q4K, Q6K, Q8_0, Unpacked};
-use super::integers::{SPAN, Span};
+use super::integers::{Pairs, SPAN, Spans};
 use super::matmul::STRIP;
 
-/// Neighbouring outputs whose weights are read side by side. The weights of the next ones follow them in memory and are asked
-/// for meanwhile ([`prefetch`]).
-const STREAMS: usize = 4;
+/// Neighbouring outputs whose weights are read side by side, where the processor reads ahead only to the end of a page of memory,
+/// which a few rows fill: the weights of the next outputs are asked for meanwhile ([`prefetch`]).
+pub(super) const SIDE_BY_SIDE: usize = 4;
+
+/// One output after the other: in the order of memory, in which other processors read ahead by themselves. On a Zen 4 that took 0.5
+/// of the time in Q8_0 and 0.75 in Q6_K.
+pub(super) const IN_TURN: usize = 1;
 
 /// Bytes that memory is read by.
 const LINE: usize = 64;
@@ -28,26 +32,26 @@ pub(super) trait Dots: Format {
     const OFFSETS: bool;
 
     /// The sums of products of outputs' weights with one row.
-    fn dots(v4: V4, weights: [&[u8]; STREAMS], x: &[Span]) -> [f32; STREAMS];
+    fn dots<const STREAMS: usize>(v4: V4, weights: [&[u8]; STREAMS], x: Spans<'_>) -> [f32; STREAMS];
 }
 
 /// The product of rows with a strip of outputs' weights.
-pub(super) struct Few<'a, F> {
+pub(super) struct Few<'a, F, const STREAMS: usize> {
     v4: V4,
     weights: &'a [&'a [u8]; STRIP],
-    x: &'a [Span],
+    x: Spans<'a>,
     /// `[rows][STRIP]`.
     out: &'a mut [f32],
     format: PhantomData<F>,
 }
 
-impl<'a, F> Few<'a, F> {
-    pub(super) fn new(v4: V4, weights: &'a [&'a [u8]; STRIP], x: &'a [Span], out: &'a mut [f32]) -> Few<'a, F> {
+impl<'a, F, const STREAMS: usize> Few<'a, F, STREAMS> {
+    pub(super) fn new(v4: V4, weights: &'a [&'a [u8]; STRIP], x: Spans<'a>, out: &'a mut [f32]) -> Self {
         Few { v4, weights, x, out, format: PhantomData }
     }
 }
 
-impl<F: Dots> NullaryFnOnce for Few<'_, F> {
+impl<F: Dots, const STREAMS: usize> NullaryFnOnce for Few<'_, F, STREAMS> {
     type Output = ();
 
     #[inline(always)]
@@ -55,8 +59,8 @@ impl<F: Dots> NullaryFnOnce for Few<'_, F> {
         let spans = self.x.len() / (self.out.len() / STRIP);
         for first in 0..STRIP / STREAMS {
             let weights: [&[u8]; STREAMS] = std::array::from_fn(|at| self.weights[first * STREAMS + at]);
-            for (x, out) in self.x.chunks_exact(spans).zip(self.out.chunks_exact_mut(STRIP)) {
-                let sums = F::dots(self.v4, weights, x);
+            for (row, out) in self.out.chunks_exact_mut(STRIP).enumerate() {
+                let sums = F::dots(self.v4, weights, self.x.part(row * spans..(row + 1) * spans));
                 for at in 0..STREAMS {
                     out[first * STREAMS + at] = sums[at];
                 }
@@ -67,13 +71,13 @@ impl<F: Dots> NullaryFnOnce for Few<'_, F> {
 
 /// The products of integers with a span, each two neighbours' together.
 #[inline(always)]
-fn products(v4: V4, integers: i16x32, x: &Span) -> f32x16 {
-    v4.convert_i32x16_to_f32x16(v4.multiply_wrapping_add_adjacent_i16x32(integers, cast(x.pairs)))
+fn products(v4: V4, integers: i16x32, x: &Pairs) -> f32x16 {
+    v4.convert_i32x16_to_f32x16(v4.multiply_wrapping_add_adjacent_i16x32(integers, cast(x.0)))
 }
 
 /// As [`products`], of integers of 8 bits with signs.
 #[inline(always)]
-fn products_of_bytes(v4: V4, integers: [u8; SPAN], x: &Span) -> f32x16 {
+fn products_of_bytes(v4: V4, integers: [u8; SPAN], x: &Pairs) -> f32x16 {
     products(v4, v4.convert_i8x32_to_i16x32(cast(integers)), x)
 }
 
@@ -88,7 +92,11 @@ fn half(v4: V4, low: u8, high: u8) -> f32x16 {
 /// A loop and no `map`: a closure that the compiler does not put where it is called has none of the processor's features, and
 /// each vector operation in it becomes a call. Writing with the bundled model once took 1.4 times as long by that.
 #[inline(always)]
-fn summed<const N: usize>(v4: V4, totals: [f32x16; STREAMS], offsets: [[f32; N]; STREAMS]) -> [f32; STREAMS] {
+fn summed<const N: usize, const STREAMS: usize>(
+    v4: V4,
+    totals: [f32x16; STREAMS],
+    offsets: [[f32; N]; STREAMS],
+) -> [f32; STREAMS] {
     let mut sums = [0f32; STREAMS];
     for stream in 0..STREAMS {
         sums[stream] = v4.reduce_sum_f32s(totals[stream]) + offsets[stream].iter().sum::<f32>();
@@ -96,13 +104,16 @@ fn summed<const N: usize>(v4: V4, totals: [f32x16; STREAMS], offsets: [[f32; N];
     sums
 }
 
-/// Asks for the weights that lie where this block's do, but `ahead` bytes further on; where there are none, nothing is read.
-/// The processor itself reads ahead no further than a page, which a few rows fill. This took 0.65 of the time for 1024 inputs in
-/// Q6_K and 0.8 in Q4_K, of a matrix that no cache holds.
+/// Asks for the weights that lie where this block's do in the next outputs, those of `width` bytes each that follow as many
+/// as are read side by side; where there are none, nothing is read. This took 0.65 of the time for 1024 inputs in Q6_K and 0.8
+/// in Q4_K, of a matrix that no cache holds.
 #[inline(always)]
-fn prefetch(v4: V4, block: &[u8], ahead: usize) {
+fn prefetch<const STREAMS: usize>(v4: V4, block: &[u8], width: usize) {
+    if STREAMS == IN_TURN {
+        return;
+    }
     for line in (0..block.len()).step_by(LINE) {
-        v4.sse._mm_prefetch::<_MM_HINT_T0>(block.as_ptr().wrapping_add(ahead + line).cast());
+        v4.sse._mm_prefetch::<_MM_HINT_T0>(block.as_ptr().wrapping_add(STREAMS * width + line).cast());
     }
 }
 
@@ -110,17 +121,17 @@ impl Dots for Q8_0 {
     const OFFSETS: bool = false;
 
     #[inline(always)]
-    fn dots(v4: V4, weights: [&[u8]; STREAMS], x: &[Span]) -> [f32; STREAMS] {
-        let ahead = STREAMS * weights[0].len();
+    fn dots<const STREAMS: usize>(v4: V4, weights: [&[u8]; STREAMS], x: Spans<'_>) -> [f32; STREAMS] {
+        let width = weights[0].len();
         let weights = weights.map(|weights| &weights.as_chunks::<{ Q8_0::BYTES }>().0[..x.len()]);
         let mut totals = [v4.splat_f32x16(0.0); STREAMS];
-        for (at, x) in x.iter().enumerate() {
+        for (at, (pairs, x_scale)) in x.pairs.iter().zip(x.scales).enumerate() {
             for stream in 0..STREAMS {
                 let block = &weights[stream][at];
-                prefetch(v4, block, ahead);
+                prefetch::<STREAMS>(v4, block, width);
                 let integers: &[u8; SPAN] = block.last_chunk().unwrap_or(&[0; SPAN]);
-                let scale = v4.mul_f32x16(half(v4, block[0], block[1]), v4.splat_f32x16(x.scale));
-                totals[stream] = v4.mul_add_f32x16(products_of_bytes(v4, *integers, x), scale, totals[stream]);
+                let scale = v4.mul_f32x16(half(v4, block[0], block[1]), v4.splat_f32x16(*x_scale));
+                totals[stream] = v4.mul_add_f32x16(products_of_bytes(v4, *integers, pairs), scale, totals[stream]);
             }
         }
         summed(v4, totals, [[]; STREAMS])
@@ -131,45 +142,63 @@ impl Dots for Q4K {
     const OFFSETS: bool = true;
 
     #[inline(always)]
-    fn dots(v4: V4, weights: [&[u8]; STREAMS], x: &[Span]) -> [f32; STREAMS] {
-        let x = x.as_chunks::<SPANS>().0;
-        let ahead = STREAMS * weights[0].len();
-        let weights = weights.map(|weights| &weights.as_chunks::<{ Q4K::BYTES }>().0[..x.len()]);
+    fn dots<const STREAMS: usize>(v4: V4, weights: [&[u8]; STREAMS], x: Spans<'_>) -> [f32; STREAMS] {
+        let blocks = x.pairs.as_chunks::<SPANS>().0;
+        let (x_scales, x_sums) = (x.scales.as_chunks::<SPANS>().0, x.sums.as_chunks::<SPANS>().0);
+        let width = weights[0].len();
+        let weights = weights.map(|weights| &weights.as_chunks::<{ Q4K::BYTES }>().0[..blocks.len()]);
         let mut totals = [v4.splat_f32x16(0.0); STREAMS];
-        let mut offsets = [[0f32; SPANS]; STREAMS];
-        for (at, x) in x.iter().enumerate() {
-            let (x_scales, x_sums) = (x.map(|x| x.scale), x.map(|x| x.sum));
+        let mut offsets = [v4.splat_f32x16(0.0); STREAMS];
+        for (at, (x, (x_scales, x_sums))) in blocks.iter().zip(x_scales.iter().zip(x_sums)).enumerate() {
+            // What scales are multiplied with, and behind it what the least numbers are.
+            let x_both: f32x16 = cast([*x_scales, *x_sums]);
             for stream in 0..STREAMS {
                 let block = &weights[stream][at];
-                prefetch(v4, block, ahead);
-                let (mut scales, least) = Q4K::scales(block);
-                for span in 0..SPANS {
-                    scales[span] *= x_scales[span];
-                    offsets[stream][span] += least[span] * x_sums[span];
-                }
-                // Of two spans one lies in the lower halves of the bytes and one in the upper.
+                prefetch::<STREAMS>(v4, block, width);
+                let both = v4.mul_f32x16(scales_and_least(v4, block), x_both);
+                offsets[stream] = v4.add_f32x16(offsets[stream], both);
+                // Of two spans one lies in the lower halves of the bytes and one in the upper. No sum waits for more than
+                // half of the others.
+                let mut sums = [totals[stream], v4.splat_f32x16(0.0)];
                 for two in 0..SPANS / 2 {
                     let bytes: &[u8; SPAN] = block[16 + two * SPAN..].first_chunk().unwrap_or(&[0; SPAN]);
                     let bytes = v4.convert_u8x32_to_u16x32(cast(*bytes));
-                    let lower = v4.and_u16x32(bytes, v4.splat_u16x32(15));
-                    let upper = v4.shr_const_u16x32::<4>(bytes);
-                    for (span, integers) in [(two * 2, lower), (two * 2 + 1, upper)] {
-                        let products = products(v4, cast(integers), &x[span]);
-                        totals[stream] = v4.mul_add_f32x16(products, v4.splat_f32x16(scales[span]), totals[stream]);
+                    let halves = [v4.and_u16x32(bytes, v4.splat_u16x32(15)), v4.shr_const_u16x32::<4>(bytes)];
+                    for half in 0..2 {
+                        let span = two * 2 + half;
+                        let scale = v4.avx512f._mm512_permutexvar_ps(cast([span as u32; 16]), cast(both));
+                        sums[half] =
+                            v4.mul_add_f32x16(products(v4, cast(halves[half]), &x[span]), cast(scale), sums[half]);
                     }
                 }
+                totals[stream] = v4.add_f32x16(sums[0], sums[1]);
             }
         }
-        summed(v4, totals, offsets)
+        let mut least = [[0f32; SPANS]; STREAMS];
+        for stream in 0..STREAMS {
+            let [_, sums]: [[f32; SPANS]; 2] = cast(offsets[stream]);
+            least[stream] = sums.map(|sum| -sum);
+        }
+        summed(v4, totals, least)
     }
+}
+
+/// The scales of a block's 32s and behind them their least numbers, without the sign.
+#[inline(always)]
+fn scales_and_least(v4: V4, block: &[u8; Q4K::BYTES]) -> f32x16 {
+    let half = |at: usize| [u16::from_le_bytes([block[at], block[at + 1]]); SPANS];
+    let factors: f32x16 = cast(v4.avx512f._mm512_cvtph_ps(cast([half(0), half(2)])));
+    let (scales, least) = Q4K::sixes(block);
+    let sixes = v4.avx512f._mm512_cvtepu8_epi32(cast([scales, least]));
+    v4.mul_f32x16(v4.convert_i32x16_to_f32x16(cast(sixes)), factors)
 }
 
 impl Dots for Q6K {
     const OFFSETS: bool = false;
 
     #[inline(always)]
-    fn dots(v4: V4, weights: [&[u8]; STREAMS], x: &[Span]) -> [f32; STREAMS] {
-        dot_blocks::<Q6K>(v4, weights, x)
+    fn dots<const STREAMS: usize>(v4: V4, weights: [&[u8]; STREAMS], x: Spans<'_>) -> [f32; STREAMS] {
+        dot_blocks::<Q6K, STREAMS>(v4, weights, x)
     }
 }
 
@@ -178,28 +207,32 @@ impl Dots for Q6K {
 /// How fast it is hangs on what the compiler makes of it: without the offsets, of which Q6_K has none, it took 1.3 times as
 /// long. `integers_beside_floats` measures what is changed here.
 #[inline(always)]
-fn dot_blocks<F: Dots>(v4: V4, weights: [&[u8]; STREAMS], x: &[Span]) -> [f32; STREAMS] {
-    let ahead = STREAMS * weights[0].len();
+fn dot_blocks<F: Dots, const STREAMS: usize>(v4: V4, weights: [&[u8]; STREAMS], x: Spans<'_>) -> [f32; STREAMS] {
+    let width = weights[0].len();
     let mut block = Unpacked::new();
     let mut totals = [v4.splat_f32x16(0.0); STREAMS];
     let mut offsets = [[0f32; SPANS]; STREAMS];
-    for (index, x) in x.as_chunks::<SPANS>().0.iter().enumerate() {
+    let x_sums = x.sums.as_chunks::<SPANS>().0;
+    let blocks = x.pairs.as_chunks::<SPANS>().0.iter().zip(x.scales.as_chunks::<SPANS>().0.iter().zip(x_sums));
+    for (index, (x, (scales, x_sums))) in blocks.enumerate() {
         let mut x_scales = [0f32; LARGEST / LEAST];
         for group in 0..F::NUMBERS / F::GROUP {
-            x_scales[group] = x[group * F::GROUP / SPAN].scale;
+            x_scales[group] = scales[group * F::GROUP / SPAN];
         }
-        let x_sums = x.map(|x| x.sum);
         for stream in 0..STREAMS {
-            prefetch(v4, &weights[stream][index * F::BYTES..][..F::BYTES], ahead);
-            F::unpack(&weights[stream][index * F::BYTES..][..F::BYTES], &mut block);
+            let bytes = &weights[stream][index * F::BYTES..][..F::BYTES];
+            prefetch::<STREAMS>(v4, bytes, width);
+            F::unpack(bytes, &mut block);
             for (scale, x) in block.scales.iter_mut().zip(&x_scales).take(F::NUMBERS / F::GROUP) {
                 *scale *= x;
             }
+            let mut sums = [totals[stream], v4.splat_f32x16(0.0)];
             for (at, (integers, x)) in block.integers.as_chunks::<SPAN>().0.iter().zip(x).enumerate() {
                 let scales: [f32; 16] = std::array::from_fn(|lane| block.scales[(at * SPAN + lane * 2) / F::GROUP]);
-                totals[stream] =
-                    v4.mul_add_f32x16(products_of_bytes(v4, cast(*integers), x), cast(scales), totals[stream]);
+                let products = products_of_bytes(v4, cast(*integers), x);
+                sums[at % 2] = v4.mul_add_f32x16(products, cast(scales), sums[at % 2]);
             }
+            totals[stream] = v4.add_f32x16(sums[0], sums[1]);
             if F::OFFSETS {
                 for at in 0..SPANS {
                     offsets[stream][at] += block.offsets[at] * x_sums[at];

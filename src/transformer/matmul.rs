@@ -12,7 +12,7 @@ use std::cell::RefCell;
 use pulp::{Arch, Simd, WithSimd};
 
 use super::error::Halt;
-use super::integers::{self, SPAN, Span};
+use super::integers::Rounded;
 use super::matrix::Matrix;
 use super::parallel;
 use super::vnni::Vnni;
@@ -38,12 +38,9 @@ const DEPTH: usize = 1024;
 /// Numbers of a line of the cache.
 const LINE: usize = 16;
 
-/// Spans that one task rounds.
-const SPANS_A_TASK: usize = 1024;
-
 thread_local! {
     /// Of the thread that gives the tasks.
-    static ROUNDED: RefCell<Vec<Span>> = const { RefCell::new(Vec::new()) };
+    static ROUNDED: RefCell<Rounded> = const { RefCell::new(Rounded::EMPTY) };
     static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -70,12 +67,7 @@ fn multiply_by(vnni: Option<Vnni>, maps: &[Matrix], x: &[f32], rows: usize, sums
     let few = sums == Sums::Short && rows < FEW;
     let vnni = vnni.filter(|_| maps.iter().any(Matrix::in_blocks));
     ROUNDED.with_borrow_mut(|rounded| {
-        let spans = if vnni.is_some() { x.len() / SPAN } else { 0 };
-        rounded.resize(spans.max(rounded.len()), Span::ZERO);
-        let rounded = &mut rounded[..spans];
-        parallel::chunks(rounded, SPANS_A_TASK, |task, spans| {
-            integers::round(&x[task * SPANS_A_TASK * SPAN..][..spans.len() * SPAN], spans);
-        });
+        let rounded = rounded.round(if vnni.is_some() { x } else { &[] });
         parallel::chunks(out, together * rows * STRIP, |task, chunk| {
             for ((map, strip), out) in strips[task * together..].iter().zip(chunk.chunks_exact_mut(rows * STRIP)) {
                 match vnni {
@@ -192,6 +184,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::integers::SPAN;
 
     const BLOCKS: [GgmlDType; 3] = [GgmlDType::Q8_0, GgmlDType::Q4K, GgmlDType::Q6K];
 

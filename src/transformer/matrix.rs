@@ -11,7 +11,7 @@ use pulp::Simd;
 use super::blocks::{self, Format, Q4K, Q6K, Q8_0};
 use super::error::{GgufError, first_line};
 use super::file::{GgufFile, RawTensor, Source};
-use super::integers::Span;
+use super::integers::Spans;
 use super::matmul::STRIP;
 use super::vnni::Vnni;
 
@@ -143,7 +143,7 @@ impl Matrix {
     }
 
     /// Multiplies rounded rows with a strip of a matrix in blocks, the short way for few of them; `out` is `[rows][STRIP]`.
-    pub(super) fn multiply_rounded(&self, vnni: Vnni, strip: usize, few: bool, x: &[Span], out: &mut [f32]) {
+    pub(super) fn multiply_rounded(&self, vnni: Vnni, strip: usize, few: bool, x: Spans<'_>, out: &mut [f32]) {
         let Numbers::Stored { source, start, layout } = &self.numbers else { return };
         let (numbers, width) = (&source[*start..], layout.bytes(self.inputs));
         let row = |row: usize| &numbers[row.min(self.outputs - 1) * width..][..width];

@@ -1,7 +1,7 @@
 //! In place of the products in integers on other processors than x86-64: there are none.
 
 use super::blocks::Format;
-use super::integers::Span;
+use super::integers::Spans;
 use super::matmul::STRIP;
 
 /// Proof that cannot be had.
@@ -13,11 +13,11 @@ impl Vnni {
         None
     }
 
-    pub(super) fn multiply<F: Format>(self, _: &[&[u8]; STRIP], _: &[Span], _: &mut [f32]) {
+    pub(super) fn multiply<F: Format>(self, _: &[&[u8]; STRIP], _: Spans<'_>, _: &mut [f32]) {
         match self {}
     }
 
-    pub(super) fn multiply_few<F: Format>(self, _: &[&[u8]; STRIP], _: &[Span], _: &mut [f32]) {
+    pub(super) fn multiply_few<F: Format>(self, _: &[&[u8]; STRIP], _: Spans<'_>, _: &mut [f32]) {
         match self {}
     }
 }

@@ -16,8 +16,8 @@ use pulp::x86::V4;
 use pulp::{NullaryFnOnce, Simd, cast, f32x16, i16x32};
 
 use super::blocks::{Across, Format};
-use super::few::{Dots, Few};
-use super::integers::{SPAN, Span};
+use super::few::{Dots, Few, IN_TURN, SIDE_BY_SIDE};
+use super::integers::{SPAN, Spans};
 use super::matmul::STRIP;
 
 pulp::simd_type! {
@@ -38,6 +38,8 @@ pulp::simd_type! {
 pub(super) struct Vnni {
     v4: V4,
     features: Features,
+    /// Whether weights of few rows are read one output after the other: as they lie in memory.
+    in_turn: bool,
 }
 
 /// Inputs of one panel, a multiple of every format's block: 32 KiB.
@@ -75,11 +77,13 @@ thread_local! {
 impl Vnni {
     /// The proof, where the processor has them.
     pub(super) fn find() -> Option<Vnni> {
-        Some(Vnni { v4: V4::try_new()?, features: Features::try_new()? })
+        // AMD's processors are told by an extension that no other has.
+        let in_turn = std::arch::is_x86_feature_detected!("sse4a");
+        Some(Vnni { v4: V4::try_new()?, features: Features::try_new()?, in_turn })
     }
 
     /// Multiplies rows with a strip of outputs' weights; `out` is `[rows][STRIP]`. A row's result depends on no other row.
-    pub(super) fn multiply<F: Dots>(self, weights: &[&[u8]; STRIP], x: &[Span], out: &mut [f32]) {
+    pub(super) fn multiply<F: Dots>(self, weights: &[&[u8]; STRIP], x: Spans<'_>, out: &mut [f32]) {
         PANEL.with_borrow_mut(|panel| {
             panel.pairs.resize(DEPTH / 2, [Pairs([0; 32]); SIDES]);
             panel.scales.resize(DEPTH / F::GROUP, [Floats([0.0; 16]); SIDES]);
@@ -90,8 +94,12 @@ impl Vnni {
     }
 
     /// As [`Vnni::multiply`], with each output's weights as they are read: fewer steps for few rows, and other last bits.
-    pub(super) fn multiply_few<F: Dots>(self, weights: &[&[u8]; STRIP], x: &[Span], out: &mut [f32]) {
-        self.features.vectorize(Few::<F>::new(self.v4, weights, x, out));
+    pub(super) fn multiply_few<F: Dots>(self, weights: &[&[u8]; STRIP], x: Spans<'_>, out: &mut [f32]) {
+        if self.in_turn {
+            self.features.vectorize(Few::<F, IN_TURN>::new(self.v4, weights, x, out));
+        } else {
+            self.features.vectorize(Few::<F, SIDE_BY_SIDE>::new(self.v4, weights, x, out));
+        }
     }
 }
 
@@ -99,7 +107,7 @@ struct Multiply<'a, F> {
     v4: V4,
     panel: &'a mut Panel,
     weights: &'a [&'a [u8]; STRIP],
-    x: &'a [Span],
+    x: Spans<'a>,
     out: &'a mut [f32],
     format: PhantomData<F>,
 }
@@ -124,7 +132,7 @@ impl<F: Dots> NullaryFnOnce for Multiply<'_, F> {
                     2..6 => tile::<F, 2>(v4, panel, x, spans, from..from + depth, out),
                     _ => tile::<F, 6>(v4, panel, x, spans, from..from + depth, out),
                 };
-                x = &x[taken * spans..];
+                x = x.part(taken * spans..x.len());
                 out = &mut out[taken * STRIP..];
             }
         }
@@ -189,12 +197,12 @@ fn widened(v4: V4, words: [i32; 16], order: [u8; 64]) -> [i16; 32] {
 fn tile<F: Dots, const ROWS: usize>(
     v4: V4,
     panel: &Panel,
-    x: &[Span],
+    x: Spans<'_>,
     stride: usize,
     spans: Range<usize>,
     out: &mut [f32],
 ) -> usize {
-    let x: [&[Span]; ROWS] = std::array::from_fn(|row| &x[row * stride..][spans.clone()]);
+    let x: [Spans<'_>; ROWS] = std::array::from_fn(|row| x.part(row * stride + spans.start..row * stride + spans.end));
     let mut totals = [[v4.splat_f32x16(0.0); SIDES]; ROWS];
     if spans.start > 0 {
         for row in 0..ROWS {
@@ -208,8 +216,7 @@ fn tile<F: Dots, const ROWS: usize>(
     let groups = panel.pairs.chunks_exact(pairs_of_group).zip(panel.scales.iter().zip(&panel.offsets));
     for (group, (pairs, (scales, offsets))) in groups.take(x[0].len() * SPAN / F::GROUP).enumerate() {
         let (span, part) = (group * F::GROUP / SPAN, group * F::GROUP % SPAN / 2);
-        let x = x.map(|x| &x[span]);
-        let x_pairs: [&[i32]; ROWS] = x.map(|x| &x.pairs[part..][..pairs.len()]);
+        let x_pairs: [&[i32]; ROWS] = x.map(|x| &x.pairs[span].0[part..][..pairs.len()]);
         let mut sums = [[v4.splat_i32x16(0); SIDES]; ROWS];
         for (at, pairs) in pairs.iter().enumerate() {
             let weights: [i16x32; SIDES] = [cast(pairs[0].0), cast(pairs[1].0)];
@@ -222,13 +229,13 @@ fn tile<F: Dots, const ROWS: usize>(
             }
         }
         for row in 0..ROWS {
-            let scale = v4.splat_f32x16(x[row].scale);
+            let scale = v4.splat_f32x16(x[row].scales[span]);
             for side in 0..SIDES {
                 let weight: f32x16 = cast(scales[side].0);
                 let sum = v4.convert_i32x16_to_f32x16(sums[row][side]);
                 let mut total = totals[row][side];
                 if F::OFFSETS {
-                    total = v4.mul_add_f32x16(cast(offsets[side].0), v4.splat_f32x16(x[row].sum), total);
+                    total = v4.mul_add_f32x16(cast(offsets[side].0), v4.splat_f32x16(x[row].sums[span]), total);
                 }
                 totals[row][side] = v4.mul_add_f32x16(sum, v4.mul_f32x16(weight, scale), total);
             }
