@@ -9,16 +9,20 @@ use pulp::x86::V4;
 use pulp::{NullaryFnOnce, Simd, cast, f32x16, i16x32};
 
 use super::blocks::{Format, LARGEST, LEAST, Q4K, Q6K, Q8_0, Unpacked};
-use super::integers::{Pairs, SPAN, Spans};
+use super::integers::{SPAN, Spans, Whole};
 use super::matmul::STRIP;
 
 /// Neighbouring outputs whose weights are read side by side, where the processor reads ahead only to the end of a page of memory,
 /// which a few rows fill: the weights of the next outputs are asked for meanwhile ([`prefetch`]).
 pub(super) const SIDE_BY_SIDE: usize = 4;
 
-/// One output after the other: in the order of memory, in which other processors read ahead by themselves. On a Zen 4 that took 0.5
-/// of the time in Q8_0 and 0.75 in Q6_K.
+/// One output after the other, for processors that read ahead by themselves in the order of memory, over the ends of pages. A Zen 4
+/// took 0.5 to 0.8 of the time so in Q8_0 and 0.75 in Q6_K; in Q4_K as long, and there arithmetic takes longer than reading.
 pub(super) const IN_TURN: usize = 1;
+
+/// Spans of the longest row that is read in turn: a longer one is pushed out of the innermost cache by the weights that pass, and
+/// is better read once for several outputs. In turn, 8,960 inputs took a Zen 4 1.3 times as long.
+pub(super) const SHORT: usize = 160;
 
 /// Bytes that memory is read by.
 const LINE: usize = 64;
@@ -71,13 +75,13 @@ impl<F: Dots, const STREAMS: usize> NullaryFnOnce for Few<'_, F, STREAMS> {
 
 /// The products of integers with a span, each two neighbours' together.
 #[inline(always)]
-fn products(v4: V4, integers: i16x32, x: &Pairs) -> f32x16 {
+fn products(v4: V4, integers: i16x32, x: &Whole) -> f32x16 {
     v4.convert_i32x16_to_f32x16(v4.multiply_wrapping_add_adjacent_i16x32(integers, cast(x.0)))
 }
 
 /// As [`products`], of integers of 8 bits with signs.
 #[inline(always)]
-fn products_of_bytes(v4: V4, integers: [u8; SPAN], x: &Pairs) -> f32x16 {
+fn products_of_bytes(v4: V4, integers: [u8; SPAN], x: &Whole) -> f32x16 {
     products(v4, v4.convert_i8x32_to_i16x32(cast(integers)), x)
 }
 
@@ -226,13 +230,11 @@ fn dot_blocks<F: Dots, const STREAMS: usize>(v4: V4, weights: [&[u8]; STREAMS], 
             for (scale, x) in block.scales.iter_mut().zip(&x_scales).take(F::NUMBERS / F::GROUP) {
                 *scale *= x;
             }
-            let mut sums = [totals[stream], v4.splat_f32x16(0.0)];
             for (at, (integers, x)) in block.integers.as_chunks::<SPAN>().0.iter().zip(x).enumerate() {
                 let scales: [f32; 16] = std::array::from_fn(|lane| block.scales[(at * SPAN + lane * 2) / F::GROUP]);
                 let products = products_of_bytes(v4, cast(*integers), x);
-                sums[at % 2] = v4.mul_add_f32x16(products, cast(scales), sums[at % 2]);
+                totals[stream] = v4.mul_add_f32x16(products, cast(scales), totals[stream]);
             }
-            totals[stream] = v4.add_f32x16(sums[0], sums[1]);
             if F::OFFSETS {
                 for at in 0..SPANS {
                     offsets[stream][at] += block.offsets[at] * x_sums[at];

@@ -25,11 +25,11 @@ const SPANS_A_TASK: usize = 1024;
 /// cache would take twice as long to load.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
-pub(super) struct Pairs(pub(super) [i32; SPAN / 2]);
+pub(super) struct Whole(pub(super) [i32; SPAN / 2]);
 
 /// Memory for rounded rows.
 pub(super) struct Rounded {
-    pairs: Vec<Pairs>,
+    pairs: Vec<Whole>,
     scales: Vec<f32>,
     sums: Vec<f32>,
 }
@@ -37,7 +37,7 @@ pub(super) struct Rounded {
 /// Neighbouring spans; what belongs to one stands at its place in each.
 #[derive(Clone, Copy)]
 pub(super) struct Spans<'a> {
-    pub(super) pairs: &'a [Pairs],
+    pub(super) pairs: &'a [Whole],
     /// What to multiply whole numbers with; NaN where a number was none or infinite.
     pub(super) scales: &'a [f32],
     /// Sums of whole numbers, times the scale.
@@ -62,7 +62,7 @@ impl Rounded {
     pub(super) fn round(&mut self, x: &[f32]) -> Spans<'_> {
         let spans = x.len() / SPAN;
         let room = spans.max(self.pairs.len());
-        self.pairs.resize(room, Pairs([0; SPAN / 2]));
+        self.pairs.resize(room, Whole([0; SPAN / 2]));
         self.scales.resize(room, 0.0);
         self.sums.resize(room, 0.0);
         let pairs = self.pairs[..spans].chunks_mut(SPANS_A_TASK);
@@ -76,7 +76,7 @@ impl Rounded {
 
 struct Round<'a> {
     x: &'a [f32],
-    pairs: &'a mut [Pairs],
+    pairs: &'a mut [Whole],
     scales: &'a mut [f32],
     sums: &'a mut [f32],
 }
@@ -94,7 +94,7 @@ impl WithSimd for Round<'_> {
 
 /// A span's whole numbers, their scale and their sum.
 #[inline(always)]
-fn round_span(x: &[f32; SPAN]) -> (Pairs, f32, f32) {
+fn round_span(x: &[f32; SPAN]) -> (Whole, f32, f32) {
     // 1.5 * 2^23: adding it leaves the rounded integer in the low bits.
     const MAGIC: f32 = 12_582_912.0;
     // As integers, magnitudes compare as the numbers do, with infinity above all of them and what is no number above that.
@@ -113,7 +113,7 @@ fn round_span(x: &[f32; SPAN]) -> (Pairs, f32, f32) {
         numbers[at] = (x[at] * factor + MAGIC).to_bits() as i16;
         sum += i32::from(numbers[at]);
     }
-    (Pairs(pulp::cast(numbers)), scale, sum as f32 * scale)
+    (Whole(pulp::cast(numbers)), scale, sum as f32 * scale)
 }
 
 #[cfg(test)]
@@ -124,7 +124,7 @@ mod tests {
     fn spans_are_rounded_to_the_nearest() {
         for size in [1e-29f32, 1e-3, 1.0, 7e4, 3e38] {
             let x: [f32; SPAN] = std::array::from_fn(|at| ((at * 37 % 32) as f32 - 15.5) / 16.5 * size);
-            let (Pairs(pairs), scale, sum) = round_span(&x);
+            let (Whole(pairs), scale, sum) = round_span(&x);
             let numbers: [i16; SPAN] = pulp::cast(pairs);
             for (x, number) in x.iter().zip(numbers) {
                 let got = f64::from(number) * f64::from(scale);
@@ -142,7 +142,7 @@ mod tests {
             x[17] = bad;
             assert!(round_span(&x).1.is_nan());
         }
-        let (Pairs(pairs), scale, sum) = round_span(&[1e-38; SPAN]);
+        let (Whole(pairs), scale, sum) = round_span(&[1e-38; SPAN]);
         assert_eq!((pairs, scale, sum), ([0; SPAN / 2], 0.0, 0.0));
     }
 }

@@ -203,6 +203,11 @@ mod tests {
         ((mixed ^ mixed >> 31) % 20_001) as f32 / 10_000.5 - 1.0
     }
 
+    /// The ways of multiplying that there are on this processor.
+    fn ways() -> impl Iterator<Item = Option<Vnni>> {
+        std::iter::once(None).chain(Vnni::find().into_iter().flat_map(Vnni::in_each_order).map(Some))
+    }
+
     /// The rows of one map's product, each `outputs` long.
     fn product(vnni: Option<Vnni>, matrix: &Matrix, x: &[f32], sums: Sums) -> Vec<Vec<f32>> {
         let rows = x.len() / matrix.inputs;
@@ -251,7 +256,7 @@ mod tests {
                 .collect();
             for dtype in BLOCKS {
                 let (matrix, weights) = in_blocks(dtype, inputs, outputs, |at| noise(at * 3 + seed));
-                for (vnni, sums) in [None, Vnni::find()].into_iter().flat_map(|v| [(v, Sums::Alike), (v, Sums::Short)]) {
+                for (vnni, sums) in ways().flat_map(|vnni| [(vnni, Sums::Alike), (vnni, Sums::Short)]) {
                     let got = product(vnni, &matrix, &x, sums);
                     for (got, x) in got.iter().zip(x.chunks_exact(inputs)) {
                         for (got, weights) in got.iter().zip(weights.chunks_exact(inputs)) {
@@ -276,7 +281,7 @@ mod tests {
             let x: Vec<f32> = (0..rows * inputs).map(|at| noise(at + seed)).collect();
             for dtype in BLOCKS {
                 let (matrix, _) = in_blocks(dtype, inputs, 40, |at| noise(at * 3 + seed));
-                for vnni in [None, Vnni::find()] {
+                for vnni in ways() {
                     let together = product(vnni, &matrix, &x, Sums::Alike);
                     for (together, x) in together.iter().zip(x.chunks_exact(inputs)) {
                         prop_assert_eq!(together, &product(vnni, &matrix, x, Sums::Alike)[0]);
@@ -295,7 +300,7 @@ mod tests {
             let mut x: Vec<f32> = (0..3 * 512).map(noise).collect();
             x[512 + 77] = bad;
             x[1024..].fill(0.0);
-            for (vnni, sums) in [None, Vnni::find()].into_iter().flat_map(|v| [(v, Sums::Alike), (v, Sums::Short)]) {
+            for (vnni, sums) in ways().flat_map(|vnni| [(vnni, Sums::Alike), (vnni, Sums::Short)]) {
                 let out = product(vnni, &matrix, &x, sums);
                 assert!(out[0].iter().all(|number| number.is_finite()));
                 assert!(out[1].iter().all(|number| !number.is_finite()));
@@ -334,7 +339,7 @@ mod tests {
     #[ignore = "a bench"]
     fn weights_are_read_from_memory() {
         const TIMES: usize = 64;
-        for (inputs, outputs) in [(1024, 3072), (3072, 1024), (1536, 8960)] {
+        for (inputs, outputs) in [(1024, 3072), (3072, 1024), (1536, 8960), (4864, 896), (6144, 2048), (8960, 1536)] {
             for dtype in BLOCKS {
                 let (matrix, _) = in_blocks(dtype, inputs, outputs, noise);
                 let bytes = matrix.bytes().repeat(TIMES);

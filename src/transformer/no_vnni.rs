@@ -20,4 +20,9 @@ impl Vnni {
     pub(super) fn multiply_few<F: Format>(self, _: &[&[u8]; STRIP], _: Spans<'_>, _: &mut [f32]) {
         match self {}
     }
+
+    #[cfg(test)]
+    pub(super) fn in_each_order(self) -> [Vnni; 2] {
+        match self {}
+    }
 }

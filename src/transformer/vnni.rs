@@ -16,7 +16,7 @@ use pulp::x86::V4;
 use pulp::{NullaryFnOnce, Simd, cast, f32x16, i16x32};
 
 use super::blocks::{Across, Format};
-use super::few::{Dots, Few, IN_TURN, SIDE_BY_SIDE};
+use super::few::{Dots, Few, IN_TURN, SHORT, SIDE_BY_SIDE};
 use super::integers::{SPAN, Spans};
 use super::matmul::STRIP;
 
@@ -38,7 +38,7 @@ pulp::simd_type! {
 pub(super) struct Vnni {
     v4: V4,
     features: Features,
-    /// Whether weights of few rows are read one output after the other: as they lie in memory.
+    /// Whether weights of few short rows are read one output after the other: as they lie in memory.
     in_turn: bool,
 }
 
@@ -95,11 +95,20 @@ impl Vnni {
 
     /// As [`Vnni::multiply`], with each output's weights as they are read: fewer steps for few rows, and other last bits.
     pub(super) fn multiply_few<F: Dots>(self, weights: &[&[u8]; STRIP], x: Spans<'_>, out: &mut [f32]) {
-        if self.in_turn {
+        let spans = x.len() / (out.len() / STRIP);
+        if self.in_turn && spans <= SHORT {
             self.features.vectorize(Few::<F, IN_TURN>::new(self.v4, weights, x, out));
         } else {
             self.features.vectorize(Few::<F, SIDE_BY_SIDE>::new(self.v4, weights, x, out));
         }
+    }
+}
+
+#[cfg(test)]
+impl Vnni {
+    /// Reading in either order, whatever processor this is.
+    pub(super) fn in_each_order(self) -> [Vnni; 2] {
+        [false, true].map(|in_turn| Vnni { in_turn, ..self })
     }
 }
 
