@@ -230,8 +230,12 @@ fn remaining(bench: &Bench) -> String {
     if !bench.is_searching() || done < 2 || left == 0 {
         return String::new();
     }
-    let a_step = bench.state.active_ms / u64::from(done) / 1000;
-    format!("at most {} left", clock(a_step * u64::from(left)))
+    format!("at most {} left", clock(seconds_for(left, bench.state.active_ms, done)))
+}
+
+/// Whole seconds that so many steps take at the pace of those that are done; a step may take less than one.
+fn seconds_for(left: u32, milliseconds: u64, done: u32) -> u64 {
+    (milliseconds * u64::from(left)).div_ceil(u64::from(done.max(1)) * 1000)
 }
 
 /// What is used of the budgets, where there are any.
@@ -322,4 +326,16 @@ fn elsewhere(app: &App) -> Vec<Part> {
 pub fn clock(seconds: u64) -> String {
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_of_less_than_a_second_take_time_too() {
+        assert_eq!(seconds_for(10, 8_000, 13), 7);
+        assert_eq!(seconds_for(10, 80_000, 2), 400);
+        assert_eq!(seconds_for(1, 1, 2), 1);
+    }
 }
