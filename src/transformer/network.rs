@@ -91,12 +91,20 @@ impl Layer {
     }
 }
 
+/// The tensor of the tokens' embeddings.
+pub(super) const EMBEDDING: &str = "token_embd.weight";
+
 /// Tokens that a model knows.
 pub(super) fn vocabulary(file: &GgufFile) -> Result<usize, GgufError> {
-    match file.required("token_embd.weight")?.dims.as_slice() {
+    match file.required(EMBEDDING)?.dims.as_slice() {
         &[tokens, _] => Ok(tokens),
-        _ => Err(file.damaged("token_embd.weight is not a matrix")),
+        _ => Err(file.damaged(format!("{EMBEDDING} is not a matrix"))),
     }
+}
+
+/// The tensor that makes logits: some models tie it to the embedding.
+pub(super) fn output(file: &GgufFile) -> Result<&'static str, GgufError> {
+    Ok(if file.tensor("output.weight")?.is_some() { "output.weight" } else { EMBEDDING })
 }
 
 impl Network {
@@ -107,10 +115,8 @@ impl Network {
     pub fn load(file: &GgufFile) -> Result<Network, GgufError> {
         let config = Config::read(file)?;
         let vocabulary = vocabulary(file)?;
-        let embedding = Matrix::load(file, "token_embd.weight", config.width, vocabulary)?;
-        // Some models tie the two.
-        let output = if file.tensor("output.weight")?.is_some() { "output.weight" } else { "token_embd.weight" };
-        let output = Linear::load_in_parts(file, output, config.width, vocabulary, PART)?;
+        let embedding = Matrix::load(file, EMBEDDING, config.width, vocabulary)?;
+        let output = Linear::load_in_parts(file, output(file)?, config.width, vocabulary, PART)?;
         Ok(Network {
             vocabulary,
             layout: Layout::new(&config),

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::error::{GgufError, Halt};
 use crate::file::GgufFile;
 use crate::matmul::Sums;
-use crate::network::{Rows, vocabulary};
+use crate::network::{EMBEDDING, Rows, output, vocabulary};
 use crate::rotary::Rotary;
 
 /// Logits that live at once: 256 MiB of them.
@@ -42,11 +42,10 @@ impl Network {
     pub fn load(file: &GgufFile) -> Result<Network, GgufError> {
         let config = Config::read(file)?;
         let vocabulary = vocabulary(file)?;
-        let embedding = matrix(file, "token_embd.weight", config.width, vocabulary)?;
-        // Some models tie the two.
-        let output = match file.tensor("output.weight")? {
-            Some(_) => matrix(file, "output.weight", config.width, vocabulary)?,
-            None => embedding.clone(),
+        let embedding = matrix(file, EMBEDDING, config.width, vocabulary)?;
+        let output = match output(file)? {
+            EMBEDDING => embedding.clone(),
+            other => matrix(file, other, config.width, vocabulary)?,
         };
         Ok(Network {
             vocabulary,
