@@ -1,13 +1,13 @@
 //! The candidates of a race while y is being read behind each of them.
 
-use super::scoring::{Answer, Reading};
+use super::scoring::{Answer, Reading, Tell};
 use crate::lm::{Context, LmError, TokenLogprobs};
 use crate::reer::search::Outraced;
 
 /// One race. Answers are told once, as each candidate's reading ends.
 pub(super) struct Heat<'a> {
     runners: Vec<Runner>,
-    tell: &'a (dyn Fn(usize, &Answer) + Send + Sync),
+    tell: Tell<'a>,
 }
 
 struct Runner {
@@ -17,7 +17,7 @@ struct Runner {
 }
 
 impl<'a> Heat<'a> {
-    pub fn new(contexts: Vec<Context>, tell: &'a (dyn Fn(usize, &Answer) + Send + Sync)) -> Heat<'a> {
+    pub fn new(contexts: Vec<Context>, tell: Tell<'a>) -> Heat<'a> {
         let nothing = || TokenLogprobs { logprobs: Vec::new(), prompt_tokens: 0, cached_tokens: 0 };
         let runner = |context| Runner { context, read: nothing(), ended: None };
         Heat { runners: contexts.into_iter().map(runner).collect(), tell }

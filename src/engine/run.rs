@@ -240,7 +240,7 @@ impl<'a> Run<'a> {
         if !scores.is_empty() {
             let (scorer, pair, target) = (self.models.scorer.clone(), self.pair.clone(), target.clone());
             let contexts = scoring::contexts(search, &scores);
-            let race = pair.race_of(state, &scores).filter(|_| scorer.reads_in_parts());
+            let race = pair.race_of(state, &scores).filter(|race| race.suits(scorer.as_ref()));
             self.flight.send_scores(scores, |of, teller| async move {
                 let tell = |place: usize, answer: &Answer| teller.tell(place, answer);
                 match race {

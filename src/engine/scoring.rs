@@ -2,15 +2,18 @@
 
 use std::time::Instant;
 
+use super::distinct::Distinct;
 use super::fleet::measured;
-use super::heat::Heat;
 use crate::lm::{Context, LmError, Scorer, TokenLogprobs};
-use crate::reer::search::{Fact, NodeId, Outraced, Race, ScoreOf, Scored, Search, Unscored, Version, Want, Why, laps};
+use crate::reer::search::{Fact, Outraced, ScoreOf, Scored, Search, Unscored, Version, Want, Why};
 use crate::reer::{Example, Identity, LeakProbe, MeasureError, Target, measure};
 use crate::session::{Call, Score, State, Tokens};
 
 /// A scorer's answer for one context.
 pub(super) type Answer = Result<Reading, LmError>;
+
+/// Told of answers as they come, each by its place.
+pub(super) type Tell<'a> = &'a (dyn Fn(usize, &Answer) + Send + Sync);
 
 /// What was read of y behind one context.
 #[derive(Debug, Clone)]
@@ -35,7 +38,7 @@ impl Reading {
 /// An example made ready for scoring.
 pub(super) struct Pair {
     pub example: Example,
-    leak: LeakProbe,
+    pub leak: LeakProbe,
 }
 
 impl Pair {
@@ -43,69 +46,29 @@ impl Pair {
         Pair { leak: LeakProbe::new(&example.query, &example.reference), example }
     }
 
-    /// Scores y behind `contexts`, those [`contexts`] makes of `of`, not empty, all in one call; one answer each, in
-    /// order. `answered` is told of them as they come.
+    /// Scores y behind `contexts`, those [`contexts`] makes of `of`, not empty, all in one call and each once; one answer
+    /// each, in order. `answered` is told of them as they come.
     pub async fn ask(
         &self,
         scorer: &dyn Scorer,
         target: &Target,
         of: &[ScoreOf],
         contexts: Vec<Context>,
-        answered: &(dyn Fn(usize, &Answer) + Send + Sync),
+        answered: Tell<'_>,
     ) -> (Call, Vec<Answer>) {
-        let told = |place: usize, answer: &Result<TokenLogprobs, LmError>| {
-            answered(place, &answer.clone().map(Reading::whole));
-        };
+        let distinct = Distinct::new(contexts);
+        let tell = distinct.tell(answered);
+        let told = |at: usize, answer: &Result<TokenLogprobs, LmError>| tell(at, &answer.clone().map(Reading::whole));
         let scores = async {
-            let answers = scorer.score(&self.example, target, &contexts, &told).await;
-            all_of(answers, contexts.len()).into_iter().map(|answer| answer.map(Reading::whole)).collect()
+            let answers = scorer.score(&self.example, target, &distinct.contexts, &told).await;
+            all_of(answers, distinct.contexts.len()).into_iter().map(|answer| answer.map(Reading::whole)).collect()
         };
-        self.called(scorer, of, scores).await
-    }
-
-    /// As [`Pair::ask`], of a step's candidates: reads y lap by lap and drops those that cannot win any more. `current`
-    /// holds the current version's log-probability of each token of y.
-    pub async fn race(
-        &self,
-        scorer: &dyn Scorer,
-        target: &Target,
-        of: &[ScoreOf],
-        contexts: Vec<Context>,
-        (race, current): (Race, Vec<f64>),
-        answered: &(dyn Fn(usize, &Answer) + Send + Sync),
-    ) -> (Call, Vec<Answer>) {
-        let scope = race.objective.scope(self.example.scored_reference(), target);
-        let losses = |logprobs: &mut dyn Iterator<Item = f64>| {
-            let scored = logprobs.skip(scope.start).take(scope.len());
-            scored.map(|logprob| race.objective.loss(logprob)).collect::<Vec<f64>>()
-        };
-        let current = losses(&mut current.into_iter());
-        let run = async {
-            let mut field = Heat::new(contexts, answered);
-            for lap in laps(target.tokens.len()) {
-                let contexts = field.contexts();
-                if contexts.is_empty() {
-                    break;
-                }
-                let parts = scorer.score_part(&self.example, target, lap.clone(), &contexts).await;
-                field.read(all_of(parts, contexts.len()));
-                let read: Vec<Option<Vec<f64>>> = field
-                    .runners()
-                    .map(|tokens| Some(losses(&mut tokens?.logprobs.iter().map(|v| f64::from(*v)))))
-                    .collect();
-                let out = race.out(&current, &read);
-                let outraced = read.iter().zip(out).map(|(losses, out)| {
-                    losses.as_ref().filter(|_| out).map(|losses| race.standing(lap.end, losses, &current))
-                });
-                field.drop_out(outraced.collect());
-            }
-            field.finish()
-        };
-        self.called(scorer, of, run).await
+        let (call, answers) = self.called(scorer, of, scores).await;
+        (call, distinct.spread(&answers))
     }
 
     /// What a call of a scorer gave, with the record of it.
-    async fn called(
+    pub(super) async fn called(
         &self,
         scorer: &dyn Scorer,
         of: &[ScoreOf],
@@ -125,15 +88,6 @@ impl Pair {
             error: answers.iter().find_map(|a| a.as_ref().err()).map(LmError::to_string),
         };
         (call, answers)
-    }
-
-    /// The race by which these scores can be had, with the log-probabilities of the current version, where they are known.
-    pub fn race_of(&self, state: &State, of: &[ScoreOf]) -> Option<(Race, Vec<f64>)> {
-        let search = state.search.as_ref()?;
-        let leak = |node: NodeId| self.leak.leak(&thinking(search, ScoreOf::Node(node)));
-        let race = search.race(of, leak)?;
-        let current = state.logprobs.get(&ScoreOf::Node(search.head()?))?;
-        Some((race, current.clone()))
     }
 
     /// A scorer's answer as a fact.
@@ -167,7 +121,10 @@ pub(super) fn purpose(of: &[ScoreOf]) -> &'static str {
 }
 
 /// One answer a context, whatever came.
-fn all_of(answers: Vec<Result<TokenLogprobs, LmError>>, asked: usize) -> Vec<Result<TokenLogprobs, LmError>> {
+pub(super) fn all_of(
+    answers: Vec<Result<TokenLogprobs, LmError>>,
+    asked: usize,
+) -> Vec<Result<TokenLogprobs, LmError>> {
     if answers.len() == asked {
         return answers;
     }
@@ -204,7 +161,7 @@ pub(super) fn contexts(search: &Search, of: &[ScoreOf]) -> Vec<Context> {
 }
 
 /// The text of z that a score is of; empty for the baseline.
-fn thinking(search: &Search, of: ScoreOf) -> String {
+pub(super) fn thinking(search: &Search, of: ScoreOf) -> String {
     let tree = search.tree();
     let z = match of {
         ScoreOf::Baseline => None,

@@ -108,6 +108,25 @@ pub struct TokenLogprobs {
     pub cached_tokens: usize,
 }
 
+/// The context that others are changes of.
+#[derive(Debug, Clone, Copy)]
+pub struct Current<'a> {
+    pub context: &'a Context,
+    /// log p of each token of y behind it, in nats.
+    pub logprobs: &'a [f64],
+}
+
+/// What is estimated of y behind a changed context.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Estimate {
+    /// Of the tokens that were read as computed, of the others as behind the current context.
+    pub tokens: TokenLogprobs,
+    /// Whether each token of y was read.
+    pub read: Vec<bool>,
+    /// The square of each token's change that was expected beforehand, in nats².
+    pub expected: Vec<f32>,
+}
+
 /// Told each answer of a scoring call as it comes: the place of its context, then the answer. May be called from any
 /// thread; must return at once.
 pub type Answered<'a> = &'a (dyn Fn(usize, &Result<TokenLogprobs, LmError>) + Send + Sync);
@@ -171,6 +190,25 @@ pub trait Scorer: Send + Sync {
             None => Err(LmError::Invalid(format!("{} scores came for {} tokens", scored.logprobs.len(), part.end))),
         };
         whole.into_iter().map(|answer| answer.and_then(cut)).collect()
+    }
+
+    /// Whether [`Scorer::estimate`] gives any, for less than a score costs.
+    fn estimates(&self) -> bool {
+        false
+    }
+
+    /// Estimates what small changes of the current context do to y: reads the tokens that they may change most, so many that
+    /// a share of `unread` is left of the squares of all changes to be expected. One answer a context, in order.
+    async fn estimate(
+        &self,
+        _example: &Example,
+        _target: &Target,
+        _current: Current<'_>,
+        contexts: &[Context],
+        _unread: f64,
+    ) -> Vec<Result<Estimate, LmError>> {
+        let none = || Err(LmError::Unsupported("this scorer gives no estimates".to_owned()));
+        contexts.iter().map(|_| none()).collect()
     }
 }
 

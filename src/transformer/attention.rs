@@ -19,12 +19,11 @@ const TILE: usize = 8;
 /// Query rows of one work item: so many that reading the cache costs little beside them.
 const ITEM: usize = 16 * TILE;
 
-/// New rows of one sequence.
+/// Rows of one sequence that look back.
 pub(super) struct Span<'a> {
     pub(super) blocks: &'a [Arc<Block>],
-    /// Position of the first new row.
-    pub(super) start: usize,
-    pub(super) rows: usize,
+    /// Their positions, rising.
+    pub(super) positions: &'a [usize],
 }
 
 /// What the rows of a forward pass have in common.
@@ -58,7 +57,7 @@ pub(super) fn attend(shape: Shape, spans: &[Span<'_>], queries: &[f32], output: 
     let (mut queries, mut output) = (queries, output);
     for kv_head in 0..kv_heads {
         for span in spans {
-            let all = span.rows * group;
+            let all = span.positions.len() * group;
             for first in (0..all).step_by(ITEM) {
                 let rows = ITEM.min(all - first);
                 let (q, q_rest) = queries.split_at(rows * layout.head_width);
@@ -94,7 +93,7 @@ thread_local! {
 
 fn attend_item(shape: Shape, item: Item<'_>) {
     let Shape { layout, layer, group, .. } = shape;
-    let position = |row: usize| item.span.start + (item.first + row) / group;
+    let position = |row: usize| item.span.positions[(item.first + row) / group];
     let seen_by = |rows: usize| (position(rows - 1) + 1).div_ceil(BLOCK);
     let rows = item.queries.len() / layout.head_width;
     let blocks = &item.span.blocks[..seen_by(rows)];

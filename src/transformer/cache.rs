@@ -110,6 +110,29 @@ impl Layout {
     }
 }
 
+/// A position of a block that others may hold.
+pub(super) type Slot<'a> = (&'a Block, usize);
+
+impl Layout {
+    /// Copies one position's keys and values of all heads, the keys through `turn`.
+    pub(super) fn carry(&self, (from, slot): Slot<'_>, to: &mut Block, to_slot: usize, turn: impl Fn(&mut [f32])) {
+        let mut key = vec![0f32; self.head_width];
+        for head in 0..self.heads() {
+            let (size, of_scales) = (self.head_size(), head * 2 * BLOCK);
+            let numbers = &from.numbers[head * size..][..size];
+            let (keys, values) = to.numbers[head * size..][..size].split_at_mut(BLOCK * self.head_width);
+            for (key, number) in key.iter_mut().zip(numbers[slot..].iter().step_by(BLOCK)) {
+                *key = f32::from(*number) * from.scales[of_scales + slot];
+            }
+            turn(&mut key);
+            to.scales[of_scales + to_slot] = whole(&key, keys.iter_mut().skip(to_slot).step_by(BLOCK));
+            let value = &numbers[BLOCK * self.head_width + slot * self.padded..][..self.padded];
+            values[to_slot * self.padded..][..self.padded].copy_from_slice(value);
+            to.scales[of_scales + BLOCK + to_slot] = from.scales[of_scales + BLOCK + slot];
+        }
+    }
+}
+
 /// Writes numbers as whole ones and returns their scale: not a number where one of them is none or has no bound.
 fn whole<'a>(numbers: &[f32], out: impl Iterator<Item = &'a mut i16>) -> f32 {
     let largest = numbers.iter().fold(0f32, |largest, number| largest.max(number.abs()));

@@ -24,6 +24,7 @@ mod error;
 #[cfg(target_arch = "x86_64")]
 mod few;
 mod file;
+mod graft;
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "nothing multiplies in integers there"))]
 mod integers;
 mod linear;

@@ -21,14 +21,13 @@ use super::parallel::{self, ROWS_A_TASK};
 use super::rotary::{Rotary, Rotation};
 use super::simd;
 
-/// New rows of one of the sequences that a forward pass is given: its tokens from `start` on.
-#[derive(Debug, Clone, Copy)]
+/// Rows of one of the sequences that a forward pass is given: tokens that it computes.
+#[derive(Debug, Clone)]
 pub struct Rows {
     /// Its place among the sequences.
     pub sequence: usize,
-    /// Position of the first.
-    pub start: usize,
-    pub count: usize,
+    /// Their positions, rising. What lies between them and before them is there already.
+    pub positions: Vec<usize>,
     /// How many of them, at their end, somebody reads the residual stream of; of the others the cache wants keys and values.
     pub read: usize,
 }
@@ -44,7 +43,7 @@ pub struct Network {
     pub(super) norm: Norm,
     /// In parts of [`PART`] tokens.
     pub(super) output: Linear,
-    rotary: Rotary,
+    pub(super) rotary: Rotary,
 }
 
 struct Layer {
@@ -141,9 +140,9 @@ impl Network {
         sums: Sums,
         cancelled: &AtomicBool,
     ) -> Result<Vec<f32>, Halt> {
-        let tokens = rows.iter().flat_map(|r| &sequences[r.sequence].tokens[r.start..r.start + r.count]);
-        let mut x = self.embed(tokens.copied());
-        let rotation = self.rotary.at(rows.iter().flat_map(|r| r.start..r.start + r.count));
+        let tokens = rows.iter().flat_map(|r| r.positions.iter().map(|at| sequences[r.sequence].tokens[*at]));
+        let mut x = self.embed(tokens);
+        let rotation = self.rotary.at(rows.iter().flat_map(|r| &r.positions).map(|position| *position as f32));
         let all: Vec<usize> = (0..x.len() / self.config.width).collect();
         let mut buffers = Buffers::default();
         for (index, layer) in self.layers.iter().enumerate() {
@@ -160,8 +159,8 @@ impl Network {
             let spans: Vec<Span<'_>> = rows
                 .iter()
                 .map(|r| {
-                    let rows = if last { r.read } else { r.count };
-                    Span { blocks: &sequences[r.sequence].blocks, start: r.start + r.count - rows, rows }
+                    let done = if last { r.positions.len() - r.read } else { 0 };
+                    Span { blocks: &sequences[r.sequence].blocks, positions: &r.positions[done..] }
                 })
                 .collect();
             let queries = self.queries(layer, &query, &going, &rotation, queries);
@@ -175,7 +174,7 @@ impl Network {
     fn keep_read(&self, rows: &[Rows], x: &mut Vec<f32>) -> Vec<usize> {
         let (mut kept, mut end) = (Vec::new(), 0);
         for rows in rows {
-            end += rows.count;
+            end += rows.positions.len();
             kept.extend(end - rows.read..end);
         }
         let width = self.config.width;
@@ -237,20 +236,17 @@ impl Network {
         let width = self.config.head_width;
         let [_, key_bias, value_bias] = &layer.biases;
         let (mut key, mut value) = (vec![0f32; width], vec![0f32; width]);
-        let mut row = 0;
-        for span in rows {
-            for position in span.start..span.start + span.count {
-                let block = std::sync::Arc::get_mut(&mut sequences[span.sequence].blocks[position / BLOCK]);
-                // A block that others hold was made the sequence's own when the sequence was extended.
-                let Some(block) = block else { continue };
-                for head in 0..self.config.kv_heads {
-                    let columns = head * width..(head + 1) * width;
-                    biased(keys, row, columns.clone(), key_bias.as_deref(), &mut key);
-                    biased(values, row, columns, value_bias.as_deref(), &mut value);
-                    self.turn(&mut key, layer.key_norm.as_deref(), rotation, row);
-                    self.layout.write(block, (index, head), position % BLOCK, &key, &value);
-                }
-                row += 1;
+        let positions = rows.iter().flat_map(|r| r.positions.iter().map(|position| (r.sequence, *position)));
+        for (row, (sequence, position)) in positions.enumerate() {
+            let block = std::sync::Arc::get_mut(&mut sequences[sequence].blocks[position / BLOCK]);
+            // What others hold was computed from the same tokens; all else became the sequence's own when it was extended.
+            let Some(block) = block else { continue };
+            for head in 0..self.config.kv_heads {
+                let columns = head * width..(head + 1) * width;
+                biased(keys, row, columns.clone(), key_bias.as_deref(), &mut key);
+                biased(values, row, columns, value_bias.as_deref(), &mut value);
+                self.turn(&mut key, layer.key_norm.as_deref(), rotation, row);
+                self.layout.write(block, (index, head), position % BLOCK, &key, &value);
             }
         }
     }
@@ -363,7 +359,7 @@ mod tests {
             let mut sequences = [Sequence::default()];
             pool.extend(&mut sequences[0], &tokens).unwrap();
             for (start, count) in [(0, CONTEXT), (CONTEXT, ROWS)] {
-                let rows = Rows { sequence: 0, start, count, read: count };
+                let rows = Rows { sequence: 0, positions: (start..start + count).collect(), read: count };
                 let begun = Instant::now();
                 let hidden = network.forward(&mut sequences, &[rows], Sums::Alike, &cancelled).unwrap();
                 let passed = begun.elapsed().as_secs_f64();

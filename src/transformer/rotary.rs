@@ -36,9 +36,9 @@ impl Rotary {
         Ok(Rotary { frequencies: (0..half).map(theta).collect(), neighbours })
     }
 
-    /// The turns of rows at these positions.
-    pub(super) fn at(&self, positions: impl Iterator<Item = usize>) -> Rotation {
-        let turns = positions.flat_map(|p| self.frequencies.iter().map(move |f| (p as f32 * f).sin_cos()));
+    /// The turns of rows at these positions, or by so many positions.
+    pub(super) fn at(&self, positions: impl Iterator<Item = f32>) -> Rotation {
+        let turns = positions.flat_map(|p| self.frequencies.iter().map(move |f| (p * f).sin_cos()));
         Rotation { turns: turns.collect(), pairs: self.frequencies.len(), neighbours: self.neighbours }
     }
 }

@@ -11,7 +11,9 @@ use tokio_util::sync::CancellationToken;
 use super::brake::Brake;
 use super::meter::Meter;
 use crate::engine::Models;
-use crate::lm::{Answered, Context, Generator, LmError, Request, Sample, Scorer, Sink, TokenLogprobs};
+use crate::lm::{
+    Answered, Context, Current, Estimate, Generator, LmError, Request, Sample, Scorer, Sink, TokenLogprobs,
+};
 use crate::reer::{Example, Identity, Target};
 
 /// A back end under watch.
@@ -114,6 +116,26 @@ impl Scorer for Watched<dyn Scorer> {
     ) -> Vec<Result<TokenLogprobs, LmError>> {
         self.admit().await;
         let answers = self.inner.score_part(example, target, part, contexts).await;
+        for answer in &answers {
+            self.take(answer.as_ref().err()).await;
+        }
+        answers
+    }
+
+    fn estimates(&self) -> bool {
+        self.inner.estimates()
+    }
+
+    async fn estimate(
+        &self,
+        example: &Example,
+        target: &Target,
+        current: Current<'_>,
+        contexts: &[Context],
+        unread: f64,
+    ) -> Vec<Result<Estimate, LmError>> {
+        self.admit().await;
+        let answers = self.inner.estimate(example, target, current, contexts, unread).await;
         for answer in &answers {
             self.take(answer.as_ref().err()).await;
         }

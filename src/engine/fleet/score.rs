@@ -9,7 +9,7 @@ use futures::future::join_all;
 
 use super::station::Sent;
 use super::{Fleet, Tokens};
-use crate::lm::{Answered, Context, LmError, Scorer, TokenLogprobs};
+use crate::lm::{Answered, Context, Current, Estimate, LmError, Scorer, TokenLogprobs};
 use crate::reer::{Example, Identity, Target};
 
 #[async_trait]
@@ -75,6 +75,26 @@ impl Scorer for Fleet<dyn Scorer> {
         let answers = self.back_ends[0].score_part(example, target, part, contexts).await;
         for (place, answer) in answers.iter().enumerate() {
             end(&calls, place, answer);
+        }
+        answers
+    }
+
+    fn estimates(&self) -> bool {
+        self.local && self.back_ends[0].estimates()
+    }
+
+    async fn estimate(
+        &self,
+        example: &Example,
+        target: &Target,
+        current: Current<'_>,
+        contexts: &[Context],
+        unread: f64,
+    ) -> Vec<Result<Estimate, LmError>> {
+        let calls = self.begin(contexts.len()).await;
+        let answers = self.back_ends[0].estimate(example, target, current, contexts, unread).await;
+        for (place, answer) in answers.iter().enumerate() {
+            end(&calls, place, &answer.as_ref().map(|estimate| estimate.tokens.clone()).map_err(LmError::clone));
         }
         answers
     }

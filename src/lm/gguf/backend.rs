@@ -12,12 +12,13 @@ use tokio::sync::Mutex;
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::engine::{Engine, Job, Scored};
+use super::estimate::{Estimated, Known, estimate};
 use super::generate::{Ask, generate};
 use super::model::Model;
 use super::prompt;
 use crate::lm::{
-    Answered, Complete, Completion, CompletionRequest, Context, FramePiece, LmError, Message, Passage, Scorer, Sink,
-    TokenLogprobs, Verbatim,
+    Answered, Complete, Completion, CompletionRequest, Context, Current, Estimate, FramePiece, LmError, Message,
+    Passage, Scorer, Sink, TokenLogprobs, Verbatim,
 };
 use crate::reer::search::Sampling;
 use crate::reer::{Example, Identity, Target};
@@ -94,7 +95,7 @@ impl Backend {
         if have > limit { Err(LmError::TooLong { have, limit: Some(limit) }) } else { Ok(tokens) }
     }
 
-    /// The tokens of a context and of y up to the end of `part`, ready to score the part.
+    /// The tokens of a context and of y up to the end of `part`, ready to score the part; keeps those of the context.
     fn job(&self, example: &Example, target: &Target, part: &Range<usize>, context: &Context) -> Result<Job, LmError> {
         let Context::Thinking { z } = context;
         let mut tokens = prompt::encode(self.model.tokenizer(), &(self.context)(example, z)?)?;
@@ -108,29 +109,30 @@ impl Backend {
         tokens.extend(&target.tokens);
         let mut tokens = self.fitting(tokens)?;
         tokens.truncate(tokens.len() - target.tokens.len() + part.end);
-        // Of a y that will be read on, all is kept; else what other versions of z share.
-        let keep = if part.end < target.tokens.len() { tokens.len() - 1 } else { from - part.start };
-        Ok(Job { tokens, from, keep })
+        Ok(Job { tokens, from, keep: from - part.start })
     }
 
-    /// Scores `part` of y behind all contexts.
+    /// Scores `part` of y behind all contexts. What stands before y is kept for other versions of z; of a part, all.
     async fn score_contexts(
         &self,
         example: &Example,
         target: &Target,
-        part: Range<usize>,
+        part: Option<Range<usize>>,
         contexts: &[Context],
         answered: Answered<'_>,
     ) -> Vec<Result<TokenLogprobs, LmError>> {
         let mut answers = Answers { known: vec![None; contexts.len()], tell: answered };
         let (mut jobs, mut asked) = (Vec::new(), Vec::new());
+        let in_part = part.is_some();
+        let part = part.unwrap_or(0..target.tokens.len());
         for (place, context) in contexts.iter().enumerate() {
             match self.job(example, target, &part, context) {
                 Ok(job) if job.tokens.len() == job.from => {
                     let nothing = TokenLogprobs { logprobs: Vec::new(), prompt_tokens: job.from, cached_tokens: 0 };
                     answers.put(place, Ok(nothing));
                 }
-                Ok(job) => {
+                Ok(mut job) => {
+                    job.keep = if in_part { job.tokens.len() - 1 } else { job.keep };
                     asked.push((place, job.tokens.len()));
                     jobs.push(job);
                 }
@@ -206,7 +208,7 @@ impl Scorer for Backend {
         contexts: &[Context],
         answered: Answered<'_>,
     ) -> Vec<Result<TokenLogprobs, LmError>> {
-        self.score_contexts(example, target, 0..target.tokens.len(), contexts, answered).await
+        self.score_contexts(example, target, None, contexts, answered).await
     }
 
     fn reads_in_parts(&self) -> bool {
@@ -220,8 +222,53 @@ impl Scorer for Backend {
         part: Range<usize>,
         contexts: &[Context],
     ) -> Vec<Result<TokenLogprobs, LmError>> {
-        self.score_contexts(example, target, part, contexts, &|_, _| {}).await
+        self.score_contexts(example, target, Some(part), contexts, &|_, _| {}).await
     }
+
+    fn estimates(&self) -> bool {
+        true
+    }
+
+    async fn estimate(
+        &self,
+        example: &Example,
+        target: &Target,
+        current: Current<'_>,
+        contexts: &[Context],
+        unread: f64,
+    ) -> Vec<Result<Estimate, LmError>> {
+        let job = |context| self.job(example, target, &(0..target.tokens.len()), context);
+        let known = match job(current.context) {
+            Ok(job) => Known { job, losses: current.logprobs.iter().map(|logprob| -*logprob as f32).collect() },
+            Err(error) => return vec![Err(error); contexts.len()],
+        };
+        let jobs: Vec<Result<Job, LmError>> = contexts.iter().map(job).collect();
+        let (fitting, lengths): (Vec<Job>, Vec<usize>) =
+            jobs.iter().flatten().map(|job| (job.clone(), job.tokens.len())).unzip();
+        let work = self
+            .run(move |engine, cancelled| estimate(engine, &known, &fitting, unread, cancelled).map_err(LmError::from));
+        let estimated = match work.await {
+            Ok(estimated) => estimated,
+            Err(error) => return vec![Err(error); contexts.len()],
+        };
+        let mut estimated =
+            estimated.into_iter().zip(lengths).map(|(estimated, length)| filled(current, estimated, length));
+        let mut next = || estimated.next().unwrap_or(Err(LmError::Cancelled));
+        jobs.into_iter().map(|job| job.and_then(|_| next())).collect()
+    }
+}
+
+/// An estimate of all of y, from that of the tokens that were read.
+fn filled(current: Current<'_>, estimated: Estimated, length: usize) -> Result<Estimate, LmError> {
+    let mut logprobs: Vec<f32> = current.logprobs.iter().map(|logprob| *logprob as f32).collect();
+    let mut read = vec![false; logprobs.len()];
+    for (place, logprob) in estimated.read.into_iter().zip(estimated.logprobs) {
+        (logprobs[place], read[place]) = (logprob, true);
+    }
+    // The current text may have to be evaluated beside what was asked for.
+    let prompt_tokens = length.max(estimated.evaluated);
+    let tokens = TokenLogprobs { logprobs, prompt_tokens, cached_tokens: prompt_tokens - estimated.evaluated };
+    Ok(Estimate { tokens, read, expected: estimated.expected })
 }
 
 /// The answers of one scoring call, by the places of their contexts.

@@ -20,6 +20,7 @@ const RETAINED_BYTES: usize = 512 << 20;
 const RETAINED: usize = 256;
 
 /// A sequence whose tokens from `from` on are to be scored: at least one, with at least one in front of it.
+#[derive(Debug, Clone)]
 pub(super) struct Job {
     pub(super) tokens: Vec<u32>,
     pub(super) from: usize,
@@ -159,7 +160,7 @@ impl Engine {
             let tokens = &jobs[*job].tokens[start..jobs[*job].tokens.len() - 1];
             self.pool.extend(sequence, tokens)?;
             let read = jobs[*job].tokens.len() - jobs[*job].from;
-            todo.push(Rows { sequence: at, start, count: tokens.len(), read });
+            todo.push(Rows { sequence: at, positions: (start..start + tokens.len()).collect(), read });
         }
         for rows in chunks(&todo) {
             let hidden = self.network.forward(sequences, &rows, Sums::Alike, cancelled)?;
@@ -179,9 +180,9 @@ impl Engine {
     ) -> Result<(), Halt> {
         let (mut targets, mut owners) = (Vec::new(), Vec::new());
         for span in rows {
-            let end = span.start + span.count;
             let job = indices[span.sequence];
-            targets.extend_from_slice(&scores.jobs[job].tokens[end - span.read + 1..=end]);
+            let read = &span.positions[span.positions.len() - span.read..];
+            targets.extend(read.iter().map(|position| scores.jobs[job].tokens[position + 1]));
             owners.resize(targets.len(), job);
         }
         let logprobs = self.network.logprobs(hidden, &targets, Sums::Alike)?;
@@ -204,7 +205,7 @@ impl Engine {
             let start = sequence.tokens().len();
             let read = usize::from(start + chunk.len() == tokens.len());
             self.pool.extend(sequence, chunk)?;
-            let rows = Rows { sequence: 0, start, count: chunk.len(), read };
+            let rows = Rows { sequence: 0, positions: (start..start + chunk.len()).collect(), read };
             last = self.network.forward(std::slice::from_mut(sequence), &[rows], Sums::Alike, cancelled)?;
         }
         Ok(last)
@@ -272,23 +273,23 @@ struct Batch {
 }
 
 /// Cuts rows into passes of at most [`PASS`] rows, each sequence's in order.
-fn chunks(todo: &[Rows]) -> Vec<Vec<Rows>> {
+pub(super) fn chunks(todo: &[Rows]) -> Vec<Vec<Rows>> {
     let mut passes: Vec<Vec<Rows>> = Vec::new();
     let mut room = 0;
     for rows in todo {
-        let (mut start, end) = (rows.start, rows.start + rows.count);
-        while start < end {
+        let mut left = &rows.positions[..];
+        while !left.is_empty() {
             if room == 0 {
                 passes.push(Vec::new());
                 room = PASS;
             }
-            let count = room.min(end - start);
+            let (now, later) = left.split_at(room.min(left.len()));
             // Those that are read are the last.
-            let read = count.min(rows.read.saturating_sub(end - start - count));
+            let read = now.len().min(rows.read.saturating_sub(later.len()));
             if let Some(pass) = passes.last_mut() {
-                pass.push(Rows { sequence: rows.sequence, start, count, read });
+                pass.push(Rows { sequence: rows.sequence, positions: now.to_vec(), read });
             }
-            (start, room) = (start + count, room - count);
+            (left, room) = (later, room - now.len());
         }
     }
     passes

@@ -130,7 +130,7 @@ fn advance(
     let (mut sequences, mut rows, mut result) = (Vec::new(), Vec::new(), Ok(()));
     for (at, (mut sample, token)) in going.into_iter().enumerate() {
         let mut sequence = std::mem::take(&mut sample.sequence);
-        rows.push(Rows { sequence: at, start: sequence.tokens().len(), count: 1, read: 1 });
+        rows.push(Rows { sequence: at, positions: vec![sequence.tokens().len()], read: 1 });
         result = result.and_then(|()| engine.pool.extend(&mut sequence, &[token]));
         sequences.push(sequence);
         running.push(sample);

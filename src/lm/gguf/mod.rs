@@ -3,11 +3,13 @@
 //! The arithmetic is the package `transformer`'s; here are text, cached prefixes, scoring and sampling. Frames and chat
 //! templates are rendered elsewhere ([`crate::lm::frame`]).
 //!
-//! From the ground up: `tokenizer`, `engine` (scoring), `generate` over `sample`, `answer` → `model`, `prompt` → `backend`.
+//! From the ground up: `tokenizer`, `engine` (scoring), `estimate` over `expected`, `generate` over `sample`, `answer` → `model`, `prompt` → `backend`.
 
 mod answer;
 mod backend;
 mod engine;
+mod estimate;
+mod expected;
 mod generate;
 mod model;
 mod prompt;

@@ -113,7 +113,7 @@ pub enum Unscored {
 /// Where a candidate was dropped from a race: it could not win any more. No measure of the whole y.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Outraced {
-    /// Tokens of y that were read, from its beginning.
+    /// Tokens of y that were read: its first by the exact rule, by the other those that the rewrite may change most.
     pub tokens: usize,
     /// Mean loss over those of them that the objective scores, in nats per token.
     pub nll: Nats,

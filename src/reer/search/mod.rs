@@ -6,6 +6,7 @@
 mod config;
 mod fact;
 mod guard;
+mod guess;
 mod machine;
 mod policy;
 mod race;
@@ -20,6 +21,7 @@ pub use fact::{
     Decision, Fact, Node, NodeId, Other, Outraced, Reason, Refusal, ScoreOf, Scored, StopReason, Unscored, Why,
 };
 pub use guard::GuardLimits;
+pub use guess::{Guess, UNREAD};
 pub use machine::Search;
 pub use race::{Race, Rule, laps};
 pub use seed::{Purpose, derive};

@@ -1,5 +1,6 @@
 //! Keys and values of evaluated tokens on the device, which forks share.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -13,6 +14,8 @@ use crate::error::Halt;
 #[derive(Clone, Default)]
 pub struct Sequence {
     pub(super) tokens: Vec<u32>,
+    /// How many of them have keys and values.
+    computed: usize,
     /// Of these tokens, and perhaps of more behind them that only others still have; none before the first pass.
     held: Option<Arc<Layers>>,
 }
@@ -59,7 +62,9 @@ impl Sequence {
 
     /// The first `length` tokens, sharing their keys and values.
     pub fn fork(&self, length: usize) -> Sequence {
-        Sequence { tokens: self.tokens[..length.min(self.tokens.len())].to_vec(), held: self.held.clone() }
+        let length = length.min(self.tokens.len());
+        let computed = self.computed.min(length);
+        Sequence { tokens: self.tokens[..length].to_vec(), computed, held: self.held.clone() }
     }
 
     /// How many of the first tokens are also `tokens`' first.
@@ -67,18 +72,38 @@ impl Sequence {
         common_prefix(&self.tokens, tokens)
     }
 
-    /// A layer's keys and values of the first `start` positions with new ones behind them.
-    pub(super) fn followed_by(&self, layer: usize, start: usize, new: Held) -> Result<Held, Error> {
-        match self.held.as_ref().filter(|_| start > 0) {
-            Some(held) => held.layers[layer].first(start)?.followed_by(new),
-            None => Ok(Held { keys: new.keys.contiguous()?, values: new.values.contiguous()? }),
+    /// A layer's keys and values with new ones at these positions, rising: behind those that are there, or in their place.
+    pub(super) fn with(&self, layer: usize, positions: &[usize], new: Held) -> Result<Held, Error> {
+        let before = self.computed;
+        let Some(held) = self.held.as_ref().filter(|_| before > 0) else {
+            return Ok(Held { keys: new.keys.contiguous()?, values: new.values.contiguous()? });
+        };
+        let joined = held.layers[layer].first(before)?.followed_by(new)?;
+        if positions.first() == Some(&before) {
+            return Ok(joined);
         }
+        let all = before.max(positions.last().map_or(0, |last| last + 1));
+        let mut from: Vec<u32> = (0..all as u32).collect();
+        for (at, position) in positions.iter().enumerate() {
+            from[*position] = (before + at) as u32;
+        }
+        let from = Tensor::new(from, joined.keys.device())?;
+        Ok(Held { keys: joined.keys.index_select(&from, 1)?, values: joined.values.index_select(&from, 1)? })
+    }
+
+    /// A layer's keys and values of some of its tokens.
+    pub(super) fn held(&self, layer: usize, tokens: Range<usize>) -> Result<Option<Held>, Error> {
+        let Some(held) = &self.held else { return Ok(None) };
+        let part = |tensor: &Tensor| tensor.narrow(1, tokens.start, tokens.len());
+        let Held { keys, values } = &held.layers[layer];
+        Ok(Some(Held { keys: part(keys)?, values: part(values)? }))
     }
 
     /// Takes the keys and values of all layers, in place of those before.
     pub(super) fn hold(&mut self, layers: Vec<Held>, live: &Arc<AtomicUsize>) {
         let numbers: usize = layers.iter().map(|held| held.keys.elem_count() + held.values.elem_count()).sum();
         let bytes = numbers * size_of::<f32>();
+        self.computed = layers.first().map_or(0, |held| held.keys.dims()[1]);
         live.fetch_add(bytes, Ordering::Relaxed);
         self.held = Some(Arc::new(Layers { layers, bytes, live: live.clone() }));
     }

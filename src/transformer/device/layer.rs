@@ -99,7 +99,7 @@ impl Turns {
     }
 
     /// Turns `[heads][rows][head_width]`.
-    fn turn(&self, heads: &Tensor) -> Result<Tensor, Error> {
+    pub(super) fn turn(&self, heads: &Tensor) -> Result<Tensor, Error> {
         let (turned, rest) = (self.width, heads.dim(2)? - self.width);
         let head = heads.narrow(2, 0, turned)?.contiguous()?.unsqueeze(0)?;
         let turn = if self.neighbours { rope_i } else { rope };
@@ -179,14 +179,20 @@ impl Layer {
         Ok((query, key, heads(&self.value, self.kv_heads)?))
     }
 
-    /// What queries, `[heads][rows][head_width]`, make of their sequence's keys and values, whose last positions are theirs:
+    /// What queries, `[heads][rows][head_width]`, at these positions make of their sequence's keys and values:
     /// `[rows][heads * head_width]`. The mask, `[rows][positions]`, is added to the scores.
-    pub(super) fn attend(&self, query: &Tensor, held: &Held, mask: Option<&Tensor>) -> Result<Tensor, Error> {
-        let (rows, positions) = (query.dim(1)?, held.keys.dim(1)?);
-        let at_once = (SCORES / (self.heads * positions)).clamp(1, ROWS);
+    pub(super) fn attend(
+        &self,
+        query: &Tensor,
+        held: &Held,
+        positions: &[usize],
+        mask: Option<&Tensor>,
+    ) -> Result<Tensor, Error> {
+        let rows = positions.len();
+        let at_once = (SCORES / (self.heads * held.keys.dim(1)?)).clamp(1, ROWS);
         let part = |from: usize| {
             let count = at_once.min(rows - from);
-            let seen = positions - rows + from + count;
+            let seen = positions[from + count - 1] + 1;
             let mask = mask.map(|mask| mask.narrow(0, from, count)?.narrow(1, 0, seen)).transpose()?;
             self.attend_part(&query.narrow(1, from, count)?, &held.first(seen)?, mask.as_ref())
         };

@@ -1,11 +1,12 @@
 //! A model on the device and its forward pass over new rows of cached sequences.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use candle_core::{D, Error, Tensor};
 
-use super::cache::{Held, Sequence};
+use super::cache::{Held, Pool, Sequence};
 use super::device;
 use super::layer::{Layer, Norm, Turns, matrix, product};
 use crate::config::Config;
@@ -71,9 +72,9 @@ impl Network {
         _: Sums,
         cancelled: &AtomicBool,
     ) -> Result<Vec<f32>, Halt> {
-        let tokens = rows.iter().flat_map(|r| &sequences[r.sequence].tokens[r.start..][..r.count]);
-        let tokens: Vec<u32> = tokens.copied().collect();
-        let positions = rows.iter().flat_map(|r| r.start..r.start + r.count);
+        let tokens = rows.iter().flat_map(|r| r.positions.iter().map(|at| sequences[r.sequence].tokens[*at]));
+        let tokens: Vec<u32> = tokens.collect();
+        let positions = rows.iter().flat_map(|r| &r.positions).map(|position| *position as f32);
         let turns = Turns::new(&self.rotary.at(positions), tokens.len())?;
         let mut x = self.embedding.index_select(&Tensor::new(tokens, device()?)?, 0)?;
         let mut spans = spans(rows)?;
@@ -85,15 +86,17 @@ impl Network {
             let (query, key, value) = layer.project(&x, &turns)?;
             for ((span, rows), held) in spans.iter().zip(rows).zip(&mut held) {
                 let new = Held { keys: span.rows(&key, 1)?, values: span.rows(&value, 1)? };
-                held.push(sequences[rows.sequence].followed_by(index, rows.start, new)?);
+                held.push(sequences[rows.sequence].with(index, &rows.positions, new)?);
             }
             if index + 1 == self.layers.len() {
                 // Behind its keys and values, only what is read goes on.
                 spans.iter_mut().zip(rows).try_for_each(|(span, rows)| span.keep(rows.read))?;
                 x = Tensor::cat(&spans.iter().map(|span| span.rows(&x, 0)).collect::<Result<Vec<_>, _>>()?, 0)?;
             }
-            let read = spans.iter().zip(&held).filter(|(span, _)| span.count > 0);
-            let mixed = read.map(|(span, held)| layer.attend(&span.rows(&query, 1)?, &held[index], span.mask.as_ref()));
+            let read = spans.iter().zip(&held).filter(|(span, _)| !span.positions.is_empty());
+            let mixed = read.map(|(span, held)| {
+                layer.attend(&span.rows(&query, 1)?, &held[index], span.positions, span.mask.as_ref())
+            });
             let mixed = mixed.collect::<Result<Vec<_>, Error>>()?;
             if !mixed.is_empty() {
                 x = layer.finish(&x, &Tensor::cat(&mixed, 0)?)?;
@@ -103,6 +106,36 @@ impl Network {
             sequences[rows.sequence].hold(held, &self.live);
         }
         Ok(x.flatten_all()?.to_vec1()?)
+    }
+
+    /// Appends tokens of another sequence with the keys and values that they have there, turned to the positions that they get
+    /// here. Nothing is computed, so what they saw is what stood before them there: an approximation.
+    ///
+    /// # Errors
+    /// [`Halt::Device`].
+    pub fn graft(
+        &self,
+        pool: &mut Pool,
+        sequence: &mut Sequence,
+        from: &Sequence,
+        tokens: Range<usize>,
+    ) -> Result<(), Halt> {
+        if tokens.is_empty() {
+            return Ok(());
+        }
+        let start = sequence.tokens().len();
+        pool.extend(sequence, &from.tokens()[tokens.clone()])?;
+        let positions: Vec<usize> = (start..start + tokens.len()).collect();
+        let by = start as f32 - tokens.start as f32;
+        let turns = Turns::new(&self.rotary.at(std::iter::repeat_n(by, tokens.len())), tokens.len())?;
+        let mut layers = Vec::new();
+        for layer in 0..self.layers.len() {
+            if let Some(Held { keys, values }) = from.held(layer, tokens.clone())? {
+                layers.push(sequence.with(layer, &positions, Held { keys: turns.turn(&keys)?, values })?);
+            }
+        }
+        sequence.hold(layers, &self.live);
+        Ok(())
     }
 
     /// The log-probability of one token behind each row of the residual stream, `[rows][width]`, in nats.
@@ -138,46 +171,48 @@ impl Network {
 }
 
 /// Where the rows of one sequence stand in a pass.
-struct Span {
+struct Span<'a> {
     /// The first of them among all.
     at: usize,
-    count: usize,
-    /// What is added to their scores, `[count][positions]`: nothing to those of what a row sees. One row sees all there is.
+    positions: &'a [usize],
+    /// What is added to their scores, `[rows][positions]`: nothing to those of what a row sees. One row sees all there is.
     mask: Option<Tensor>,
 }
 
-impl Span {
+impl Span<'_> {
     /// Its rows of a tensor of all.
     fn rows(&self, tensor: &Tensor, dimension: usize) -> Result<Tensor, Error> {
-        tensor.narrow(dimension, self.at, self.count)
+        tensor.narrow(dimension, self.at, self.positions.len())
     }
 
     /// Is the last `count` of its rows from now on.
     fn keep(&mut self, count: usize) -> Result<(), Error> {
-        let before = self.count - count;
+        let before = self.positions.len() - count;
         self.mask = self.mask.take().map(|mask| mask.narrow(0, before, count)).transpose()?;
-        (self.at, self.count) = (self.at + before, count);
+        self.at += before;
+        self.positions = &self.positions[before..];
         Ok(())
     }
 }
 
-fn spans(rows: &[Rows]) -> Result<Vec<Span>, Error> {
-    let mut at = 0;
-    let span = |rows: &Rows| {
-        let first = at;
-        at += rows.count;
-        Ok(Span { at: first, count: rows.count, mask: (rows.count > 1).then(|| mask(rows)).transpose()? })
-    };
-    rows.iter().map(span).collect()
+fn spans(rows: &[Rows]) -> Result<Vec<Span<'_>>, Error> {
+    let (mut spans, mut at) = (Vec::with_capacity(rows.len()), 0);
+    for Rows { positions, .. } in rows {
+        let mask = (positions.len() > 1).then(|| mask(positions)).transpose()?;
+        spans.push(Span { at, positions, mask });
+        at += positions.len();
+    }
+    Ok(spans)
 }
 
-fn mask(rows: &Rows) -> Result<Tensor, Error> {
-    let (end, device) = (rows.start + rows.count, device()?);
-    let shape = (rows.count, end);
-    let positions = Tensor::arange(0, end as u32, device)?.broadcast_as(shape)?;
-    let own = Tensor::arange(rows.start as u32, end as u32, device)?.unsqueeze(1)?.broadcast_as(shape)?;
+fn mask(positions: &[usize]) -> Result<Tensor, Error> {
+    let (end, device) = (positions.last().map_or(0, |last| last + 1), device()?);
+    let shape = (positions.len(), end);
+    let all = Tensor::arange(0, end as u32, device)?.broadcast_as(shape)?;
+    let own: Vec<u32> = positions.iter().map(|position| *position as u32).collect();
+    let own = Tensor::new(own, device)?.unsqueeze(1)?.broadcast_as(shape)?;
     let number = |number: f32| Tensor::new(number, device)?.broadcast_as(shape);
-    positions.le(&own)?.where_cond(&number(0.0)?, &number(f32::NEG_INFINITY)?)
+    all.le(&own)?.where_cond(&number(0.0)?, &number(f32::NEG_INFINITY)?)
 }
 
 #[cfg(test)]
@@ -202,8 +237,8 @@ mod tests {
     /// Log-probabilities of each token but the first, by the processor in one pass.
     fn by_the_processor(network: &network::Network, text: &[u32]) -> Vec<f32> {
         let (mut pool, mut sequence) = (cache::Pool::new(network), cache::Sequence::default());
-        let rows = Rows { sequence: 0, start: 0, count: text.len() - 1, read: text.len() - 1 };
-        pool.extend(&mut sequence, &text[..rows.count]).unwrap();
+        let rows = Rows { sequence: 0, positions: (0..text.len() - 1).collect(), read: text.len() - 1 };
+        pool.extend(&mut sequence, &text[..text.len() - 1]).unwrap();
         let hidden = network.forward(&mut [sequence], &[rows], Sums::Alike, &GOING).unwrap();
         network.logprobs(&hidden, &text[1..], Sums::Alike).unwrap()
     }
@@ -230,7 +265,7 @@ mod tests {
 
         let mut first = Sequence::default();
         pool.extend(&mut first, &shared).unwrap();
-        let rows = Rows { sequence: 0, start: 0, count: 37, read: 36 };
+        let rows = Rows { sequence: 0, positions: (0..37).collect(), read: 36 };
         let hidden = device.forward(std::slice::from_mut(&mut first), &[rows], Sums::Alike, &GOING).unwrap();
         let mut behind = texts[0][2..38].to_vec();
         alike(&want[0][1..37], &device.logprobs(&hidden, &behind, Sums::Alike).unwrap(), 0.01, 0.001);
@@ -245,7 +280,7 @@ mod tests {
             for (at, (fork, text)) in forks.iter_mut().zip(&texts).enumerate() {
                 let (start, end) = (fork.tokens().len(), end.min(text.len() - 1));
                 pool.extend(fork, &text[start..end]).unwrap();
-                rows.push(Rows { sequence: at, start, count: end - start, read: end - start - unread });
+                rows.push(Rows { sequence: at, positions: (start..end).collect(), read: end - start - unread });
                 behind.extend_from_slice(&text[start + unread + 1..=end]);
                 passed.extend(vec![at; end - start - unread]);
             }
@@ -268,12 +303,45 @@ mod tests {
         assert_eq!(pool.live_bytes(), 0);
     }
 
+    /// What a graft and some rows over it give, by one of the two.
+    macro_rules! grafted {
+        ($network:expr, $of:ident) => {{
+            let (network, mut pool) = ($network, $of::Pool::new($network));
+            let [mut from, mut sequence] = [text(50, 1), text(21, 2)].map(|text| {
+                let mut sequence = $of::Sequence::default();
+                pool.extend(&mut sequence, &text).unwrap();
+                let rows = Rows { sequence: 0, positions: (0..text.len()).collect(), read: 0 };
+                network.forward(std::slice::from_mut(&mut sequence), &[rows], Sums::Alike, &GOING).unwrap();
+                sequence
+            });
+            network.graft(&mut pool, &mut sequence, &from, 9..50).unwrap();
+            // Another fork of what was grafted from goes on as it was.
+            from = from.fork(30);
+            pool.extend(&mut from, &text(1, 5)).unwrap();
+            let some = vec![15, 24, 25, 40, 61];
+            let rows =
+                [Rows { sequence: 0, positions: some, read: 3 }, Rows { sequence: 1, positions: vec![30], read: 1 }];
+            let hidden = network.forward(&mut [sequence, from], &rows, Sums::Alike, &GOING).unwrap();
+            network.logprobs(&hidden, &[1, 2, 3, 4], Sums::Alike).unwrap()
+        }};
+    }
+
+    #[test]
+    fn a_graft_and_rows_out_of_its_middle_give_the_numbers_of_the_processor() {
+        use crate::device as accelerator;
+        for file in ["llama-q4_k_m", "qwen2-f16", "qwen3-q8_0"].map(fixture) {
+            let (device, processor) = (Network::load(&file).unwrap(), network::Network::load(&file).unwrap());
+            let (want, got) = (grafted!(&processor, cache), grafted!(&device, accelerator));
+            alike(&want, &got, 0.02, 0.01);
+        }
+    }
+
     #[test]
     fn rows_that_nobody_reads_leave_keys_and_a_cancelled_pass_leaves_none() {
         let network = Network::load(&fixture("qwen3-q8_0")).unwrap();
         let (mut pool, mut sequence) = (Pool::new(&network), Sequence::default());
         pool.extend(&mut sequence, &text(9, 1)).unwrap();
-        let rows = [Rows { sequence: 0, start: 0, count: 9, read: 0 }];
+        let rows = [Rows { sequence: 0, positions: (0..9).collect(), read: 0 }];
         let sequences = std::slice::from_mut(&mut sequence);
         let halted = network.forward(sequences, &rows, Sums::Alike, &AtomicBool::new(true));
         assert_eq!((halted, pool.live_bytes()), (Err(Halt::Cancelled), 0));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use retrace::engine::{Limits, Models, batch, search};
-use retrace::lm::{Answered, Context, LmError, Scorer, TokenLogprobs};
+use retrace::lm::{Answered, Context, Current, Estimate, LmError, Scorer, TokenLogprobs};
 use retrace::reer::search::{Decision, NodeId, Reason, Rule};
 use retrace::reer::{Example, Identity, Target};
 use retrace::session::{self, Author, Head, Payload, Session, State};
@@ -15,17 +15,20 @@ use tokio_util::sync::CancellationToken;
 use super::{World, at, plan};
 use crate::session::schema::every_line_is_valid;
 
-/// The world with a scorer that reads in parts.
-struct Reader(World);
+/// The world with a scorer that reads in parts, and that estimates where told so: it reads every other token.
+struct Reader {
+    world: World,
+    estimates: bool,
+}
 
 #[async_trait]
 impl Scorer for Reader {
     fn identity(&self) -> &Identity {
-        Scorer::identity(&self.0)
+        Scorer::identity(&self.world)
     }
 
     async fn tokenize(&self, example: &Example) -> Result<Target, LmError> {
-        self.0.tokenize(example).await
+        self.world.tokenize(example).await
     }
 
     async fn score(
@@ -35,24 +38,49 @@ impl Scorer for Reader {
         of: &[Context],
         answered: Answered<'_>,
     ) -> Vec<Result<TokenLogprobs, LmError>> {
-        self.0.score(example, target, of, answered).await
+        self.world.score(example, target, of, answered).await
     }
 
     fn reads_in_parts(&self) -> bool {
         true
     }
+
+    fn estimates(&self) -> bool {
+        self.estimates
+    }
+
+    async fn estimate(
+        &self,
+        example: &Example,
+        target: &Target,
+        current: Current<'_>,
+        contexts: &[Context],
+        _unread: f64,
+    ) -> Vec<Result<Estimate, LmError>> {
+        let scored = self.world.score(example, target, contexts, &|_, _| {}).await;
+        let estimate = |tokens: TokenLogprobs| {
+            let read: Vec<bool> = (0..tokens.logprobs.len()).map(|at| at % 2 == 0).collect();
+            let known = current.logprobs.iter().zip(&tokens.logprobs).zip(&read);
+            let logprobs = known.map(|((known, new), read)| if *read { *new } else { *known as f32 }).collect();
+            Estimate { expected: vec![0.01; read.len()], read, tokens: TokenLogprobs { logprobs, ..tokens } }
+        };
+        scored.into_iter().map(|answer| answer.map(estimate)).collect()
+    }
 }
 
-async fn raced(folder: &Path, rule: Option<Rule>) -> State {
+fn models(estimates: bool) -> Models {
+    let world = || World::new("scripted");
+    Models { generator: Arc::new(world()), scorer: Arc::new(Reader { world: world(), estimates }) }
+}
+
+async fn raced(folder: &Path, rule: Option<Rule>, estimates: bool) -> State {
     let reference = "The lamp is lit again tonight. ".repeat(20);
     let row = serde_json::json!({"id": "p", "query": "Write about a lamp.", "reference": reference});
     std::fs::write(folder.join("pairs.jsonl"), row.to_string()).unwrap();
     let mut plan = plan(folder);
     plan.library = folder.join(format!("{rule:?}"));
     plan.config.search.race = rule;
-    let models =
-        Models { generator: Arc::new(World::new("scripted")), scorer: Arc::new(Reader(World::new("scripted"))) };
-    let report = batch(plan, models, Arc::new(()), CancellationToken::new()).await.unwrap();
+    let report = batch(plan, models(estimates), Arc::new(()), CancellationToken::new()).await.unwrap();
     let (_, path) = at(&report, 0);
     every_line_is_valid(&path);
     session::read(&path).unwrap().state
@@ -73,10 +101,10 @@ fn chosen(state: &State) -> Vec<(u32, Option<NodeId>)> {
 #[tokio::test]
 async fn a_race_drops_candidates_and_changes_no_clear_decision() {
     let folder = tempfile::tempdir().unwrap();
-    let plain = raced(folder.path(), None).await;
+    let plain = raced(folder.path(), None, true).await;
     assert!(dropped(&plain).is_empty());
     for rule in [Rule::Exact, Rule::Paired] {
-        let state = raced(folder.path(), Some(rule)).await;
+        let state = raced(folder.path(), Some(rule), true).await;
         assert_eq!(chosen(&state), chosen(&plain), "{rule:?}");
         let dropped = dropped(&state);
         assert!(!dropped.is_empty(), "{rule:?}");
@@ -91,16 +119,21 @@ async fn a_race_drops_candidates_and_changes_no_clear_decision() {
 }
 
 #[tokio::test]
+async fn a_scorer_that_estimates_nothing_scores_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = raced(folder.path(), Some(Rule::Paired), false).await;
+    assert!(dropped(&state).is_empty() && chosen(&state).iter().any(|(_, chosen)| chosen.is_some()));
+}
+
+#[tokio::test]
 async fn a_dropped_candidate_that_a_person_chooses_is_scored() {
     let folder = tempfile::tempdir().unwrap();
-    let node = dropped(&raced(folder.path(), Some(Rule::Paired)).await)[0];
+    let node = dropped(&raced(folder.path(), Some(Rule::Paired), true).await)[0];
     let path = session::library::files(&folder.path().join("Some(Paired)")).unwrap().remove(0);
     let mut session = Session::open(&path).unwrap();
     session.record(Author::User("ada".to_owned()), Payload::Head(Head { node, branch: None })).unwrap();
-    let models =
-        Models { generator: Arc::new(World::new("scripted")), scorer: Arc::new(Reader(World::new("scripted"))) };
     session.go_on().unwrap();
-    search(&mut session, &models, &Limits { cancel: CancellationToken::new(), time: None }, &()).await.unwrap();
+    search(&mut session, &models(true), &Limits { cancel: CancellationToken::new(), time: None }, &()).await.unwrap();
     let version = session.state().search.as_ref().unwrap().tree().get(node).unwrap().clone();
     assert!(version.measures.is_some() && version.outraced.is_some(), "its score stands beside the race");
 }

@@ -1,6 +1,6 @@
-//! Racing: what it spares and which decisions it changes. Every decision of searches without racing is run again as a
-//! race over the log-probabilities that were computed for it. With `RETRACE_RACE_ROWS=FILE` the losses of every decision are
-//! appended there, a line of JSON each, for trying out other rules, and nothing is searched a second time.
+//! Racing: what it spares and which decisions it changes. Every decision of searches without racing is run again as a race:
+//! by the exact rule over the log-probabilities that were computed for it, by guesses with the scorer itself. With
+//! `RETRACE_RACE_ROWS=FILE` a line of JSON for each decision, with what was guessed, is appended there.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -12,8 +12,8 @@ use std::time::Instant;
 use async_trait::async_trait;
 use retrace::engine::{BackEnds, Models, Plan, Setup, batch};
 use retrace::lm::prompts::Prompts;
-use retrace::lm::{Answered, Context, LmError, Scorer, TokenLogprobs};
-use retrace::reer::search::{Config, Decision, NodeId, Preset, Race, Reason, Rule, Search, laps};
+use retrace::lm::{Answered, Context, Current, Estimate, LmError, Scorer, TokenLogprobs};
+use retrace::reer::search::{Config, Decision, Guess, NodeId, Preset, Race, Reason, Rule, Search, UNREAD, laps};
 use retrace::reer::{Example, Identity, Target};
 use retrace::session::{self, State};
 use tokio_util::sync::CancellationToken;
@@ -71,6 +71,21 @@ impl Scorer for Recorder {
     ) -> Vec<Result<TokenLogprobs, LmError>> {
         self.inner.score_part(example, target, part, contexts).await
     }
+
+    fn estimates(&self) -> bool {
+        self.inner.estimates()
+    }
+
+    async fn estimate(
+        &self,
+        example: &Example,
+        target: &Target,
+        current: Current<'_>,
+        contexts: &[Context],
+        unread: f64,
+    ) -> Vec<Result<Estimate, LmError>> {
+        self.inner.estimate(example, target, current, contexts, unread).await
+    }
 }
 
 /// Sums over decisions.
@@ -78,66 +93,151 @@ impl Scorer for Recorder {
 struct Tally {
     decisions: usize,
     changed: usize,
-    /// Tokens evaluated in scoring candidates whole.
+    /// Tokens of scoring every candidate alone.
     plain: usize,
+    /// Of scoring them whole, where what they share is evaluated once.
+    shared: usize,
     raced: usize,
-    /// Of those, what no rule could spare: all but the one that is chosen are dropped after the first lap.
-    least: usize,
+    /// Candidates, and those of them that were scored whole.
+    candidates: usize,
+    whole: usize,
 }
 
-impl Tally {
-    fn add(&mut self, recorder: &Recorder, state: &State, decision: &Decision, before: NodeId, rule: Rule) {
-        let search = state.search.as_ref().unwrap();
+/// A decision with what was heard for it.
+struct Heard<'a> {
+    state: &'a State,
+    decision: &'a Decision,
+    current: (Context, TokenLogprobs),
+    field: Vec<(NodeId, Context, TokenLogprobs)>,
+    allowed: Vec<bool>,
+}
+
+impl<'a> Heard<'a> {
+    fn of(recorder: &Recorder, state: &'a State, decision: &'a Decision) -> Option<Heard<'a>> {
+        let search = state.search.as_ref()?;
         let heard = recorder.heard.lock().unwrap();
-        let of = |node: NodeId| heard.get(&(state.id.clone(), search.tree().trajectory(node)?.text()));
-        let Some(current) = of(before) else { return };
-        let losses = |read: &TokenLogprobs, end: usize| -> Vec<f64> {
-            read.logprobs[..end].iter().map(|v| search.config().objective.loss(f64::from(*v))).collect()
+        let of = |node: NodeId| {
+            let z = search.tree().trajectory(node)?.text();
+            let tokens = heard.get(&(state.id.clone(), z.clone()))?.clone();
+            Some((Context::Thinking { z }, tokens))
         };
-        let guarded = |node| {
-            let reason = decision.others.iter().find(|other| other.node == node).map(|other| other.reason);
+        let guarded = |node: &NodeId| {
+            let reason = decision.others.iter().find(|other| other.node == *node).map(|other| other.reason);
             matches!(reason, Some(Reason::LeakSpan | Reason::LeakNgram | Reason::Length | Reason::Repetition))
         };
-        let nodes: Vec<NodeId> = decision.others.iter().map(|o| o.node).chain(decision.chosen).collect();
-        let field: Vec<(NodeId, &TokenLogprobs)> =
-            nodes.into_iter().filter_map(|node| Some((node, of(node)?))).collect();
-        let tokens = current.logprobs.len();
-        let allowed = field.iter().map(|(node, _)| !guarded(*node)).collect();
-        let race = Race { rule, objective: search.config().objective, min_delta: 0.0, allowed };
-        let whole = losses(current, tokens);
-        if let (Rule::Paired, Some(file)) = (rule, std::env::var_os(ROWS)) {
-            let row = serde_json::json!({
-                "id": state.id, "current": whole, "allowed": race.allowed,
-                "runners": field.iter().map(|(_, heard)| losses(heard, tokens)).collect::<Vec<_>>(),
-                "evaluated": field.iter().map(|(_, heard)| heard.prompt_tokens - heard.cached_tokens).collect::<Vec<_>>(),
-                "chosen": decision.chosen.and_then(|chosen| field.iter().position(|(node, _)| *node == chosen)),
-            });
-            let mut file = std::fs::OpenOptions::new().create(true).append(true).open(file).unwrap();
-            writeln!(file, "{row}").unwrap();
-        }
-        let mut read = vec![tokens; field.len()];
-        let mut left = vec![true; field.len()];
+        let nodes = decision.others.iter().map(|other| other.node).chain(decision.chosen);
+        let field: Vec<_> =
+            nodes.filter_map(|node| of(node).map(|(context, tokens)| (node, context, tokens))).collect();
+        let allowed = field.iter().map(|(node, ..)| !guarded(node)).collect();
+        (!field.is_empty()).then_some(Heard { state, decision, current: of(before(search, decision))?, field, allowed })
+    }
+
+    fn race(&self, rule: Rule) -> Race {
+        let objective = self.state.search.as_ref().unwrap().config().objective;
+        Race { rule, objective, min_delta: 0.0, allowed: self.allowed.clone() }
+    }
+
+    fn chosen(&self) -> Option<usize> {
+        self.decision.chosen.and_then(|chosen| self.field.iter().position(|(node, ..)| *node == chosen))
+    }
+
+    /// Counts a race in which some were scored whole, by so many tokens in all.
+    fn count(&self, tally: &mut Tally, whole: &[bool], raced: usize) {
+        let tokens = self.field.iter().map(|(.., tokens)| tokens);
+        tally.decisions += 1;
+        tally.changed += usize::from(self.chosen().is_some_and(|chosen| !whole[chosen]));
+        tally.plain += tokens.clone().map(|tokens| tokens.prompt_tokens).sum::<usize>();
+        tally.shared += tokens.map(evaluated).sum::<usize>();
+        tally.raced += raced;
+        tally.candidates += whole.len();
+        tally.whole += whole.iter().filter(|whole| **whole).count();
+    }
+
+    /// By laps.
+    fn run_laps(&self, tally: &mut Tally) {
+        let race = self.race(Rule::Exact);
+        let tokens = self.current.1.logprobs.len();
+        let whole = losses(&race, &self.current.1);
+        let (mut read, mut left) = (vec![tokens; self.field.len()], vec![true; self.field.len()]);
         for lap in laps(tokens) {
+            let until = |tokens: &TokenLogprobs| losses(&race, tokens)[..lap.end].to_vec();
             let runners: Vec<Option<Vec<f64>>> =
-                field.iter().zip(&left).map(|((_, heard), left)| left.then(|| losses(heard, lap.end))).collect();
+                self.field.iter().zip(&left).map(|((.., heard), left)| left.then(|| until(heard))).collect();
             for (at, out) in race.out(&whole, &runners).into_iter().enumerate() {
                 if out {
                     (left[at], read[at]) = (false, lap.end);
                 }
             }
         }
-        let evaluated = |heard: &TokenLogprobs| heard.prompt_tokens - heard.cached_tokens;
-        self.decisions += 1;
-        let kept = |node: NodeId| field.iter().zip(&left).any(|((other, _), left)| *other == node && *left);
-        self.changed += usize::from(decision.chosen.is_some_and(|chosen| !kept(chosen)));
-        let first = laps(tokens)[0].end;
-        for ((node, heard), read) in field.iter().zip(read) {
-            let until = |read: usize| evaluated(heard) - (tokens - read).min(evaluated(heard));
-            self.plain += evaluated(heard);
-            self.raced += until(read);
-            self.least += until(if decision.chosen == Some(*node) { tokens } else { first });
+        let spared = |(heard, read): (&TokenLogprobs, usize)| evaluated(heard) - (tokens - read).min(evaluated(heard));
+        let raced = self.field.iter().map(|(.., heard)| heard).zip(read).map(spared).sum();
+        self.count(tally, &left, raced);
+    }
+
+    /// By guesses.
+    async fn run_by_guesses(&self, scorer: &dyn Scorer, tally: &mut Tally) {
+        let race = self.race(Rule::Paired);
+        let example = self.state.example.as_ref().unwrap().to_example();
+        let target = scorer.tokenize(&example).await.unwrap();
+        let logprobs: Vec<f64> = self.current.1.logprobs.iter().map(|logprob| f64::from(*logprob)).collect();
+        let known = Current { context: &self.current.0, logprobs: &logprobs };
+        let current = losses(&race, &self.current.1);
+        let mut guesses: Vec<Option<Guess>> = vec![None; self.field.len()];
+        let (mut left, mut raced) = (vec![true; self.field.len()], 0);
+        let mut row = serde_json::json!({ "id": self.state.id, "chosen": self.chosen(), "allowed": self.allowed });
+        for (round, unread) in UNREAD.into_iter().enumerate() {
+            if round > 0 && guesses.iter().flatten().count() < 2 {
+                break;
+            }
+            let places: Vec<usize> = (0..left.len()).filter(|at| left[*at]).collect();
+            let contexts: Vec<Context> = places.iter().map(|at| self.field[*at].1.clone()).collect();
+            let estimates = scorer.estimate(&example, &target, known, &contexts, unread).await;
+            for (at, estimate) in places.into_iter().zip(estimates) {
+                let Estimate { tokens, read, expected } = estimate.unwrap();
+                raced += evaluated(&tokens);
+                guesses[at] = Some(Guess::new(&current, &losses(&race, &tokens), &read, &expected));
+                row[format!("round{round}")][at.to_string()] = serde_json::json!({
+                    "guess": format!("{:?}", guesses[at]), "evaluated": evaluated(&tokens),
+                    "read": read.iter().filter(|read| **read).count(),
+                });
+            }
+            for (at, out) in race.out_by_guess(current.len(), &guesses).into_iter().enumerate() {
+                if out {
+                    (left[at], guesses[at]) = (false, None);
+                }
+            }
+        }
+        let mut differences = vec![None; left.len()];
+        while let Some(at) = race.next_by_guess(current.len(), &guesses, &differences) {
+            let context = std::slice::from_ref(&self.field[at].1);
+            let all = 0..target.tokens.len();
+            let tokens = scorer.score_part(&example, &target, all, context).await.remove(0).unwrap();
+            raced += evaluated(&tokens);
+            differences[at] = Some(losses(&race, &tokens).iter().sum::<f64>() - current.iter().sum::<f64>());
+        }
+        let whole: Vec<bool> = differences.iter().map(Option::is_some).collect();
+        self.count(tally, &whole, raced);
+        if let Some(file) = std::env::var_os(ROWS) {
+            let exact = |(.., heard): &(_, _, TokenLogprobs)| {
+                losses(&race, heard).iter().sum::<f64>() - current.iter().sum::<f64>()
+            };
+            row["exact"] = self.field.iter().map(exact).collect::<Vec<_>>().into();
+            row["evaluated"] = self.field.iter().map(|(.., heard)| evaluated(heard)).collect::<Vec<_>>().into();
+            row["prompt"] = self.field.iter().map(|(.., heard)| heard.prompt_tokens).collect::<Vec<_>>().into();
+            row["tokens"] = current.len().into();
+            row["raced"] = raced.into();
+            let mut file = std::fs::OpenOptions::new().create(true).append(true).open(file).unwrap();
+            writeln!(file, "{row}").unwrap();
         }
     }
+}
+
+fn losses(race: &Race, heard: &TokenLogprobs) -> Vec<f64> {
+    heard.logprobs.iter().map(|logprob| race.objective.loss(f64::from(*logprob))).collect()
+}
+
+fn evaluated(heard: &TokenLogprobs) -> usize {
+    heard.prompt_tokens - heard.cached_tokens
 }
 
 fn setup(race: Option<Rule>) -> Setup {
@@ -176,11 +276,13 @@ async fn races_spare_tokens_and_change_few_decisions() {
     let (input, library) = (folder.path().join("pairs.jsonl"), folder.path().join("out"));
     let passages = include_str!("../../fixtures/heldout/passages.jsonl");
     let passages: Vec<&str> = passages.lines().collect();
-    let mut tallies = [Rule::Exact, Rule::Paired].map(|rule| (rule, Tally::default()));
+    let (mut exact, mut paired) = (Tally::default(), Tally::default());
+    // With a cache of its own, so that nothing is there that a race would not have.
+    let runner = BackEnds::new(Prompts::load(None).unwrap(), setup(None)).open(&setup(None)).unwrap().models.scorer;
     let (mut plain, mut raced) = (0.0, 0.0);
     // A few at a time, so that there are numbers long before the end.
     for some in passages.chunks(TOGETHER) {
-        if tallies[0].1.decisions >= DECISIONS {
+        if exact.decisions >= DECISIONS {
             break;
         }
         std::fs::write(&input, some.join("\n")).unwrap();
@@ -188,24 +290,24 @@ async fn races_spare_tokens_and_change_few_decisions() {
         plain += seconds;
         for file in session::library::files(&library).unwrap() {
             let state = session::read(&file).unwrap().state;
-            let search = state.search.as_ref().unwrap();
-            for decision in search.decisions() {
-                for (rule, tally) in &mut tallies {
-                    tally.add(&recorder, &state, decision, before(search, decision), *rule);
-                }
+            for decision in state.search.as_ref().unwrap().decisions() {
+                let Some(heard) = Heard::of(&recorder, &state, decision) else { continue };
+                heard.run_laps(&mut exact);
+                heard.run_by_guesses(runner.as_ref(), &mut paired).await;
             }
         }
         std::fs::remove_dir_all(&library).unwrap();
-        if std::env::var_os(ROWS).is_none() {
-            raced += searched(&input, &library, Some(Rule::Paired)).await.1;
-            std::fs::remove_dir_all(&library).unwrap();
-        }
-        for (rule, Tally { decisions, changed, plain, raced, least }) in &tallies {
+        raced += searched(&input, &library, Some(Rule::Paired)).await.1;
+        std::fs::remove_dir_all(&library).unwrap();
+        for (rule, tally) in [(Rule::Exact, &exact), (Rule::Paired, &paired)] {
+            let Tally { decisions, changed, plain, shared, raced, candidates, whole } = tally;
             println!(
-                "{rule:?}, K = {CANDIDATES}: {plain} tokens of candidates plain, {raced} raced, {:.2}x fewer ({:.2}x by a rule \
-                 that knew the winner after the first lap); {changed} of {decisions} decisions changed ({:.2} %)",
+                "{rule:?}, K = {CANDIDATES}: {raced} tokens, {:.2}x fewer than candidates scored alone ({plain}), {:.2}x fewer \
+                 than scored together ({shared}); {:.1} of {:.1} scored whole; {changed} of {decisions} decisions changed ({:.2} %)",
                 *plain as f64 / *raced as f64,
-                *plain as f64 / *least as f64,
+                *shared as f64 / *raced as f64,
+                *whole as f64 / *decisions as f64,
+                *candidates as f64 / *decisions as f64,
                 100.0 * *changed as f64 / *decisions as f64
             );
         }

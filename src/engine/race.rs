@@ -1,0 +1,217 @@
+//! Races: asking a scorer for a step's candidates no further than they may win.
+
+use super::distinct::Distinct;
+use super::heat::Heat;
+use super::scoring::{Answer, Pair, Reading, Tell, all_of, contexts, thinking};
+use crate::lm::{Context, Current, Estimate, LmError, Scorer, TokenLogprobs};
+use crate::reer::Target;
+use crate::reer::search::{Guess, NodeId, Outraced, Race, Rule, ScoreOf, UNREAD, laps};
+use crate::session::{Call, State};
+
+/// A race with what the candidates are compared with.
+pub(super) struct Start {
+    race: Race,
+    /// The current version's context, and its log-probability of each token of y.
+    context: Context,
+    logprobs: Vec<f64>,
+}
+
+impl Start {
+    /// Whether a scorer can be asked in the way that the race needs.
+    pub fn suits(&self, scorer: &dyn Scorer) -> bool {
+        match self.race.rule {
+            Rule::Exact => scorer.reads_in_parts(),
+            Rule::Paired => scorer.estimates() && scorer.reads_in_parts(),
+        }
+    }
+}
+
+impl Pair {
+    /// The race by which these scores can be had, where the current version's log-probabilities are known.
+    pub fn race_of(&self, state: &State, of: &[ScoreOf]) -> Option<Start> {
+        let search = state.search.as_ref()?;
+        let leak = |node: NodeId| self.leak.leak(&thinking(search, ScoreOf::Node(node)));
+        let race = search.race(of, leak)?;
+        let current = ScoreOf::Node(search.head()?);
+        let logprobs = state.logprobs.get(&current)?.clone();
+        Some(Start { race, context: contexts(search, &[current]).pop()?, logprobs })
+    }
+
+    /// As [`Pair::ask`], of a step's candidates: drops those that cannot win any more.
+    pub async fn race(
+        &self,
+        scorer: &dyn Scorer,
+        target: &Target,
+        of: &[ScoreOf],
+        contexts: Vec<Context>,
+        mut start: Start,
+        answered: Tell<'_>,
+    ) -> (Call, Vec<Answer>) {
+        let scope = start.race.objective.scope(self.example.scored_reference(), target);
+        let distinct = Distinct::new(contexts);
+        start.race.allowed = distinct.places.iter().map(|places| start.race.allowed[places[0]]).collect();
+        let contexts = distinct.contexts.clone();
+        let track = Track { pair: self, scorer, target, scope, start, tell: &distinct.tell(answered) };
+        let run = async {
+            match track.start.race.rule {
+                Rule::Exact => track.run_laps(contexts).await,
+                Rule::Paired => track.run_by_guesses(contexts).await,
+            }
+        };
+        let (call, answers) = self.called(scorer, of, run).await;
+        (call, distinct.spread(&answers))
+    }
+}
+
+/// What one race is run on.
+struct Track<'a> {
+    pair: &'a Pair,
+    scorer: &'a dyn Scorer,
+    target: &'a Target,
+    /// The tokens that the objective scores.
+    scope: std::ops::Range<usize>,
+    start: Start,
+    tell: Tell<'a>,
+}
+
+impl Track<'_> {
+    /// Losses at those of y's first tokens that the objective scores.
+    fn losses(&self, logprobs: impl Iterator<Item = f64>) -> Vec<f64> {
+        let scored = logprobs.skip(self.scope.start).take(self.scope.len());
+        scored.map(|logprob| self.start.race.objective.loss(logprob)).collect()
+    }
+
+    fn current(&self) -> Vec<f64> {
+        self.losses(self.start.logprobs.iter().copied())
+    }
+
+    /// Reads y lap by lap behind all that may still win.
+    async fn run_laps(&self, contexts: Vec<Context>) -> Vec<Answer> {
+        let (race, current) = (&self.start.race, self.current());
+        let mut field = Heat::new(contexts, self.tell);
+        for lap in laps(self.target.tokens.len()) {
+            let contexts = field.contexts();
+            if contexts.is_empty() {
+                break;
+            }
+            let parts = self.scorer.score_part(&self.pair.example, self.target, lap.clone(), &contexts).await;
+            field.read(all_of(parts, contexts.len()));
+            let read: Vec<Option<Vec<f64>>> = field
+                .runners()
+                .map(|tokens| Some(self.losses(tokens?.logprobs.iter().map(|v| f64::from(*v)))))
+                .collect();
+            let out = race.out(&current, &read);
+            let outraced = read.iter().zip(out).map(|(losses, out)| {
+                losses.as_ref().filter(|_| out).map(|losses| race.standing(lap.end, losses, &current))
+            });
+            field.drop_out(outraced.collect());
+        }
+        field.finish()
+    }
+
+    /// Reads what matters of y behind all, and all of it behind those that may win by that, the likeliest first.
+    async fn run_by_guesses(&self, contexts: Vec<Context>) -> Vec<Answer> {
+        let (race, current) = (&self.start.race, self.current());
+        let mut field: Vec<Entrant> = contexts.into_iter().map(Entrant::new).collect();
+        for (round, unread) in UNREAD.into_iter().enumerate() {
+            if round > 0 && field.iter().filter_map(Entrant::guessed).count() < 2 {
+                break;
+            }
+            self.guess(&mut field, &current, unread).await;
+            let guesses: Vec<Option<Guess>> = field.iter().map(Entrant::guessed).collect();
+            for (place, out) in race.out_by_guess(current.len(), &guesses).into_iter().enumerate() {
+                if out {
+                    field[place].drop_out(place, self.tell);
+                }
+            }
+        }
+        let guesses: Vec<Option<Guess>> = field.iter().map(Entrant::guessed).collect();
+        let mut known = vec![None; field.len()];
+        while let Some(place) = race.next_by_guess(current.len(), &guesses, &known) {
+            let entrant = &mut field[place];
+            let all = 0..self.target.tokens.len();
+            let context = std::slice::from_ref(&entrant.context);
+            let scored = self.scorer.score_part(&self.pair.example, self.target, all, context).await;
+            let scored = all_of(scored, 1).pop().unwrap_or(Err(LmError::Cancelled));
+            // One whose score is a fault beats nobody.
+            known[place] = Some(scored.as_ref().map_or(f64::INFINITY, |tokens| {
+                let losses = self.losses(tokens.logprobs.iter().map(|v| f64::from(*v)));
+                losses.iter().sum::<f64>() - current.iter().sum::<f64>()
+            }));
+            entrant.finish(place, scored, self.tell);
+        }
+        for (place, entrant) in field.iter_mut().enumerate() {
+            entrant.drop_out(place, self.tell);
+        }
+        field.into_iter().filter_map(|entrant| entrant.ended).collect()
+    }
+
+    /// Guesses all that are in the race anew.
+    async fn guess(&self, field: &mut [Entrant], current: &[f64], unread: f64) {
+        let running: Vec<usize> = (0..field.len()).filter(|place| field[*place].ended.is_none()).collect();
+        if running.is_empty() {
+            return;
+        }
+        let contexts: Vec<Context> = running.iter().map(|place| field[*place].context.clone()).collect();
+        let known = Current { context: &self.start.context, logprobs: &self.start.logprobs };
+        let estimates = self.scorer.estimate(&self.pair.example, self.target, known, &contexts, unread).await;
+        for (place, estimate) in running.into_iter().zip(estimates) {
+            match estimate {
+                Ok(Estimate { tokens, read, expected }) => {
+                    let losses = self.losses(tokens.logprobs.iter().map(|v| f64::from(*v)));
+                    let scope = self.scope.clone();
+                    field[place].guess = Some(Guess::new(current, &losses, &read[scope.clone()], &expected[scope]));
+                    field[place].spend(&tokens);
+                }
+                Err(error) => field[place].end(place, Err(error), self.tell),
+            }
+        }
+    }
+}
+
+/// A candidate in a race by guesses.
+struct Entrant {
+    context: Context,
+    guess: Option<Guess>,
+    /// Tokens of the calls until now.
+    spent: TokenLogprobs,
+    ended: Option<Answer>,
+}
+
+impl Entrant {
+    fn new(context: Context) -> Entrant {
+        let spent = TokenLogprobs { logprobs: Vec::new(), prompt_tokens: 0, cached_tokens: 0 };
+        Entrant { context, guess: None, spent, ended: None }
+    }
+
+    fn guessed(&self) -> Option<Guess> {
+        self.guess.filter(|_| self.ended.is_none())
+    }
+
+    fn spend(&mut self, tokens: &TokenLogprobs) {
+        self.spent.prompt_tokens += tokens.prompt_tokens;
+        self.spent.cached_tokens += tokens.cached_tokens;
+    }
+
+    /// Ends as one that was scored whole, or could not be.
+    fn finish(&mut self, place: usize, scored: Result<TokenLogprobs, LmError>, tell: Tell<'_>) {
+        let answer = scored.map(|tokens| {
+            self.spend(&tokens);
+            Reading { tokens: TokenLogprobs { logprobs: tokens.logprobs, ..self.spent.clone() }, outraced: None }
+        });
+        self.end(place, answer, tell);
+    }
+
+    /// Ends where it stands, unless it has ended.
+    fn drop_out(&mut self, place: usize, tell: Tell<'_>) {
+        if let Some(guess) = self.guessed() {
+            let outraced: Option<Outraced> = Some(guess.standing());
+            self.end(place, Ok(Reading { tokens: self.spent.clone(), outraced }), tell);
+        }
+    }
+
+    fn end(&mut self, place: usize, answer: Answer, tell: Tell<'_>) {
+        tell(place, &answer);
+        self.ended = Some(answer);
+    }
+}

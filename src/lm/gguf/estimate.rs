@@ -1,0 +1,210 @@
+//! Estimates of y's log-probabilities behind a changed context, by reading some of its tokens.
+//!
+//! The change itself is evaluated. What stands behind it, the rest of the context and y, keeps the keys and values that it has
+//! behind the current context, and only the tokens that the change may matter to look back anew.
+
+use std::sync::atomic::AtomicBool;
+
+use transformer::{Halt, Rows, Sequence, Sums, common_prefix};
+
+use super::engine::{Engine, Job, chunks};
+use super::expected::{self, Change};
+
+/// The context that others are changes of, with y behind it.
+pub(super) struct Known {
+    pub(super) job: Job,
+    /// Of each token of y, in nats.
+    pub(super) losses: Vec<f32>,
+}
+
+/// What was estimated of one changed context.
+#[derive(Debug, Default)]
+pub(super) struct Estimated {
+    /// Places in y of the tokens that were read, rising.
+    pub(super) read: Vec<usize>,
+    /// ln p(token | those before it) of each of them.
+    pub(super) logprobs: Vec<f32>,
+    /// Of each token of y, the square of its change that was expected, in nats².
+    pub(super) expected: Vec<f32>,
+    /// Tokens evaluated for it.
+    pub(super) evaluated: usize,
+}
+
+/// A changed context and the unchanged end of its text, as lengths.
+struct Cut {
+    /// What it begins with as the current text does.
+    before: usize,
+    /// Where its change ends; to the end of y all is as in the current text.
+    end: usize,
+}
+
+impl Cut {
+    fn of(current: &Job, job: &Job) -> Cut {
+        let context = current.from.min(job.from);
+        let before = common_prefix(&current.tokens[..context], &job.tokens[..context]);
+        let most = current.tokens.len().min(job.tokens.len()) - before;
+        let pairs = current.tokens.iter().rev().zip(job.tokens.iter().rev());
+        let same = pairs.take_while(|(a, b)| a == b).count().min(most);
+        Cut { before, end: job.tokens.len() - same }
+    }
+}
+
+/// Estimates all jobs, whose y is the current one; reads so many tokens that a share of `unread` is left of the squares that
+/// are expected. The current text is evaluated where it is not there yet.
+///
+/// # Errors
+/// [`Halt::Cancelled`], or no memory.
+pub(super) fn estimate(
+    engine: &mut Engine,
+    current: &Known,
+    jobs: &[Job],
+    unread: f64,
+    cancelled: &AtomicBool,
+) -> Result<Vec<Estimated>, Halt> {
+    // The last token's keys and values matter to none.
+    let text = &current.job.tokens[..current.job.tokens.len() - 1];
+    let mut donor = engine.longest(&[], text);
+    let missing = text.len() - donor.tokens().len();
+    let mut sequences = Vec::new();
+    let estimated = engine
+        .prefill(&mut donor, text, cancelled)
+        .and_then(|_| look_back(engine, current, &donor, jobs, unread, &mut sequences, cancelled));
+    for sequence in sequences {
+        engine.pool.release(sequence);
+    }
+    if estimated.is_ok() {
+        engine.retain(donor)
+    } else {
+        engine.pool.release(donor)
+    }
+    engine.evict();
+    let mut estimated = estimated?;
+    if let Some(first) = estimated.first_mut() {
+        first.evaluated += missing;
+    }
+    Ok(estimated)
+}
+
+fn look_back(
+    engine: &mut Engine,
+    current: &Known,
+    donor: &Sequence,
+    jobs: &[Job],
+    unread: f64,
+    sequences: &mut Vec<Sequence>,
+    cancelled: &AtomicBool,
+) -> Result<Vec<Estimated>, Halt> {
+    let network = engine.network.clone();
+    let cuts: Vec<Cut> = jobs.iter().map(|job| Cut::of(&current.job, job)).collect();
+    let mut todo = Vec::new();
+    for (at, (job, cut)) in jobs.iter().zip(&cuts).enumerate() {
+        let mut sequence = engine.longest(std::slice::from_ref(donor), &job.tokens[..cut.end]);
+        let known = sequence.tokens().len();
+        engine.pool.extend(&mut sequence, &job.tokens[known..cut.end])?;
+        sequences.push(sequence);
+        todo.push(Rows { sequence: at, positions: (known..cut.end).collect(), read: 0 });
+    }
+    let mut estimated: Vec<Estimated> = todo.iter().map(|rows| evaluated(rows.positions.len())).collect();
+    for rows in chunks(&todo) {
+        network.forward(sequences, &rows, Sums::Alike, cancelled)?;
+    }
+
+    todo.clear();
+    for (at, (job, cut)) in jobs.iter().zip(&cuts).enumerate() {
+        // What is exact may be of use to whoever scores it whole.
+        engine.retain(sequences[at].fork(cut.end));
+        let texts = [&current.job, job];
+        let behind = job.tokens.len() - cut.end;
+        let [old, new] = texts.map(|text| &text.tokens[cut.before..text.tokens.len() - behind]);
+        let after = &job.tokens[cut.end.min(job.from)..job.from];
+        let change = Change { before: &job.tokens[..cut.before], old, new, after };
+        let Estimated { read, expected, evaluated, .. } = &mut estimated[at];
+        *expected = expected::squares(&change, &job.tokens[job.from..], &current.losses);
+        *read = expected::largest(expected, unread);
+        *evaluated += read.len();
+        let tail = donor.tokens().len() + 1 - behind..donor.tokens().len();
+        network.graft(&mut engine.pool, &mut sequences[at], donor, tail)?;
+        let positions: Vec<usize> = read.iter().map(|place| job.from + place - 1).collect();
+        todo.push(Rows { sequence: at, read: positions.len(), positions });
+    }
+    for rows in chunks(&todo) {
+        let hidden = network.forward(sequences, &rows, Sums::Alike, cancelled)?;
+        let read = || rows.iter().flat_map(|rows| rows.positions.iter().map(|position| (rows.sequence, position + 1)));
+        let targets: Vec<u32> = read().map(|(at, place)| jobs[at].tokens[place]).collect();
+        let logprobs = network.logprobs(&hidden, &targets, Sums::Alike)?;
+        for ((at, _), logprob) in read().zip(logprobs) {
+            estimated[at].logprobs.push(logprob);
+        }
+    }
+    Ok(estimated)
+}
+
+fn evaluated(evaluated: usize) -> Estimated {
+    Estimated { evaluated, ..Estimated::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+    use transformer::{GgufFile, Network};
+
+    use super::*;
+
+    static GOING: AtomicBool = AtomicBool::new(false);
+
+    fn engine() -> Engine {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/gguf/qwen3-q8_0.gguf");
+        Engine::new(Arc::new(Network::load(&GgufFile::open(&path).unwrap()).unwrap()))
+    }
+
+    fn job(context: &[u32], y: &[u32]) -> Job {
+        Job { tokens: [context, y].concat(), from: context.len(), keep: context.len() }
+    }
+
+    fn exact(jobs: &[Job]) -> Vec<Vec<f32>> {
+        let scored = std::cell::RefCell::new(vec![Vec::new(); jobs.len()]);
+        engine().score(jobs, &|at, got| scored.borrow_mut()[at] = got.logprobs, &GOING).unwrap();
+        scored.into_inner()
+    }
+
+    fn text(length: usize, seed: usize) -> Vec<u32> {
+        (0..length).map(|at| (at * at * (seed + 3) * 31 % 199) as u32).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(12))]
+
+        /// Where nothing stands behind the change but y, and all of y is read, a guess is no guess: in whatever rounds, beside
+        /// whatever others, and whatever was scored before.
+        #[test]
+        fn what_is_read_whole_behind_a_change_is_exact(
+            (start, old) in (1usize..40, 0usize..40),
+            news in prop::collection::vec((0usize..40, 0usize..3), 1..6),
+            length in 2usize..60,
+            unread in 0.0f64..0.9,
+            before in any::<bool>(),
+        ) {
+            let (start, y) = (text(start, 1), text(length, 2));
+            let current = job(&[&start[..], &text(old, 3)].concat(), &y);
+            let jobs: Vec<Job> =
+                news.iter().map(|(length, seed)| job(&[&start[..], &text(*length, *seed)].concat(), &y)).collect();
+            let losses = exact(std::slice::from_ref(&current))[0].iter().map(|logprob| -logprob).collect();
+            let known = Known { job: current, losses };
+            let mut engine = engine();
+            if before {
+                engine.score(&jobs, &|_, _| {}, &GOING).unwrap();
+            }
+            let some = estimate(&mut engine, &known, &jobs, unread, &GOING).unwrap();
+            prop_assert!(some.iter().all(|estimated| estimated.logprobs.len() == estimated.read.len()));
+            for (all, want) in estimate(&mut engine, &known, &jobs, 0.0, &GOING).unwrap().iter().zip(exact(&jobs)) {
+                prop_assert_eq!(&all.read, &(0..length).collect::<Vec<_>>());
+                for (got, want) in all.logprobs.iter().zip(&want) {
+                    prop_assert!((got - want).abs() < 1e-4, "{:?} {want:?}", all.logprobs);
+                }
+            }
+        }
+    }
+}
