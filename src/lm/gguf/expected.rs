@@ -32,11 +32,11 @@ impl Offer {
         // Triples begin up to two tokens before the text, pairs up to one.
         let paired = &joined[(joined.len() - text.len()).saturating_sub(1)..];
         let mut followers = HashMap::<u32, BTreeSet<u32>>::new();
-        let pairs: HashSet<[u32; 2]> = paired.array_windows().copied().collect();
+        let pairs: HashSet<[u32; 2]> = paired.windows(2).map(|pair| [pair[0], pair[1]]).collect();
         for [token, next] in &pairs {
             followers.entry(*token).or_default().insert(*next);
         }
-        let triples = joined.array_windows().copied().collect();
+        let triples = joined.windows(3).map(|triple| [triple[0], triple[1], triple[2]]).collect();
         Offer { tokens: text.iter().copied().collect(), pairs, triples, followers }
     }
 }
