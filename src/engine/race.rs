@@ -113,21 +113,10 @@ impl Track<'_> {
     async fn run_by_guesses(&self, contexts: Vec<Context>) -> Vec<Answer> {
         let (race, current) = (&self.start.race, self.current());
         let mut field: Vec<Entrant> = contexts.into_iter().map(Entrant::new).collect();
-        for (round, unread) in UNREAD.into_iter().enumerate() {
-            if round > 0 && field.iter().filter_map(Entrant::guessed).count() < 2 {
-                break;
-            }
-            self.guess(&mut field, &current, unread).await;
-            let guesses: Vec<Option<Guess>> = field.iter().map(Entrant::guessed).collect();
-            for (place, out) in race.out_by_guess(current.len(), &guesses).into_iter().enumerate() {
-                if out {
-                    field[place].drop_out(place, self.tell);
-                }
-            }
-        }
+        self.guess(&mut field, &current).await;
         let guesses: Vec<Option<Guess>> = field.iter().map(Entrant::guessed).collect();
         let mut known = vec![None; field.len()];
-        while let Some(place) = race.next_by_guess(current.len(), &guesses, &known) {
+        while let Some(place) = race.next(current.len(), &guesses, &known) {
             let entrant = &mut field[place];
             let all = 0..self.target.tokens.len();
             let context = std::slice::from_ref(&entrant.context);
@@ -146,16 +135,12 @@ impl Track<'_> {
         field.into_iter().filter_map(|entrant| entrant.ended).collect()
     }
 
-    /// Guesses all that are in the race anew.
-    async fn guess(&self, field: &mut [Entrant], current: &[f64], unread: f64) {
-        let running: Vec<usize> = (0..field.len()).filter(|place| field[*place].ended.is_none()).collect();
-        if running.is_empty() {
-            return;
-        }
-        let contexts: Vec<Context> = running.iter().map(|place| field[*place].context.clone()).collect();
+    /// Guesses all.
+    async fn guess(&self, field: &mut [Entrant], current: &[f64]) {
+        let contexts: Vec<Context> = field.iter().map(|entrant| entrant.context.clone()).collect();
         let known = Current { context: &self.start.context, logprobs: &self.start.logprobs };
-        let estimates = self.scorer.estimate(&self.pair.example, self.target, known, &contexts, unread).await;
-        for (place, estimate) in running.into_iter().zip(estimates) {
+        let estimates = self.scorer.estimate(&self.pair.example, self.target, known, &contexts, UNREAD).await;
+        for (place, estimate) in estimates.into_iter().enumerate().take(field.len()) {
             match estimate {
                 Ok(Estimate { tokens, read, expected }) => {
                     let losses = self.losses(tokens.logprobs.iter().map(|v| f64::from(*v)));

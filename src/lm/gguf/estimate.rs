@@ -1,7 +1,8 @@
 //! Estimates of y's log-probabilities behind a changed context, by reading some of its tokens.
 //!
-//! The change itself is evaluated. What stands behind it, the rest of the context and y, keeps the keys and values that it has
-//! behind the current context, and only the tokens that the change may matter to look back anew.
+//! The change itself is evaluated, with a few tokens behind it, which it matters to most. What stands behind them, the rest of
+//! the context and y, keeps the keys and values that it has behind the current context, and only the tokens of y that the
+//! change may matter to look back anew.
 
 use std::sync::atomic::AtomicBool;
 
@@ -9,6 +10,9 @@ use transformer::{Halt, Rows, Sequence, Sums, common_prefix};
 
 use super::engine::{Engine, Job, chunks};
 use super::expected::{self, Change};
+
+/// Tokens behind a change, of the context, that are evaluated with it.
+const NEAR: usize = 16;
 
 /// The context that others are changes of, with y behind it.
 pub(super) struct Known {
@@ -30,11 +34,13 @@ pub(super) struct Estimated {
     pub(super) evaluated: usize,
 }
 
-/// A changed context and the unchanged end of its text, as lengths.
+/// A changed context in parts, as lengths.
 struct Cut {
     /// What it begins with as the current text does.
     before: usize,
     /// Where its change ends; to the end of y all is as in the current text.
+    changed: usize,
+    /// Where what is evaluated ends: no token of y is.
     end: usize,
 }
 
@@ -45,7 +51,8 @@ impl Cut {
         let most = current.tokens.len().min(job.tokens.len()) - before;
         let pairs = current.tokens.iter().rev().zip(job.tokens.iter().rev());
         let same = pairs.take_while(|(a, b)| a == b).count().min(most);
-        Cut { before, end: job.tokens.len() - same }
+        let changed = job.tokens.len() - same;
+        Cut { before, changed, end: changed.max((changed + NEAR).min(job.from)) }
     }
 }
 
@@ -113,16 +120,15 @@ fn look_back(
     for (at, (job, cut)) in jobs.iter().zip(&cuts).enumerate() {
         // What is exact may be of use to whoever scores it whole.
         engine.retain(sequences[at].fork(cut.end));
-        let texts = [&current.job, job];
-        let behind = job.tokens.len() - cut.end;
-        let [old, new] = texts.map(|text| &text.tokens[cut.before..text.tokens.len() - behind]);
-        let after = &job.tokens[cut.end.min(job.from)..job.from];
+        let same = job.tokens.len() - cut.changed;
+        let [old, new] = [&current.job, job].map(|text| &text.tokens[cut.before..text.tokens.len() - same]);
+        let after = &job.tokens[cut.changed.min(job.from)..job.from];
         let change = Change { before: &job.tokens[..cut.before], old, new, after };
         let Estimated { read, expected, evaluated, .. } = &mut estimated[at];
         *expected = expected::squares(&change, &job.tokens[job.from..], &current.losses);
         *read = expected::largest(expected, unread);
         *evaluated += read.len();
-        let tail = donor.tokens().len() + 1 - behind..donor.tokens().len();
+        let tail = donor.tokens().len() + 1 - (job.tokens.len() - cut.end)..donor.tokens().len();
         network.graft(&mut engine.pool, &mut sequences[at], donor, tail)?;
         let positions: Vec<usize> = read.iter().map(|place| job.from + place - 1).collect();
         todo.push(Rows { sequence: at, read: positions.len(), positions });
@@ -177,20 +183,20 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(12))]
 
-        /// Where nothing stands behind the change but y, and all of y is read, a guess is no guess: in whatever rounds, beside
-        /// whatever others, and whatever was scored before.
+        /// Where little stands behind the change but y, and all of y is read, an estimate is none: beside whatever others, and
+        /// whatever was estimated or scored before.
         #[test]
         fn what_is_read_whole_behind_a_change_is_exact(
-            (start, old) in (1usize..40, 0usize..40),
+            (start, old, after) in (1usize..40, 0usize..40, 0..=NEAR),
             news in prop::collection::vec((0usize..40, 0usize..3), 1..6),
             length in 2usize..60,
             unread in 0.0f64..0.9,
             before in any::<bool>(),
         ) {
-            let (start, y) = (text(start, 1), text(length, 2));
-            let current = job(&[&start[..], &text(old, 3)].concat(), &y);
-            let jobs: Vec<Job> =
-                news.iter().map(|(length, seed)| job(&[&start[..], &text(*length, *seed)].concat(), &y)).collect();
+            let (start, after, y) = (text(start, 1), text(after, 5), text(length, 2));
+            let with = |length: usize, seed: usize| job(&[&start[..], &text(length, seed), &after].concat(), &y);
+            let current = with(old, 3);
+            let jobs: Vec<Job> = news.iter().map(|(length, seed)| with(*length, *seed)).collect();
             let losses = exact(std::slice::from_ref(&current))[0].iter().map(|logprob| -logprob).collect();
             let known = Known { job: current, losses };
             let mut engine = engine();

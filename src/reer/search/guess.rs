@@ -5,8 +5,8 @@
 use super::{Outraced, Race};
 use crate::reer::Nats;
 
-/// The shares of what is expected to change that are left unread, round after round.
-pub const UNREAD: [f64; 2] = [0.2, 0.05];
+/// The share of what is expected to change that is left unread.
+pub const UNREAD: f64 = 0.05;
 
 /// Standard errors that a difference must lie beyond.
 const ERRORS: f64 = 2.0;
@@ -66,44 +66,21 @@ impl Guess {
 }
 
 impl Race {
-    /// Which candidates are out by their guesses, of y with so many scored tokens; `None` for one that is out already.
-    pub fn out_by_guess(&self, tokens: usize, guesses: &[Option<Guess>]) -> Vec<bool> {
-        let surprise = surprise(guesses);
-        let above = |difference: f64, variance: f64, limit: f64| difference - ERRORS * variance.sqrt() > limit;
-        let beaten = |at: usize, guess: &Guess| {
-            let behind = |rival: &Guess| {
-                let variance = guess.variance(surprise) + rival.variance(surprise);
-                above(guess.difference - rival.difference, variance, 0.0)
-            };
-            let rivals = guesses.iter().enumerate().filter(|(other, _)| *other != at && self.allowed[*other]);
-            above(guess.difference, guess.variance(surprise), self.goal(tokens))
-                || rivals.filter_map(|(_, rival)| rival.as_ref()).any(behind)
-        };
-        let out = |at: usize, guess: &Option<Guess>| guess.as_ref().is_some_and(|g| !self.allowed[at] || beaten(at, g));
-        guesses.iter().enumerate().map(|(at, guess)| out(at, guess)).collect()
-    }
-
-    /// The candidate to score whole next, if one is left that may win. `known` holds the differences to the current version,
+    /// The candidate to score whole next, of a y with so many scored tokens, if one is left that may win: the lowest by its
+    /// guess. There is no guess of one that could not be asked for. `known` holds the differences to the current version,
     /// summed over y, of those that are scored.
-    pub fn next_by_guess(&self, tokens: usize, guesses: &[Option<Guess>], known: &[Option<f64>]) -> Option<usize> {
+    pub fn next(&self, tokens: usize, guesses: &[Option<Guess>], known: &[Option<f64>]) -> Option<usize> {
         let surprise = surprise(guesses);
-        let lowest = |places: &mut dyn Iterator<Item = (usize, Guess)>| {
-            places.min_by(|(_, a), (_, b)| a.difference.total_cmp(&b.difference))
-        };
-        let places = |scored: bool| {
-            let guessed = guesses.iter().enumerate().filter_map(|(at, guess)| Some((at, (*guess)?)));
-            guessed.filter(move |(at, _)| known[*at].is_some() == scored)
-        };
-        let off = lowest(&mut places(true)).and_then(|(at, guess)| Some(SHARED * (known[at]? - guess.difference)));
-        let best = known.iter().flatten().fold(self.goal(tokens), |best, difference| best.min(*difference));
-        let may_win =
-            |guess: &Guess| guess.difference + off.unwrap_or(0.0) - ERRORS * guess.variance(surprise).sqrt() <= best;
-        lowest(&mut places(false).filter(|(at, guess)| self.allowed[*at] && may_win(guess))).map(|(at, _)| at)
-    }
-
-    /// The difference that a winner must be below, over all of y.
-    fn goal(&self, tokens: usize) -> f64 {
-        -self.min_delta * tokens as f64
+        let mut order: Vec<(usize, Guess)> =
+            guesses.iter().enumerate().filter_map(|(at, guess)| Some((at, (*guess)?))).collect();
+        order.retain(|(at, _)| self.allowed[*at]);
+        order.sort_by(|(_, a), (_, b)| a.difference.total_cmp(&b.difference));
+        let errors = order.iter().filter_map(|(at, guess)| Some(known[*at]? - guess.difference));
+        let off = errors.take(1).map(|error| SHARED * error).sum::<f64>();
+        let goal = -self.min_delta * tokens as f64;
+        let best = known.iter().flatten().fold(goal, |best, difference| best.min(*difference));
+        let may_win = |guess: &Guess| guess.difference + off - ERRORS * guess.variance(surprise).sqrt() <= best;
+        order.iter().find(|(at, guess)| known[*at].is_none() && may_win(guess)).map(|(at, _)| *at)
     }
 }
 
@@ -146,42 +123,40 @@ mod tests {
     }
 
     #[test]
-    fn clear_losers_are_out_and_who_may_win_is_scored_lowest_first() {
-        let race = race(&[true; 4]);
-        let guesses = [30.0, -20.0, -19.5, -2.0].map(|difference| Some(guess(difference)));
-        assert_eq!(race.out_by_guess(TOKENS, &guesses), [true, false, false, true]);
+    fn who_may_win_is_scored_lowest_first_and_clear_losers_never() {
+        let race = race(&[true; 5]);
+        let guesses = [Some(guess(30.0)), Some(guess(-20.0)), Some(guess(-19.5)), Some(guess(-2.0)), None];
         let standing = guesses[0].unwrap().standing();
         assert_eq!((standing.tokens, standing.nll, standing.current), (20, Nats(3.5), Nats(2.0)));
-        let guesses = [None, guesses[1], guesses[2], None];
-        let mut known = [None; 4];
-        assert_eq!(race.next_by_guess(TOKENS, &guesses, &known), Some(1));
+        let mut known = [None; 5];
+        assert_eq!(race.next(TOKENS, &guesses, &known), Some(1));
         // As good as it was guessed, it leaves its near rival a chance; much better, none.
         known[1] = Some(-20.0);
-        assert_eq!(race.next_by_guess(TOKENS, &guesses, &known), Some(2));
+        assert_eq!(race.next(TOKENS, &guesses, &known), Some(2));
         known[1] = Some(-60.0);
-        assert_eq!(race.next_by_guess(TOKENS, &guesses, &known), None);
-        known = [None, Some(-20.0), Some(-19.0), None];
-        assert_eq!(race.next_by_guess(TOKENS, &guesses, &known), None);
+        assert_eq!(race.next(TOKENS, &guesses, &known), None);
+        known = [None, Some(-20.0), Some(-19.0), None, None];
+        assert_eq!(race.next(TOKENS, &guesses, &known), None);
     }
 
     #[test]
-    fn one_that_the_guards_refuse_is_out_and_beats_nobody() {
+    fn one_that_the_guards_refuse_is_not_scored_and_beats_nobody() {
         let race = race(&[false, true]);
         let guesses = [Some(guess(-90.0)), Some(guess(-20.0))];
-        assert_eq!(race.out_by_guess(TOKENS, &guesses), [true, false]);
-        assert_eq!(race.next_by_guess(TOKENS, &[None, guesses[1]], &[None; 2]), Some(1));
+        assert_eq!(race.next(TOKENS, &guesses, &[None; 2]), Some(1));
+        assert_eq!(race.next(TOKENS, &guesses, &[None, Some(-20.0)]), None);
     }
 
     #[test]
     fn min_delta_is_what_a_winner_must_be_below() {
         let strict = Race { min_delta: 0.2, ..race(&[true]) };
         let guesses = [Some(guess(-10.0))];
-        assert_eq!(race(&[true]).out_by_guess(TOKENS, &guesses), [false]);
-        assert_eq!(strict.out_by_guess(TOKENS, &guesses), [true]);
+        assert_eq!(race(&[true]).next(TOKENS, &guesses, &[None]), Some(0));
+        assert_eq!(strict.next(TOKENS, &guesses, &[None]), None);
     }
 
     proptest! {
-        /// With all of y read as it is, the one that is taken without a race is never out and is scored.
+        /// With all of y read as it is, the one that is taken without a race is scored first.
         #[test]
         fn who_reads_everything_keeps_the_winner(
             differences in prop::collection::vec(prop::collection::vec(-1.0f64..1.0, 40), 1..6),
@@ -198,8 +173,7 @@ mod tests {
             let sums: Vec<f64> = differences.iter().map(|differences| differences.iter().sum()).collect();
             let best = (0..sums.len()).min_by(|a, b| sums[*a].total_cmp(&sums[*b])).unwrap();
             prop_assume!(sums[best] < 0.0);
-            prop_assert!(!race.out_by_guess(40, &guesses)[best]);
-            prop_assert_eq!(race.next_by_guess(40, &guesses, &vec![None; sums.len()]), Some(best));
+            prop_assert_eq!(race.next(40, &guesses, &vec![None; sums.len()]), Some(best));
         }
     }
 }

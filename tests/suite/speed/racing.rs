@@ -125,9 +125,14 @@ impl<'a> Heard<'a> {
             let reason = decision.others.iter().find(|other| other.node == *node).map(|other| other.reason);
             matches!(reason, Some(Reason::LeakSpan | Reason::LeakNgram | Reason::Length | Reason::Repetition))
         };
-        let nodes = decision.others.iter().map(|other| other.node).chain(decision.chosen);
-        let field: Vec<_> =
-            nodes.filter_map(|node| of(node).map(|(context, tokens)| (node, context, tokens))).collect();
+        let nodes = decision.chosen.into_iter().chain(decision.others.iter().map(|other| other.node));
+        let mut field: Vec<(NodeId, Context, TokenLogprobs)> = Vec::new();
+        for (node, (context, tokens)) in nodes.filter_map(|node| Some((node, of(node)?))) {
+            // Rewrites alike are scored once, with a race and without.
+            if field.iter().all(|(_, other, _)| *other != context) {
+                field.push((node, context, tokens));
+            }
+        }
         let allowed = field.iter().map(|(node, ..)| !guarded(node)).collect();
         (!field.is_empty()).then_some(Heard { state, decision, current: of(before(search, decision))?, field, allowed })
     }
@@ -182,34 +187,17 @@ impl<'a> Heard<'a> {
         let logprobs: Vec<f64> = self.current.1.logprobs.iter().map(|logprob| f64::from(*logprob)).collect();
         let known = Current { context: &self.current.0, logprobs: &logprobs };
         let current = losses(&race, &self.current.1);
-        let mut guesses: Vec<Option<Guess>> = vec![None; self.field.len()];
-        let (mut left, mut raced) = (vec![true; self.field.len()], 0);
-        let mut row = serde_json::json!({ "id": self.state.id, "chosen": self.chosen(), "allowed": self.allowed });
-        for (round, unread) in UNREAD.into_iter().enumerate() {
-            if round > 0 && guesses.iter().flatten().count() < 2 {
-                break;
-            }
-            let places: Vec<usize> = (0..left.len()).filter(|at| left[*at]).collect();
-            let contexts: Vec<Context> = places.iter().map(|at| self.field[*at].1.clone()).collect();
-            let estimates = scorer.estimate(&example, &target, known, &contexts, unread).await;
-            for (at, estimate) in places.into_iter().zip(estimates) {
-                let Estimate { tokens, read, expected } = estimate.unwrap();
-                raced += evaluated(&tokens);
-                guesses[at] = Some(Guess::new(&current, &losses(&race, &tokens), &read, &expected));
-                row[format!("round{round}")][at.to_string()] = serde_json::json!({
-                    "guess": format!("{:?}", guesses[at]), "evaluated": evaluated(&tokens),
-                    "read": read.iter().filter(|read| **read).count(),
-                });
-            }
-            for (at, out) in race.out_by_guess(current.len(), &guesses).into_iter().enumerate() {
-                if out {
-                    (left[at], guesses[at]) = (false, None);
-                }
-            }
-        }
-        let mut differences = vec![None; left.len()];
-        while let Some(at) = race.next_by_guess(current.len(), &guesses, &differences) {
-            let context = std::slice::from_ref(&self.field[at].1);
+        let contexts: Vec<Context> = self.field.iter().map(|(_, context, _)| context.clone()).collect();
+        let estimates = scorer.estimate(&example, &target, known, &contexts, UNREAD).await;
+        let estimates: Vec<Estimate> = estimates.into_iter().map(Result::unwrap).collect();
+        let guess = |estimate: &Estimate| {
+            Some(Guess::new(&current, &losses(&race, &estimate.tokens), &estimate.read, &estimate.expected))
+        };
+        let guesses: Vec<Option<Guess>> = estimates.iter().map(guess).collect();
+        let mut raced: usize = estimates.iter().map(|estimate| evaluated(&estimate.tokens)).sum();
+        let mut differences = vec![None; self.field.len()];
+        while let Some(at) = race.next(current.len(), &guesses, &differences) {
+            let context = std::slice::from_ref(&contexts[at]);
             let all = 0..target.tokens.len();
             let tokens = scorer.score_part(&example, &target, all, context).await.remove(0).unwrap();
             raced += evaluated(&tokens);
@@ -221,11 +209,11 @@ impl<'a> Heard<'a> {
             let exact = |(.., heard): &(_, _, TokenLogprobs)| {
                 losses(&race, heard).iter().sum::<f64>() - current.iter().sum::<f64>()
             };
-            row["exact"] = self.field.iter().map(exact).collect::<Vec<_>>().into();
-            row["evaluated"] = self.field.iter().map(|(.., heard)| evaluated(heard)).collect::<Vec<_>>().into();
-            row["prompt"] = self.field.iter().map(|(.., heard)| heard.prompt_tokens).collect::<Vec<_>>().into();
-            row["tokens"] = current.len().into();
-            row["raced"] = raced.into();
+            let row = serde_json::json!({
+                "id": self.state.id, "chosen": self.chosen(), "allowed": self.allowed, "tokens": current.len(), "raced": raced,
+                "whole": whole, "differences": self.field.iter().map(exact).collect::<Vec<_>>(),
+                "guesses": guesses.iter().map(|guess| format!("{guess:?}")).collect::<Vec<_>>(),
+            });
             let mut file = std::fs::OpenOptions::new().create(true).append(true).open(file).unwrap();
             writeln!(file, "{row}").unwrap();
         }
