@@ -8,15 +8,12 @@ use crate::reer::Nats;
 /// The share of what is expected to change that is left unread.
 pub const UNREAD: f64 = 0.05;
 
-/// Standard errors that a difference must lie beyond.
-const ERRORS: f64 = 2.0;
+/// Standard errors within which a guess may be off.
+const ERRORS: f64 = 1.5;
 
-/// By how much a reading behind a changed context that is not evaluated anew is off: this share of what it found, by the root
-/// of the mean square.
-const MISREAD: f64 = 0.15;
-
-/// How much of the error of the first guess that is checked is in the other guesses too.
-const SHARED: f64 = 0.5;
+/// By how much what is read behind a context that is not evaluated anew is off: this share of the differences found, by the
+/// root of the mean square.
+const MISREAD: f64 = 0.2;
 
 /// Squares of a usual step, in nats², that how far expectations are off is judged together with.
 const PRIOR: f64 = 10.0;
@@ -75,11 +72,9 @@ impl Race {
             guesses.iter().enumerate().filter_map(|(at, guess)| Some((at, (*guess)?))).collect();
         order.retain(|(at, _)| self.allowed[*at]);
         order.sort_by(|(_, a), (_, b)| a.difference.total_cmp(&b.difference));
-        let errors = order.iter().filter_map(|(at, guess)| Some(known[*at]? - guess.difference));
-        let off = errors.take(1).map(|error| SHARED * error).sum::<f64>();
         let goal = -self.min_delta * tokens as f64;
         let best = known.iter().flatten().fold(goal, |best, difference| best.min(*difference));
-        let may_win = |guess: &Guess| guess.difference + off - ERRORS * guess.variance(surprise).sqrt() <= best;
+        let may_win = |guess: &Guess| guess.difference - ERRORS * guess.variance(surprise).sqrt() <= best;
         order.iter().find(|(at, guess)| known[*at].is_none() && may_win(guess)).map(|(at, _)| *at)
     }
 }
@@ -130,7 +125,7 @@ mod tests {
         assert_eq!((standing.tokens, standing.nll, standing.current), (20, Nats(3.5), Nats(2.0)));
         let mut known = [None; 5];
         assert_eq!(race.next(TOKENS, &guesses, &known), Some(1));
-        // As good as it was guessed, it leaves its near rival a chance; much better, none.
+        // As good as it was guessed, it leaves its near rival a chance; better, none.
         known[1] = Some(-20.0);
         assert_eq!(race.next(TOKENS, &guesses, &known), Some(2));
         known[1] = Some(-60.0);
