@@ -56,6 +56,7 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
+    use crate::engine::scoring::Extent;
     use crate::lm::LmError;
 
     #[test]
@@ -65,7 +66,7 @@ mod tests {
         assert_eq!(distinct.contexts, [0, 1, 3].map(|at| all[at].clone()));
         let read = |logprob: f32| {
             let tokens = TokenLogprobs { logprobs: vec![logprob], prompt_tokens: 9, cached_tokens: 4 };
-            Ok(Reading { tokens, outraced: None })
+            Ok(Reading { tokens, extent: Extent::Whole })
         };
         let answers = [read(-1.0), Err(LmError::Cancelled), read(-3.0)];
         let spread = distinct.spread(&answers);

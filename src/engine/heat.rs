@@ -1,6 +1,6 @@
 //! The candidates of a race while y is being read behind each of them.
 
-use super::scoring::{Answer, Reading, Tell};
+use super::scoring::{Answer, Extent, Reading, Tell};
 use crate::lm::{Context, LmError, TokenLogprobs};
 use crate::reer::search::Outraced;
 
@@ -52,9 +52,9 @@ impl<'a> Heat<'a> {
     /// Ends the reading of those that are out, by their places.
     pub fn drop_out(&mut self, outraced: Vec<Option<Outraced>>) {
         for (place, outraced) in outraced.into_iter().enumerate() {
-            if outraced.is_some() {
+            if let Some(outraced) = outraced {
                 let tokens = self.runners[place].read.clone();
-                self.end(place, Ok(Reading { tokens, outraced }));
+                self.end(place, Ok(Reading { tokens, extent: Extent::Outraced(outraced) }));
             }
         }
     }
@@ -64,7 +64,7 @@ impl<'a> Heat<'a> {
         for place in 0..self.runners.len() {
             if self.runners[place].ended.is_none() {
                 let tokens = self.runners[place].read.clone();
-                self.end(place, Ok(Reading { tokens, outraced: None }));
+                self.end(place, Ok(Reading { tokens, extent: Extent::Whole }));
             }
         }
         self.runners.into_iter().filter_map(|runner| runner.ended).collect()

@@ -1,59 +1,96 @@
-//! Races: asking a scorer for a step's candidates no further than they may win.
+//! Scores that need no whole reading of y: of a step's candidates no further than they may win, and of a version without each
+//! of its segments no closer than their order needs.
 
 use super::distinct::Distinct;
 use super::heat::Heat;
-use super::scoring::{Answer, Pair, Reading, Tell, all_of, contexts, thinking};
+use super::scoring::{Answer, Extent, Pair, Reading, Tell, all_of, contexts, thinking};
 use crate::lm::{Context, Current, Estimate, LmError, Scorer, TokenLogprobs};
 use crate::reer::Target;
-use crate::reer::search::{Guess, NodeId, Outraced, Race, Rule, ScoreOf, UNREAD, laps};
+use crate::reer::search::{Guess, NodeId, Race, Rule, ScoreOf, UNREAD, laps};
 use crate::session::{Call, State};
 
-/// A race with what the candidates are compared with.
-pub(super) struct Start {
-    race: Race,
-    /// The current version's context, and its log-probability of each token of y.
+/// The share of what is expected to change that is left unread where segments are weighed.
+const UNREAD_WEIGHING: f64 = 0.2;
+
+/// How scores are had.
+pub(super) enum Way {
+    /// By reading all of y.
+    Whole,
+    /// By a race against the version.
+    Race(Race, Base),
+    /// By estimates of changes of the version.
+    Estimates(Base),
+}
+
+/// The version that others are compared with.
+pub(super) struct Base {
     context: Context,
+    /// Of each token of y.
     logprobs: Vec<f64>,
 }
 
-impl Start {
-    /// Whether a scorer can be asked in the way that the race needs.
-    pub fn suits(&self, scorer: &dyn Scorer) -> bool {
-        match self.race.rule {
-            Rule::Exact => scorer.reads_in_parts(),
-            Rule::Paired => scorer.estimates() && scorer.reads_in_parts(),
-        }
+impl Base {
+    fn of(state: &State, node: NodeId) -> Option<Base> {
+        let of = ScoreOf::Node(node);
+        let logprobs = state.logprobs.get(&of)?.clone();
+        Some(Base { context: contexts(state.search.as_ref()?, &[of]).pop()?, logprobs })
+    }
+
+    fn current(&self) -> Current<'_> {
+        Current { context: &self.context, logprobs: &self.logprobs }
     }
 }
 
 impl Pair {
-    /// The race by which these scores can be had, where the current version's log-probabilities are known.
-    pub fn race_of(&self, state: &State, of: &[ScoreOf]) -> Option<Start> {
+    /// How these scores can be had for the least that the settings and the scorer allow.
+    pub fn way(&self, state: &State, scorer: &dyn Scorer, of: &[ScoreOf]) -> Way {
+        self.race_of(state, scorer, of).or_else(|| estimates_of(state, scorer, of)).unwrap_or(Way::Whole)
+    }
+
+    fn race_of(&self, state: &State, scorer: &dyn Scorer, of: &[ScoreOf]) -> Option<Way> {
         let search = state.search.as_ref()?;
         let leak = |node: NodeId| self.leak.leak(&thinking(search, ScoreOf::Node(node)));
         let race = search.race(of, leak)?;
-        let current = ScoreOf::Node(search.head()?);
-        let logprobs = state.logprobs.get(&current)?.clone();
-        Some(Start { race, context: contexts(search, &[current]).pop()?, logprobs })
+        let suits = scorer.reads_in_parts() && (race.rule == Rule::Exact || scorer.estimates());
+        let base = Base::of(state, search.head()?).filter(|_| suits)?;
+        Some(Way::Race(race, base))
     }
 
-    /// As [`Pair::ask`], of a step's candidates: drops those that cannot win any more.
-    pub async fn race(
+    /// As [`Pair::ask`], going this way.
+    pub async fn ask_by(
+        &self,
+        way: Way,
+        scorer: &dyn Scorer,
+        target: &Target,
+        of: &[ScoreOf],
+        contexts: Vec<Context>,
+        answered: Tell<'_>,
+    ) -> (Call, Vec<Answer>) {
+        match way {
+            Way::Whole => self.ask(scorer, target, of, contexts, answered).await,
+            Way::Race(race, base) => self.race(scorer, target, of, contexts, (race, base), answered).await,
+            Way::Estimates(base) => self.estimate(scorer, target, of, contexts, &base, answered).await,
+        }
+    }
+
+    /// Scores a step's candidates, but drops those that cannot win any more.
+    async fn race(
         &self,
         scorer: &dyn Scorer,
         target: &Target,
         of: &[ScoreOf],
         contexts: Vec<Context>,
-        mut start: Start,
+        (race, base): (Race, Base),
         answered: Tell<'_>,
     ) -> (Call, Vec<Answer>) {
-        let scope = start.race.objective.scope(self.example.scored_reference(), target);
+        let scope = race.objective.scope(self.example.scored_reference(), target);
         let distinct = Distinct::new(contexts);
-        start.race.allowed = distinct.places.iter().map(|places| start.race.allowed[places[0]]).collect();
+        let allowed = distinct.places.iter().map(|places| race.allowed[places[0]]).collect();
+        let race = Race { allowed, ..race };
         let contexts = distinct.contexts.clone();
-        let track = Track { pair: self, scorer, target, scope, start, tell: &distinct.tell(answered) };
+        let track = Track { pair: self, scorer, target, scope, race, base, tell: &distinct.tell(answered) };
         let run = async {
-            match track.start.race.rule {
+            match track.race.rule {
                 Rule::Exact => track.run_laps(contexts).await,
                 Rule::Paired => track.run_by_guesses(contexts).await,
             }
@@ -61,6 +98,30 @@ impl Pair {
         let (call, answers) = self.called(scorer, of, run).await;
         (call, distinct.spread(&answers))
     }
+
+    async fn estimate(
+        &self,
+        scorer: &dyn Scorer,
+        target: &Target,
+        of: &[ScoreOf],
+        contexts: Vec<Context>,
+        base: &Base,
+        answered: Tell<'_>,
+    ) -> (Call, Vec<Answer>) {
+        let run = async {
+            let estimates = scorer.estimate(&self.example, target, base.current(), &contexts, UNREAD_WEIGHING).await;
+            let reading = |estimate: Estimate| Reading { tokens: estimate.tokens, extent: Extent::Estimated };
+            let answers: Vec<Answer> = estimates.into_iter().map(|estimate| estimate.map(reading)).collect();
+            answers.iter().enumerate().for_each(|(place, answer)| answered(place, answer));
+            answers
+        };
+        self.called(scorer, of, run).await
+    }
+}
+
+fn estimates_of(state: &State, scorer: &dyn Scorer, of: &[ScoreOf]) -> Option<Way> {
+    let node = state.search.as_ref()?.weighed(of).filter(|_| scorer.estimates())?;
+    Base::of(state, node).map(Way::Estimates)
 }
 
 /// What one race is run on.
@@ -70,7 +131,8 @@ struct Track<'a> {
     target: &'a Target,
     /// The tokens that the objective scores.
     scope: std::ops::Range<usize>,
-    start: Start,
+    race: Race,
+    base: Base,
     tell: Tell<'a>,
 }
 
@@ -78,16 +140,16 @@ impl Track<'_> {
     /// Losses at those of y's first tokens that the objective scores.
     fn losses(&self, logprobs: impl Iterator<Item = f64>) -> Vec<f64> {
         let scored = logprobs.skip(self.scope.start).take(self.scope.len());
-        scored.map(|logprob| self.start.race.objective.loss(logprob)).collect()
+        scored.map(|logprob| self.race.objective.loss(logprob)).collect()
     }
 
     fn current(&self) -> Vec<f64> {
-        self.losses(self.start.logprobs.iter().copied())
+        self.losses(self.base.logprobs.iter().copied())
     }
 
     /// Reads y lap by lap behind all that may still win.
     async fn run_laps(&self, contexts: Vec<Context>) -> Vec<Answer> {
-        let (race, current) = (&self.start.race, self.current());
+        let (race, current) = (&self.race, self.current());
         let mut field = Heat::new(contexts, self.tell);
         for lap in laps(self.target.tokens.len()) {
             let contexts = field.contexts();
@@ -111,7 +173,7 @@ impl Track<'_> {
 
     /// Reads what matters of y behind all, and all of it behind those that may win by that, the likeliest first.
     async fn run_by_guesses(&self, contexts: Vec<Context>) -> Vec<Answer> {
-        let (race, current) = (&self.start.race, self.current());
+        let (race, current) = (&self.race, self.current());
         let mut field: Vec<Entrant> = contexts.into_iter().map(Entrant::new).collect();
         self.guess(&mut field, &current).await;
         let guesses: Vec<Option<Guess>> = field.iter().map(Entrant::guessed).collect();
@@ -138,7 +200,7 @@ impl Track<'_> {
     /// Guesses all.
     async fn guess(&self, field: &mut [Entrant], current: &[f64]) {
         let contexts: Vec<Context> = field.iter().map(|entrant| entrant.context.clone()).collect();
-        let known = Current { context: &self.start.context, logprobs: &self.start.logprobs };
+        let known = self.base.current();
         let estimates = self.scorer.estimate(&self.pair.example, self.target, known, &contexts, UNREAD).await;
         for (place, estimate) in estimates.into_iter().enumerate().take(field.len()) {
             match estimate {
@@ -182,7 +244,7 @@ impl Entrant {
     fn finish(&mut self, place: usize, scored: Result<TokenLogprobs, LmError>, tell: Tell<'_>) {
         let answer = scored.map(|tokens| {
             self.spend(&tokens);
-            Reading { tokens: TokenLogprobs { logprobs: tokens.logprobs, ..self.spent.clone() }, outraced: None }
+            Reading { tokens: TokenLogprobs { logprobs: tokens.logprobs, ..self.spent.clone() }, extent: Extent::Whole }
         });
         self.end(place, answer, tell);
     }
@@ -190,8 +252,8 @@ impl Entrant {
     /// Ends where it stands, unless it has ended.
     fn drop_out(&mut self, place: usize, tell: Tell<'_>) {
         if let Some(guess) = self.guessed() {
-            let outraced: Option<Outraced> = Some(guess.standing());
-            self.end(place, Ok(Reading { tokens: self.spent.clone(), outraced }), tell);
+            let extent = Extent::Outraced(guess.standing());
+            self.end(place, Ok(Reading { tokens: self.spent.clone(), extent }), tell);
         }
     }
 

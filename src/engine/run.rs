@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::calls::{self, Generated, Question};
 use super::flight::{Flight, Landed};
-use super::scoring::{self, Answer, Pair};
+use super::scoring::{self, Answer, Extent, Pair};
 use super::{Observer, Progress};
 use crate::lm::{Generator, LmError, Scorer};
 use crate::reer::Target;
@@ -240,13 +240,10 @@ impl<'a> Run<'a> {
         if !scores.is_empty() {
             let (scorer, pair, target) = (self.models.scorer.clone(), self.pair.clone(), target.clone());
             let contexts = scoring::contexts(search, &scores);
-            let race = pair.race_of(state, &scores).filter(|race| race.suits(scorer.as_ref()));
+            let way = pair.way(state, scorer.as_ref(), &scores);
             self.flight.send_scores(scores, |of, teller| async move {
                 let tell = |place: usize, answer: &Answer| teller.tell(place, answer);
-                match race {
-                    Some(race) => pair.race(scorer.as_ref(), &target, &of, contexts, race, &tell).await,
-                    None => pair.ask(scorer.as_ref(), &target, &of, contexts, &tell).await,
-                }
+                pair.ask_by(way, scorer.as_ref(), &target, &of, contexts, &tell).await
             });
         }
         for question in wants.iter().filter_map(|want| Question::of(want, search)) {
@@ -354,8 +351,9 @@ impl<'a> Run<'a> {
             Ok(scored) => scored,
             Err(message) => return Ok(Err(Fault { purpose: "score", message })),
         };
+        let estimated = answer.as_ref().is_ok_and(|reading| reading.extent == Extent::Estimated);
         let logprobs = answer.ok().and_then(|reading| reading.recorded());
-        let whole = scoring::event(&scored, self.models.scorer.identity(), logprobs);
+        let whole = Score { estimated, ..scoring::event(&scored, self.models.scorer.identity(), logprobs) };
         let payloads = match scoring::detailed(search, &scored) {
             Some(own) if own == of => vec![whole],
             other => {

@@ -19,19 +19,28 @@ pub(super) type Tell<'a> = &'a (dyn Fn(usize, &Answer) + Send + Sync);
 #[derive(Debug, Clone)]
 pub(super) struct Reading {
     pub tokens: TokenLogprobs,
-    /// Set when the reading ended before y did.
-    pub outraced: Option<Outraced>,
+    pub extent: Extent,
+}
+
+/// How much of y a reading is of.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Extent {
+    Whole,
+    /// A part; the rest of the numbers are those behind another context.
+    Estimated,
+    /// A part, of a candidate that was dropped from its race then.
+    Outraced(Outraced),
 }
 
 impl Reading {
     fn whole(tokens: TokenLogprobs) -> Reading {
-        Reading { tokens, outraced: None }
+        Reading { tokens, extent: Extent::Whole }
     }
 
-    /// The log-probabilities as journals keep them, to three decimals; none of a reading that ended early.
+    /// The log-probabilities as journals keep them, to three decimals; none of a reading in part.
     pub fn recorded(&self) -> Option<Vec<f64>> {
         let rounded = |v: &f32| (f64::from(*v) * 1000.0).round() / 1000.0;
-        self.outraced.is_none().then(|| self.tokens.logprobs.iter().map(rounded).collect())
+        (self.extent == Extent::Whole).then(|| self.tokens.logprobs.iter().map(rounded).collect())
     }
 }
 
@@ -96,8 +105,8 @@ impl Pair {
     /// The reason, when the answer is a fault and not a property of the text.
     pub fn judge(&self, target: &Target, search: &Search, of: ScoreOf, answer: &Answer) -> Result<Scored, String> {
         let outcome = match answer {
-            Ok(Reading { outraced: Some(outraced), .. }) => Err(Unscored::Outraced(*outraced)),
-            Ok(Reading { tokens, outraced: None }) => {
+            Ok(Reading { extent: Extent::Outraced(outraced), .. }) => Err(Unscored::Outraced(*outraced)),
+            Ok(Reading { tokens, .. }) => {
                 let measures = measure(self.example.scored_reference(), target, &tokens.logprobs);
                 let measures = measures.map_err(|e| e.to_string())?;
                 measures.objective(search.config().objective).map_err(|e| e.to_string())?;
@@ -206,6 +215,7 @@ pub(super) fn event(scored: &Scored, scorer: &Identity, logprobs: Option<Vec<f64
         measures: scored.outcome.as_ref().ok().copied(),
         leak: scored.leak,
         logprobs,
+        estimated: false,
         error: missing.and_then(|why| if let Unscored::Fault(why) = why { Some(why.clone()) } else { None }),
         too_long: missing == Some(&Unscored::TooLong),
         outraced: missing.and_then(|why| if let Unscored::Outraced(outraced) = why { Some(*outraced) } else { None }),

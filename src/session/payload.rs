@@ -205,6 +205,9 @@ pub struct Score {
     /// Log-probability of each token of y in nats, to three decimals; for the baseline, drafts and accepted versions.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub logprobs: Option<Vec<f64>>,
+    /// The measures are an estimate: y was read in part.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub estimated: bool,
     /// Why there are no measures.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub error: Option<String>,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::seed::{self, Purpose};
 use super::{
-    Config, Decision, NodeId, Order, Other, Race, Reason, Refusal, ScoreOf, Search, StopReason, Version, policy,
+    Config, Decision, NodeId, Order, Other, Race, Reason, Refusal, Rule, ScoreOf, Search, StopReason, Version, policy,
 };
 use crate::reer::{Leak, SegmentId};
 
@@ -290,5 +290,13 @@ impl Search {
         let allowed = scores.iter().map(allowed).collect::<Option<Vec<bool>>>()?;
         let Config { objective, min_delta, .. } = self.config;
         Some(Race { rule, objective, min_delta, allowed })
+    }
+
+    /// The version whose segments these scores weigh, where estimates of them will do: they are of nothing else, only the
+    /// order of visits hangs on them, and the settings let decisions change.
+    pub fn weighed(&self, scores: &[ScoreOf]) -> Option<NodeId> {
+        let Some(ScoreOf::Without(node, _)) = scores.first() else { return None };
+        let same = scores.iter().all(|of| matches!(of, ScoreOf::Without(other, _) if other == node));
+        (same && self.config.race == Some(Rule::Paired)).then_some(*node)
     }
 }

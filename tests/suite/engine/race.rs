@@ -92,6 +92,32 @@ fn dropped(state: &State) -> Vec<NodeId> {
     others.filter(|other| other.reason == Reason::Outraced).map(|other| other.node).collect()
 }
 
+/// Whether each score of a version without a segment is an estimate.
+fn weighed(state: &Path) -> Vec<bool> {
+    let lines = std::fs::read_to_string(state).unwrap();
+    let events = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let weighed = events.filter(|event| event["ev"] == "score" && !event["d"]["without"].is_null());
+    weighed.map(|event| event["d"]["estimated"] == true && event["d"]["logprobs"].is_null()).collect()
+}
+
+#[tokio::test]
+async fn a_race_by_a_paired_test_weighs_segments_by_estimates_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    for (rule, estimates, estimated) in [
+        (None, true, false),
+        (Some(Rule::Exact), true, false),
+        (Some(Rule::Paired), false, false),
+        (Some(Rule::Paired), true, true),
+    ] {
+        let library = folder.path().join(format!("{estimates}"));
+        std::fs::create_dir_all(&library).unwrap();
+        raced(&library, rule, estimates).await;
+        let path = session::library::files(&library.join(format!("{rule:?}"))).unwrap().remove(0);
+        let weighed = weighed(&path);
+        assert!(!weighed.is_empty() && weighed.iter().all(|weighed| *weighed == estimated), "{rule:?} {weighed:?}");
+    }
+}
+
 /// What was chosen at each step.
 fn chosen(state: &State) -> Vec<(u32, Option<NodeId>)> {
     let choice = |decision: &Decision| (decision.step, decision.chosen);

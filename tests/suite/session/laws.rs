@@ -98,6 +98,7 @@ fn happen(mut session: Session, what: Happening) -> Session {
                 leak: None,
                 logprobs: Some(logprobs),
                 error: None,
+                estimated: false,
                 too_long: false,
                 outraced: None,
             };

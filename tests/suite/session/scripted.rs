@@ -198,6 +198,7 @@ fn score(session: &Session, of: ScoreOf) -> Score {
         leak,
         logprobs: without.is_none().then_some(logprobs),
         error: None,
+        estimated: false,
         too_long: false,
         outraced: None,
     }

@@ -95,7 +95,7 @@ struct Tally {
     changed: usize,
     /// Tokens of scoring every candidate alone.
     plain: usize,
-    /// Of scoring them whole, where what they share is evaluated once.
+    /// Of scoring them whole, those alike once, where what they share is evaluated once.
     shared: usize,
     raced: usize,
     /// Candidates, and those of them that were scored whole.
@@ -108,8 +108,11 @@ struct Heard<'a> {
     state: &'a State,
     decision: &'a Decision,
     current: (Context, TokenLogprobs),
+    /// Rewrites alike stand here once.
     field: Vec<(NodeId, Context, TokenLogprobs)>,
     allowed: Vec<bool>,
+    /// Tokens of scoring every candidate alone.
+    plain: usize,
 }
 
 impl<'a> Heard<'a> {
@@ -127,14 +130,22 @@ impl<'a> Heard<'a> {
         };
         let nodes = decision.chosen.into_iter().chain(decision.others.iter().map(|other| other.node));
         let mut field: Vec<(NodeId, Context, TokenLogprobs)> = Vec::new();
+        let mut plain = 0;
         for (node, (context, tokens)) in nodes.filter_map(|node| Some((node, of(node)?))) {
-            // Rewrites alike are scored once, with a race and without.
+            plain += tokens.prompt_tokens;
             if field.iter().all(|(_, other, _)| *other != context) {
                 field.push((node, context, tokens));
             }
         }
         let allowed = field.iter().map(|(node, ..)| !guarded(node)).collect();
-        (!field.is_empty()).then_some(Heard { state, decision, current: of(before(search, decision))?, field, allowed })
+        (!field.is_empty()).then_some(Heard {
+            state,
+            decision,
+            current: of(before(search, decision))?,
+            field,
+            allowed,
+            plain,
+        })
     }
 
     fn race(&self, rule: Rule) -> Race {
@@ -151,7 +162,7 @@ impl<'a> Heard<'a> {
         let tokens = self.field.iter().map(|(.., tokens)| tokens);
         tally.decisions += 1;
         tally.changed += usize::from(self.chosen().is_some_and(|chosen| !whole[chosen]));
-        tally.plain += tokens.clone().map(|tokens| tokens.prompt_tokens).sum::<usize>();
+        tally.plain += self.plain;
         tally.shared += tokens.map(evaluated).sum::<usize>();
         tally.raced += raced;
         tally.candidates += whole.len();
