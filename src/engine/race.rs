@@ -6,7 +6,7 @@ use super::heat::Heat;
 use super::scoring::{Answer, Extent, Pair, Reading, Tell, all_of, contexts, thinking};
 use crate::lm::{Context, Current, Estimate, LmError, Scorer, TokenLogprobs};
 use crate::reer::Target;
-use crate::reer::search::{Guess, NodeId, Race, Rule, ScoreOf, UNREAD, laps};
+use crate::reer::search::{Guess, Known, NodeId, PARTS, Race, Rule, ScoreOf, UNREAD, laps};
 use crate::session::{Call, State};
 
 /// The share of what is expected to change that is left unread where segments are weighed.
@@ -111,6 +111,7 @@ impl Pair {
         let run = async {
             let estimates = scorer.estimate(&self.example, target, base.current(), &contexts, UNREAD_WEIGHING).await;
             let reading = |estimate: Estimate| Reading { tokens: estimate.tokens, extent: Extent::Estimated };
+            let estimates = all_of(estimates, contexts.len());
             let answers: Vec<Answer> = estimates.into_iter().map(|estimate| estimate.map(reading)).collect();
             answers.iter().enumerate().for_each(|(place, answer)| answered(place, answer));
             answers
@@ -171,55 +172,82 @@ impl Track<'_> {
         field.finish()
     }
 
-    /// Reads what matters of y behind all, and all of it behind those that may win by that, the likeliest first.
+    /// Reads what matters of y behind all, and more of it behind those that may win by that, the likeliest first.
     async fn run_by_guesses(&self, contexts: Vec<Context>) -> Vec<Answer> {
-        let (race, current) = (&self.race, self.current());
+        let current = self.current();
         let mut field: Vec<Entrant> = contexts.into_iter().map(Entrant::new).collect();
-        self.guess(&mut field, &current).await;
-        let guesses: Vec<Option<Guess>> = field.iter().map(Entrant::guessed).collect();
-        let mut known = vec![None; field.len()];
-        while let Some(place) = race.next(current.len(), &guesses, &known) {
-            let entrant = &mut field[place];
-            let all = 0..self.target.tokens.len();
-            let context = std::slice::from_ref(&entrant.context);
-            let scored = self.scorer.score_part(&self.pair.example, self.target, all, context).await;
-            let scored = all_of(scored, 1).pop().unwrap_or(Err(LmError::Cancelled));
-            // One whose score is a fault beats nobody.
-            known[place] = Some(scored.as_ref().map_or(f64::INFINITY, |tokens| {
-                let losses = self.losses(tokens.logprobs.iter().map(|v| f64::from(*v)));
-                losses.iter().sum::<f64>() - current.iter().sum::<f64>()
-            }));
-            entrant.finish(place, scored, self.tell);
+        self.estimate(&mut field).await;
+        let mut guesses: Vec<Option<Guess>> = field.iter().map(|entrant| self.guess(entrant, &current)).collect();
+        while let Some(place) = self.race.next(current.len(), &guesses) {
+            self.read_on(place, &mut field[place]).await;
+            guesses[place] = self.guess(&field[place], &current);
         }
-        for (place, entrant) in field.iter_mut().enumerate() {
-            entrant.drop_out(place, self.tell);
+        for (place, (entrant, guess)) in field.iter_mut().zip(guesses).enumerate() {
+            if let Some(guess) = guess.filter(|_| entrant.ended.is_none()) {
+                let extent = Extent::Outraced(guess.standing());
+                entrant.end(place, Ok(Reading { tokens: entrant.spent.clone(), extent }), self.tell);
+            }
         }
         field.into_iter().filter_map(|entrant| entrant.ended).collect()
     }
 
-    /// Guesses all.
-    async fn guess(&self, field: &mut [Entrant], current: &[f64]) {
+    async fn estimate(&self, field: &mut [Entrant]) {
         let contexts: Vec<Context> = field.iter().map(|entrant| entrant.context.clone()).collect();
-        let known = self.base.current();
-        let estimates = self.scorer.estimate(&self.pair.example, self.target, known, &contexts, UNREAD).await;
-        for (place, estimate) in estimates.into_iter().enumerate().take(field.len()) {
+        let base = self.base.current();
+        let estimates = self.scorer.estimate(&self.pair.example, self.target, base, &contexts, UNREAD).await;
+        for (place, (entrant, estimate)) in field.iter_mut().zip(all_of(estimates, contexts.len())).enumerate() {
             match estimate {
-                Ok(Estimate { tokens, read, expected }) => {
-                    let losses = self.losses(tokens.logprobs.iter().map(|v| f64::from(*v)));
-                    let scope = self.scope.clone();
-                    field[place].guess = Some(Guess::new(current, &losses, &read[scope.clone()], &expected[scope]));
-                    field[place].spend(&tokens);
+                Ok(estimate) => {
+                    entrant.spend(&estimate.tokens);
+                    entrant.estimate = Some(estimate);
                 }
-                Err(error) => field[place].end(place, Err(error), self.tell),
+                Err(error) => entrant.end(place, Err(error), self.tell),
             }
         }
+    }
+
+    /// Reads the next part of y behind one; ends it with the last.
+    async fn read_on(&self, place: usize, entrant: &mut Entrant) {
+        let (all, start) = (self.target.tokens.len(), entrant.exact.len());
+        let part = start..(start + all.div_ceil(PARTS)).min(all);
+        let context = std::slice::from_ref(&entrant.context);
+        let scored = self.scorer.score_part(&self.pair.example, self.target, part, context).await;
+        match all_of(scored, 1).pop().unwrap_or(Err(LmError::Cancelled)) {
+            Ok(tokens) => {
+                entrant.spend(&tokens);
+                entrant.exact.extend(tokens.logprobs);
+                if entrant.exact.len() == all {
+                    let tokens = TokenLogprobs { logprobs: entrant.exact.clone(), ..entrant.spent.clone() };
+                    entrant.end(place, Ok(Reading { tokens, extent: Extent::Whole }), self.tell);
+                }
+            }
+            Err(error) => entrant.end(place, Err(error), self.tell),
+        }
+    }
+
+    /// What is guessed of one by all that was read behind it; nothing of one that could not be read.
+    fn guess(&self, entrant: &Entrant, current: &[f64]) -> Option<Guess> {
+        let Estimate { tokens, read, expected } = entrant.estimate.as_ref()?;
+        if entrant.ended.as_ref().is_some_and(Result::is_err) {
+            return None;
+        }
+        let loss = |logprob: &f32| self.race.objective.loss(f64::from(*logprob));
+        let known = |at: usize| match entrant.exact.get(at) {
+            Some(logprob) => Known::Exact(loss(logprob)),
+            None if read[at] => Known::Estimated(loss(&tokens.logprobs[at])),
+            None => Known::Unread,
+        };
+        let losses: Vec<Known> = self.scope.clone().map(known).collect();
+        Some(Guess::new(current, &losses, &expected[self.scope.clone()]))
     }
 }
 
 /// A candidate in a race by guesses.
 struct Entrant {
     context: Context,
-    guess: Option<Guess>,
+    estimate: Option<Estimate>,
+    /// log p of y's first tokens, as far as they were read behind the whole context.
+    exact: Vec<f32>,
     /// Tokens of the calls until now.
     spent: TokenLogprobs,
     ended: Option<Answer>,
@@ -228,33 +256,12 @@ struct Entrant {
 impl Entrant {
     fn new(context: Context) -> Entrant {
         let spent = TokenLogprobs { logprobs: Vec::new(), prompt_tokens: 0, cached_tokens: 0 };
-        Entrant { context, guess: None, spent, ended: None }
-    }
-
-    fn guessed(&self) -> Option<Guess> {
-        self.guess.filter(|_| self.ended.is_none())
+        Entrant { context, estimate: None, exact: Vec::new(), spent, ended: None }
     }
 
     fn spend(&mut self, tokens: &TokenLogprobs) {
         self.spent.prompt_tokens += tokens.prompt_tokens;
         self.spent.cached_tokens += tokens.cached_tokens;
-    }
-
-    /// Ends as one that was scored whole, or could not be.
-    fn finish(&mut self, place: usize, scored: Result<TokenLogprobs, LmError>, tell: Tell<'_>) {
-        let answer = scored.map(|tokens| {
-            self.spend(&tokens);
-            Reading { tokens: TokenLogprobs { logprobs: tokens.logprobs, ..self.spent.clone() }, extent: Extent::Whole }
-        });
-        self.end(place, answer, tell);
-    }
-
-    /// Ends where it stands, unless it has ended.
-    fn drop_out(&mut self, place: usize, tell: Tell<'_>) {
-        if let Some(guess) = self.guessed() {
-            let extent = Extent::Outraced(guess.standing());
-            self.end(place, Ok(Reading { tokens: self.spent.clone(), extent }), tell);
-        }
     }
 
     fn end(&mut self, place: usize, answer: Answer, tell: Tell<'_>) {

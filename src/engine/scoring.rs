@@ -130,10 +130,7 @@ pub(super) fn purpose(of: &[ScoreOf]) -> &'static str {
 }
 
 /// One answer a context, whatever came.
-pub(super) fn all_of(
-    answers: Vec<Result<TokenLogprobs, LmError>>,
-    asked: usize,
-) -> Vec<Result<TokenLogprobs, LmError>> {
+pub(super) fn all_of<T: Clone>(answers: Vec<Result<T, LmError>>, asked: usize) -> Vec<Result<T, LmError>> {
     if answers.len() == asked {
         return answers;
     }

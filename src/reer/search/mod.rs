@@ -21,7 +21,7 @@ pub use fact::{
     Decision, Fact, Node, NodeId, Other, Outraced, Reason, Refusal, ScoreOf, Scored, StopReason, Unscored, Why,
 };
 pub use guard::GuardLimits;
-pub use guess::{Guess, UNREAD};
+pub use guess::{Guess, Known, PARTS, UNREAD};
 pub use machine::Search;
 pub use race::{Race, Rule, laps};
 pub use seed::{Purpose, derive};
