@@ -7,8 +7,9 @@
 //! A package of its own for one reason: arithmetic is of use only when it is optimised, and so its profile can be fast
 //! where the rest of the house is built quickly.
 //!
-//! From the ground up: `file` → `config`, `blocks` → `integers`, `few`, `vnni` → `matrix` → `matmul` → `linear` → `network`, `output` over
-//! `cache`, `attention`, `rotary`, `norm`, `simd`, `parallel`, `buffer`. `device` stands beside `network` and `cache` and offers the same.
+//! From the ground up: `file` → `config`, `blocks` → `integers`, `few`, `vnni` → `matrix` → `matmul` → `linear` → `network`, `output`,
+//! `graft` over `cache`, `attention`, `rotary`, `norm`, `simd`, `parallel`, `buffer`. `device` stands beside `network` and `cache` and offers
+//! the same.
 
 #![deny(unsafe_code)]
 #![cfg_attr(feature = "device", allow(dead_code, reason = "an accelerator computes in the processor's place"))]

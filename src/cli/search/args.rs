@@ -146,8 +146,9 @@ pub struct Knobs {
     #[arg(long, value_name = "S")]
     pub seed: Option<String>,
 
-    /// Score a step's rewrites on a growing part of the reference and drop those that cannot win any more: exact never
-    /// changes a decision, paired also drops by a statistical test, which may change one [default: off]
+    /// Drop rewrites of a step that cannot win before they are scored whole: exact never changes a decision; paired reads
+    /// them first where they may change the reference most, which spares half and may change one. For scorers in this
+    /// process [default: off]
     #[arg(long, value_parser = words(key::RACE))]
     pub race: Option<String>,
 
