@@ -6,13 +6,16 @@
 
 use std::sync::atomic::AtomicBool;
 
-use transformer::{Halt, Rows, Sequence, Sums, common_prefix};
+use transformer::{Halt, PASS, Rows, Sequence, Sums, common_prefix};
 
 use super::engine::{Engine, Job, chunks};
 use super::expected::{self, Change};
 
 /// Tokens behind a change, of the context, that are evaluated with it.
 const NEAR: usize = 16;
+
+/// Tokens of the texts that are estimated together: bounds the keys and values that live at once.
+const TOGETHER: usize = 8 * PASS;
 
 /// The context that others are changes of, with y behind it.
 pub(super) struct Known {
@@ -72,24 +75,34 @@ pub(super) fn estimate(
     let text = &current.job.tokens[..current.job.tokens.len() - 1];
     let mut donor = engine.longest(&[], text);
     let missing = text.len() - donor.tokens().len();
-    let mut sequences = Vec::new();
-    let estimated = engine
-        .prefill(&mut donor, text, cancelled)
-        .and_then(|_| look_back(engine, current, &donor, jobs, unread, &mut sequences, cancelled));
-    for sequence in sequences {
-        engine.pool.release(sequence);
+    let mut estimated = Vec::with_capacity(jobs.len());
+    let mut done = engine.prefill(&mut donor, text, cancelled).map(drop);
+    while let (Ok(()), Some(rest)) = (&done, jobs.get(estimated.len()..).filter(|rest| !rest.is_empty())) {
+        let mut sequences = Vec::new();
+        let batch = look_back(engine, current, &donor, at_once(rest), unread, &mut sequences, cancelled);
+        sequences.into_iter().for_each(|sequence| engine.pool.release(sequence));
+        done = batch.map(|batch| estimated.extend(batch));
     }
-    if estimated.is_ok() {
-        engine.retain(donor)
-    } else {
-        engine.pool.release(donor)
+    match done {
+        Ok(()) => engine.retain(donor),
+        Err(_) => engine.pool.release(donor),
     }
     engine.evict();
-    let mut estimated = estimated?;
+    done?;
     if let Some(first) = estimated.first_mut() {
         first.evaluated += missing;
     }
     Ok(estimated)
+}
+
+/// The first of the jobs, as many as may live at once.
+fn at_once(jobs: &[Job]) -> &[Job] {
+    let mut tokens = 0;
+    let fitting = jobs.iter().take_while(|job| {
+        tokens += job.tokens.len();
+        tokens <= TOGETHER
+    });
+    &jobs[..fitting.count().max(1)]
 }
 
 fn look_back(
@@ -178,6 +191,19 @@ mod tests {
 
     fn text(length: usize, seed: usize) -> Vec<u32> {
         (0..length).map(|at| (at * at * (seed + 3) * 31 % 199) as u32).collect()
+    }
+
+    #[test]
+    fn many_are_estimated_some_at_a_time() {
+        let jobs: Vec<Job> =
+            [TOGETHER / 2, TOGETHER / 2, 5, TOGETHER + 9, 7].map(|length| job(&text(length, 1), &[])).into();
+        let mut left = &jobs[..];
+        let mut counts = Vec::new();
+        while !left.is_empty() {
+            counts.push(at_once(left).len());
+            left = &left[at_once(left).len()..];
+        }
+        assert_eq!(counts, [2, 1, 1, 1]);
     }
 
     proptest! {

@@ -99,13 +99,14 @@ impl Race {
     }
 }
 
-/// How many times as large as expected the squares are that were read.
+/// How many times as large as expected the squares are that were read; where they are smaller, what is not read may still be as
+/// expected.
 fn surprise(guesses: &[Option<Guess>]) -> f64 {
     let (squares, expected) = guesses
         .iter()
         .flatten()
         .fold((PRIOR, PRIOR), |(squares, expected), guess| (squares + guess.squares, expected + guess.expected));
-    squares / expected
+    (squares / expected).max(1.0)
 }
 
 #[cfg(test)]
