@@ -103,7 +103,7 @@ async fn a_pause_in_a_step_leaves_its_candidates_on_the_chart() {
     script.open_session("kettle").await;
     script.keys("r");
     script
-        .until(|app| app.bench().is_some_and(|b| b.candidates().iter().filter(|c| c.fate == Fate::Open).count() == 2))
+        .until(|app| app.bench().is_some_and(|b| b.candidates().iter().filter(|c| c.fate == Fate::Open).count() == 3))
         .await;
     script.keys("space");
     script.until(|app| app.bench().is_some_and(|bench| bench.state.stop.is_some() && !bench.is_searching())).await;
