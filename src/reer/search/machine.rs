@@ -118,7 +118,8 @@ impl Search {
         self.stopped
     }
 
-    /// Nll of `node` without `segment` minus its own, in nats per token; where leave-one-out was computed.
+    /// Nll of `node` without `segment` minus its own, in nats per token; where leave-one-out was computed, or estimated in a
+    /// search that races by a paired test.
     pub fn importance(&self, node: NodeId, segment: SegmentId) -> Option<f64> {
         let without = self.objective(self.leave_one_out.get(&(node, segment))?)?;
         Some(without - self.score(node)?)
