@@ -118,10 +118,9 @@ fn look_back(
     let cuts: Vec<Cut> = jobs.iter().map(|job| Cut::of(&current.job, job)).collect();
     let mut todo = Vec::new();
     for (at, (job, cut)) in jobs.iter().zip(&cuts).enumerate() {
-        let mut sequence = engine.longest(std::slice::from_ref(donor), &job.tokens[..cut.end]);
-        let known = sequence.tokens().len();
-        engine.pool.extend(&mut sequence, &job.tokens[known..cut.end])?;
-        sequences.push(sequence);
+        sequences.push(engine.longest(std::slice::from_ref(donor), &job.tokens[..cut.end]));
+        let known = sequences[at].tokens().len();
+        engine.pool.extend(&mut sequences[at], &job.tokens[known..cut.end])?;
         todo.push(Rows { sequence: at, positions: (known..cut.end).collect(), read: 0 });
     }
     let mut estimated: Vec<Estimated> = todo.iter().map(|rows| evaluated(rows.positions.len())).collect();
