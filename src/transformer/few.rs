@@ -6,10 +6,10 @@ use std::arch::x86_64::_MM_HINT_T0;
 use std::marker::PhantomData;
 
 use pulp::x86::V4;
-use pulp::{NullaryFnOnce, Simd, cast, f32x16, i16x32};
+use pulp::{NullaryFnOnce, Simd, cast, f32x8, f32x16, i16x32, i32x16, u8x64};
 
-use super::blocks::{Format, LARGEST, LEAST, Q4K, Q6K, Q8_0, Unpacked};
-use super::integers::{SPAN, Spans, Whole};
+use super::blocks::{Format, LARGEST, Q4K, Q6K, Q8_0};
+use super::integers::{BYTES, Halved, Rounded, SPAN, VECTORS, Whole};
 use super::matmul::STRIP;
 
 /// Neighbouring outputs whose weights are read side by side, where the processor reads ahead only to the end of a page of memory,
@@ -20,15 +20,12 @@ pub(super) const SIDE_BY_SIDE: usize = 4;
 /// took 0.5 to 0.8 of the time so in Q8_0 and 0.75 in Q6_K; in Q4_K as long, and there arithmetic takes longer than reading.
 pub(super) const IN_TURN: usize = 1;
 
-/// Spans of the longest row that is read in turn: a longer one is pushed out of the innermost cache by the weights that pass, and
+/// Numbers of the longest row that is read in turn: a longer one is pushed out of the innermost cache by the weights that pass, and
 /// is better read once for several outputs. In turn, 8,960 inputs took a Zen 4 1.3 times as long.
-pub(super) const SHORT: usize = 160;
+pub(super) const SHORT: usize = 6400;
 
 /// Bytes that memory is read by.
 const LINE: usize = 64;
-
-/// Spans of a block of [`LARGEST`] numbers.
-const SPANS: usize = LARGEST / SPAN;
 
 /// How a format is multiplied with a rounded row.
 pub(super) trait Dots: Format {
@@ -36,21 +33,21 @@ pub(super) trait Dots: Format {
     const OFFSETS: bool;
 
     /// The sums of products of outputs' weights with one row.
-    fn dots<const STREAMS: usize>(v4: V4, weights: [&[u8]; STREAMS], x: Spans<'_>) -> [f32; STREAMS];
+    fn dots<const STREAMS: usize>(v4: V4, weights: [&[u8]; STREAMS], x: Rounded<'_>) -> [f32; STREAMS];
 }
 
 /// The product of rows with a strip of outputs' weights.
 pub(super) struct Few<'a, F, const STREAMS: usize> {
     v4: V4,
     weights: &'a [&'a [u8]; STRIP],
-    x: Spans<'a>,
+    x: Rounded<'a>,
     /// `[rows][STRIP]`.
     out: &'a mut [f32],
     format: PhantomData<F>,
 }
 
 impl<'a, F, const STREAMS: usize> Few<'a, F, STREAMS> {
-    pub(super) fn new(v4: V4, weights: &'a [&'a [u8]; STRIP], x: Spans<'a>, out: &'a mut [f32]) -> Self {
+    pub(super) fn new(v4: V4, weights: &'a [&'a [u8]; STRIP], x: Rounded<'a>, out: &'a mut [f32]) -> Self {
         Few { v4, weights, x, out, format: PhantomData }
     }
 }
@@ -60,11 +57,11 @@ impl<F: Dots, const STREAMS: usize> NullaryFnOnce for Few<'_, F, STREAMS> {
 
     #[inline(always)]
     fn call(self) {
-        let spans = self.x.len() / (self.out.len() / STRIP);
+        let rows = self.out.len() / STRIP;
         for first in 0..STRIP / STREAMS {
             let weights: [&[u8]; STREAMS] = std::array::from_fn(|at| self.weights[first * STREAMS + at]);
             for (row, out) in self.out.chunks_exact_mut(STRIP).enumerate() {
-                let sums = F::dots(self.v4, weights, self.x.part(row * spans..(row + 1) * spans));
+                let sums = F::dots(self.v4, weights, self.x.row(row, rows));
                 for at in 0..STREAMS {
                     out[first * STREAMS + at] = sums[at];
                 }
@@ -91,19 +88,15 @@ fn half(v4: V4, low: u8, high: u8) -> f32x16 {
     cast(v4.avx512f._mm512_cvtph_ps(cast(v4.splat_u16x16(u16::from_le_bytes([low, high])))))
 }
 
-/// Each output's sum over its lanes and its offsets.
+/// Each output's sum over its lanes.
 ///
 /// A loop and no `map`: a closure that the compiler does not put where it is called has none of the processor's features, and
 /// each vector operation in it becomes a call. Writing with the bundled model once took 1.4 times as long by that.
 #[inline(always)]
-fn summed<const N: usize, const STREAMS: usize>(
-    v4: V4,
-    totals: [f32x16; STREAMS],
-    offsets: [[f32; N]; STREAMS],
-) -> [f32; STREAMS] {
+fn summed<const STREAMS: usize>(v4: V4, totals: [f32x16; STREAMS]) -> [f32; STREAMS] {
     let mut sums = [0f32; STREAMS];
     for stream in 0..STREAMS {
-        sums[stream] = v4.reduce_sum_f32s(totals[stream]) + offsets[stream].iter().sum::<f32>();
+        sums[stream] = v4.reduce_sum_f32s(totals[stream]);
     }
     sums
 }
@@ -125,8 +118,8 @@ impl Dots for Q8_0 {
     const OFFSETS: bool = false;
 
     #[inline(always)]
-    fn dots<const STREAMS: usize>(v4: V4, weights: [&[u8]; STREAMS], x: Spans<'_>) -> [f32; STREAMS] {
-        let width = weights[0].len();
+    fn dots<const STREAMS: usize>(v4: V4, weights: [&[u8]; STREAMS], x: Rounded<'_>) -> [f32; STREAMS] {
+        let (x, width) = (x.spans, weights[0].len());
         let weights = weights.map(|weights| &weights.as_chunks::<{ Q8_0::BYTES }>().0[..x.len()]);
         let mut totals = [v4.splat_f32x16(0.0); STREAMS];
         for (at, (pairs, x_scale)) in x.pairs.iter().zip(x.scales).enumerate() {
@@ -138,109 +131,142 @@ impl Dots for Q8_0 {
                 totals[stream] = v4.mul_add_f32x16(products_of_bytes(v4, *integers, pairs), scale, totals[stream]);
             }
         }
-        summed(v4, totals, [[]; STREAMS])
+        summed(v4, totals)
     }
+}
+
+/// For each vector of a block's numbers, where its 16s find the scale of their span among bytes that repeat from 8 to 8; the
+/// byte above it is zero.
+const SCALES_OF_SPANS: [[u8; BYTES]; VECTORS] = {
+    let mut places = [[0x80; BYTES]; VECTORS];
+    let mut at = 0;
+    while at < LARGEST / 2 {
+        places[at / 32][at % 32 * 2] = (at / 32 + at % 32 / 16 * VECTORS) as u8;
+        at += 1;
+    }
+    places
+};
+
+/// As [`SCALES_OF_SPANS`], of each 16 numbers, among 16s that repeat from 16 to 16.
+const SCALES_OF_SIXTEENS: [[u16; BYTES / 2]; VECTORS] = {
+    let mut places = [[0; BYTES / 2]; VECTORS];
+    let mut at = 0;
+    while at < LARGEST / 2 {
+        places[at / 32][at % 32] = (at / 32 * 2 + at % 32 / 8 % 2 + at % 32 / 16 * 8) as u16;
+        at += 1;
+    }
+    places
+};
+
+/// Bytes of a block, `apart` from each other.
+#[inline(always)]
+fn two_halves(block: &[u8], first: usize, apart: usize) -> u8x64 {
+    let half = |at: usize| *block[at..].first_chunk::<SPAN>().unwrap_or(&[0; SPAN]);
+    cast([half(first), half(first + apart)])
+}
+
+/// Adds the products of a vector of numbers with both bytes of others, times the scale of each two neighbours.
+#[inline(always)]
+fn add_products(v4: V4, numbers: u8x64, x: &Halved, vector: usize, scales: i16x32, sums: &mut [i32x16; 2]) {
+    for (sum, bytes) in sums.iter_mut().zip(&x.bytes) {
+        let products = v4.avx512bw._mm512_maddubs_epi16(cast(numbers), cast(bytes[vector]));
+        *sum = v4.wrapping_add_i32x16(*sum, v4.multiply_wrapping_add_adjacent_i16x32(cast(products), scales));
+    }
+}
+
+/// Adds sums over upper and lower bytes to a total, times the scale of their block and of the numbers.
+#[inline(always)]
+fn add_block(v4: V4, [upper, lower]: [i32x16; 2], scale: f32x16, x: &Halved, total: f32x16) -> f32x16 {
+    let (upper, lower) = (v4.convert_i32x16_to_f32x16(upper), v4.convert_i32x16_to_f32x16(lower));
+    let lower = v4.mul_f32x16(lower, v4.splat_f32x16(x.scales[1]));
+    let sum = v4.mul_add_f32x16(upper, v4.splat_f32x16(x.scales[0]), lower);
+    v4.mul_add_f32x16(sum, scale, total)
 }
 
 impl Dots for Q4K {
     const OFFSETS: bool = true;
 
     #[inline(always)]
-    fn dots<const STREAMS: usize>(v4: V4, weights: [&[u8]; STREAMS], x: Spans<'_>) -> [f32; STREAMS] {
-        let blocks = x.pairs.as_chunks::<SPANS>().0;
-        let (x_scales, x_sums) = (x.scales.as_chunks::<SPANS>().0, x.sums.as_chunks::<SPANS>().0);
+    fn dots<const STREAMS: usize>(v4: V4, weights: [&[u8]; STREAMS], x: Rounded<'_>) -> [f32; STREAMS] {
         let width = weights[0].len();
-        let weights = weights.map(|weights| &weights.as_chunks::<{ Q4K::BYTES }>().0[..blocks.len()]);
+        let weights = weights.map(|weights| &weights.as_chunks::<{ Q4K::BYTES }>().0[..x.blocks.len()]);
         let mut totals = [v4.splat_f32x16(0.0); STREAMS];
-        let mut offsets = [v4.splat_f32x16(0.0); STREAMS];
-        for (at, (x, (x_scales, x_sums))) in blocks.iter().zip(x_scales.iter().zip(x_sums)).enumerate() {
-            // What scales are multiplied with, and behind it what the least numbers are.
-            let x_both: f32x16 = cast([*x_scales, *x_sums]);
+        let mut offsets = [v4.splat_f32x8(0.0); STREAMS];
+        for (at, x) in x.blocks.iter().enumerate() {
             for stream in 0..STREAMS {
                 let block = &weights[stream][at];
                 prefetch::<STREAMS>(v4, block, width);
-                let both = v4.mul_f32x16(scales_and_least(v4, block), x_both);
-                offsets[stream] = v4.add_f32x16(offsets[stream], both);
-                // Of two spans one lies in the lower halves of the bytes and one in the upper. No sum waits for more than
-                // half of the others.
-                let mut sums = [totals[stream], v4.splat_f32x16(0.0)];
-                for two in 0..SPANS / 2 {
-                    let bytes: &[u8; SPAN] = block[16 + two * SPAN..].first_chunk().unwrap_or(&[0; SPAN]);
-                    let bytes = v4.convert_u8x32_to_u16x32(cast(*bytes));
-                    let halves = [v4.and_u16x32(bytes, v4.splat_u16x32(15)), v4.shr_const_u16x32::<4>(bytes)];
+                let (scales, least) = Q4K::sixes(block);
+                let scales = [scales; 8];
+                let mut sums = [v4.splat_i32x16(0); 2];
+                for two in 0..VECTORS / 2 {
+                    let bytes = two_halves(block, 16 + two * SPAN, 2 * SPAN);
+                    let fours = [bytes, cast(v4.shr_const_u16x32::<4>(cast(bytes)))];
                     for half in 0..2 {
-                        let span = two * 2 + half;
-                        let scale = v4.avx512f._mm512_permutexvar_ps(cast([span as u32; 16]), cast(both));
-                        sums[half] =
-                            v4.mul_add_f32x16(products(v4, cast(halves[half]), &x[span]), cast(scale), sums[half]);
+                        let vector = two * 2 + half;
+                        let fours = v4.and_u8x64(fours[half], v4.splat_u8x64(15));
+                        let scales = v4.avx512bw._mm512_shuffle_epi8(cast(scales), cast(SCALES_OF_SPANS[vector]));
+                        add_products(v4, fours, x, vector, cast(scales), &mut sums);
                     }
                 }
-                totals[stream] = v4.add_f32x16(sums[0], sums[1]);
+                totals[stream] = add_block(v4, sums, half(v4, block[0], block[1]), x, totals[stream]);
+                let least = v4.avx2._mm256_cvtepu8_epi32(cast([least; 2]));
+                let least = v4.mul_f32x8(v4.convert_i32x8_to_f32x8(cast(least)), cast(x.sums_of_spans));
+                let [scale, _]: [f32x8; 2] = cast(half(v4, block[2], block[3]));
+                offsets[stream] = v4.mul_add_f32x8(least, scale, offsets[stream]);
             }
         }
-        let mut least = [[0f32; SPANS]; STREAMS];
         for stream in 0..STREAMS {
-            let [_, sums]: [[f32; SPANS]; 2] = cast(offsets[stream]);
-            least[stream] = sums.map(|sum| -sum);
+            totals[stream] = v4.sub_f32x16(totals[stream], cast([offsets[stream], v4.splat_f32x8(0.0)]));
         }
-        summed(v4, totals, least)
+        summed(v4, totals)
     }
-}
-
-/// The scales of a block's 32s and behind them their least numbers, without the sign.
-#[inline(always)]
-fn scales_and_least(v4: V4, block: &[u8; Q4K::BYTES]) -> f32x16 {
-    let half = |at: usize| [u16::from_le_bytes([block[at], block[at + 1]]); SPANS];
-    let factors: f32x16 = cast(v4.avx512f._mm512_cvtph_ps(cast([half(0), half(2)])));
-    let (scales, least) = Q4K::sixes(block);
-    let sixes = v4.avx512f._mm512_cvtepu8_epi32(cast([scales, least]));
-    v4.mul_f32x16(v4.convert_i32x16_to_f32x16(cast(sixes)), factors)
 }
 
 impl Dots for Q6K {
     const OFFSETS: bool = false;
 
     #[inline(always)]
-    fn dots<const STREAMS: usize>(v4: V4, weights: [&[u8]; STREAMS], x: Spans<'_>) -> [f32; STREAMS] {
-        dot_blocks::<Q6K, STREAMS>(v4, weights, x)
-    }
-}
-
-/// As [`Dots::dots`], for any blocks of [`LARGEST`] numbers: each is taken apart into memory first.
-///
-/// How fast it is hangs on what the compiler makes of it: without the offsets, of which Q6_K has none, it took 1.3 times as
-/// long. `integers_beside_floats` measures what is changed here.
-#[inline(always)]
-fn dot_blocks<F: Dots, const STREAMS: usize>(v4: V4, weights: [&[u8]; STREAMS], x: Spans<'_>) -> [f32; STREAMS] {
-    let width = weights[0].len();
-    let mut block = Unpacked::new();
-    let mut totals = [v4.splat_f32x16(0.0); STREAMS];
-    let mut offsets = [[0f32; SPANS]; STREAMS];
-    let x_sums = x.sums.as_chunks::<SPANS>().0;
-    let blocks = x.pairs.as_chunks::<SPANS>().0.iter().zip(x.scales.as_chunks::<SPANS>().0.iter().zip(x_sums));
-    for (index, (x, (scales, x_sums))) in blocks.enumerate() {
-        let mut x_scales = [0f32; LARGEST / LEAST];
-        for group in 0..F::NUMBERS / F::GROUP {
-            x_scales[group] = scales[group * F::GROUP / SPAN];
+    fn dots<const STREAMS: usize>(v4: V4, weights: [&[u8]; STREAMS], x: Rounded<'_>) -> [f32; STREAMS] {
+        let width = weights[0].len();
+        let weights = weights.map(|weights| &weights.as_chunks::<{ Q6K::BYTES }>().0[..x.blocks.len()]);
+        let mut totals = [v4.splat_f32x16(0.0); STREAMS];
+        let mut offsets = [v4.splat_f32x16(0.0); STREAMS];
+        for (at, x) in x.blocks.iter().enumerate() {
+            for stream in 0..STREAMS {
+                let block = &weights[stream][at];
+                prefetch::<STREAMS>(v4, block, width);
+                let scales: &[u8; 16] = block[192..].first_chunk().unwrap_or(&[0; 16]);
+                let sixteens = v4.avx512bw._mm512_cvtepi8_epi16(cast([*scales; 2]));
+                let low = [two_halves(block, 0, 2 * SPAN), two_halves(block, SPAN, 2 * SPAN)];
+                let upper = cast(two_halves(block, 128, SPAN));
+                let upper = [
+                    v4.shl_const_u16x32::<4>(upper),
+                    v4.shl_const_u16x32::<2>(upper),
+                    upper,
+                    v4.shr_const_u16x32::<2>(upper),
+                ];
+                let mut sums = [v4.splat_i32x16(0); 2];
+                for vector in 0..VECTORS {
+                    let mut lower = low[vector % 2];
+                    if vector / 2 == 1 {
+                        lower = cast(v4.shr_const_u16x32::<4>(cast(lower)));
+                    }
+                    let upper = v4.and_u8x64(cast(upper[vector]), v4.splat_u8x64(0x30));
+                    let sixes = v4.or_u8x64(v4.and_u8x64(lower, v4.splat_u8x64(15)), upper);
+                    let scales = v4.avx512bw._mm512_permutexvar_epi16(cast(SCALES_OF_SIXTEENS[vector]), sixteens);
+                    add_products(v4, sixes, x, vector, cast(scales), &mut sums);
+                }
+                let scale = half(v4, block[208], block[209]);
+                totals[stream] = add_block(v4, sums, scale, x, totals[stream]);
+                let scales = v4.avx512f._mm512_cvtepi8_epi32(cast(*scales));
+                let less = v4.mul_f32x16(v4.convert_i32x16_to_f32x16(cast(scales)), cast(x.sums));
+                offsets[stream] = v4.mul_add_f32x16(less, scale, offsets[stream]);
+            }
         }
         for stream in 0..STREAMS {
-            let bytes = &weights[stream][index * F::BYTES..][..F::BYTES];
-            prefetch::<STREAMS>(v4, bytes, width);
-            F::unpack(bytes, &mut block);
-            for (scale, x) in block.scales.iter_mut().zip(&x_scales).take(F::NUMBERS / F::GROUP) {
-                *scale *= x;
-            }
-            for (at, (integers, x)) in block.integers.as_chunks::<SPAN>().0.iter().zip(x).enumerate() {
-                let scales: [f32; 16] = std::array::from_fn(|lane| block.scales[(at * SPAN + lane * 2) / F::GROUP]);
-                let products = products_of_bytes(v4, cast(*integers), x);
-                totals[stream] = v4.mul_add_f32x16(products, cast(scales), totals[stream]);
-            }
-            if F::OFFSETS {
-                for at in 0..SPANS {
-                    offsets[stream][at] += block.offsets[at] * x_sums[at];
-                }
-            }
+            totals[stream] = v4.mul_add_f32x16(offsets[stream], v4.splat_f32x16(-32.0), totals[stream]);
         }
+        summed(v4, totals)
     }
-    summed(v4, totals, offsets)
 }

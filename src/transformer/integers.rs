@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use pulp::{Arch, Simd, WithSimd};
 
+use super::blocks::{LARGEST as BLOCK, LEAST as GROUP};
 use super::parallel;
 
 /// Numbers that share a scale. The sum of so many products with 8-bit integers fits 32 bits.
@@ -27,11 +28,53 @@ const SPANS_A_TASK: usize = 1024;
 #[repr(align(64))]
 pub(super) struct Whole(pub(super) [i32; SPAN / 2]);
 
+/// Bytes of a vector.
+pub(super) const BYTES: usize = 64;
+
+/// Vectors of a block's bytes.
+pub(super) const VECTORS: usize = BLOCK / BYTES;
+
+/// The largest whole number of two bytes with signs.
+const LARGEST_HALVED: f32 = 127.0 * 256.0 + 127.0;
+
+/// A block's whole numbers of 16 bits, each as two bytes with signs: 256 times the upper and once the lower.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+pub(super) struct Halved {
+    /// Upper bytes and lower bytes. A vector holds a span of the block's first half and behind it the span that lies there in
+    /// the second half: so weights come out of their blocks.
+    pub(super) bytes: [[[i8; BYTES]; VECTORS]; 2],
+    /// What to multiply upper and lower bytes with; NaN where a number was none or infinite.
+    pub(super) scales: [f32; 2],
+    /// Sums of the fewest that share a scale, times the scale.
+    pub(super) sums: [f32; BLOCK / GROUP],
+    /// Sums of spans, times the scale.
+    pub(super) sums_of_spans: [f32; BLOCK / SPAN],
+}
+
+impl Halved {
+    const ZEROS: Halved = Halved {
+        bytes: [[[0; BYTES]; VECTORS]; 2],
+        scales: [0.0; 2],
+        sums: [0.0; BLOCK / GROUP],
+        sums_of_spans: [0.0; BLOCK / SPAN],
+    };
+}
+
 /// Memory for rounded rows.
-pub(super) struct Rounded {
+pub(super) struct Room {
     pairs: Vec<Whole>,
     scales: Vec<f32>,
     sums: Vec<f32>,
+    blocks: Vec<Halved>,
+}
+
+/// Rounded rows.
+#[derive(Clone, Copy)]
+pub(super) struct Rounded<'a> {
+    pub(super) spans: Spans<'a>,
+    /// Whole blocks, where they were asked for.
+    pub(super) blocks: &'a [Halved],
 }
 
 /// Neighbouring spans; what belongs to one stands at its place in each.
@@ -55,11 +98,33 @@ impl<'a> Spans<'a> {
     }
 }
 
-impl Rounded {
-    pub(super) const EMPTY: Rounded = Rounded { pairs: Vec::new(), scales: Vec::new(), sums: Vec::new() };
+impl<'a> Rounded<'a> {
+    /// One of so many rows.
+    #[inline(always)]
+    pub(super) fn row(self, row: usize, rows: usize) -> Rounded<'a> {
+        let (spans, blocks) = (self.spans.len() / rows, self.blocks.len() / rows);
+        Rounded {
+            spans: self.spans.part(row * spans..(row + 1) * spans),
+            blocks: &self.blocks[row * blocks..(row + 1) * blocks],
+        }
+    }
+}
 
-    /// Rounds whole spans of numbers, on all threads.
-    pub(super) fn round(&mut self, x: &[f32]) -> Spans<'_> {
+impl Room {
+    pub(super) const EMPTY: Room = Room { pairs: Vec::new(), scales: Vec::new(), sums: Vec::new(), blocks: Vec::new() };
+
+    /// Rounds numbers to whole spans and to whole blocks, whichever are asked for.
+    pub(super) fn round(&mut self, x: &[f32], spans: bool, blocks: bool) -> Rounded<'_> {
+        let spans = self.round_spans(if spans { x } else { &[] });
+        let x = if blocks { x.as_chunks().0 } else { &[] };
+        self.blocks.resize(x.len().max(self.blocks.len()), Halved::ZEROS);
+        Arch::new().dispatch(Halve { x, blocks: &mut self.blocks });
+        let (pairs, scales, sums) = (&self.pairs[..spans], &self.scales[..spans], &self.sums[..spans]);
+        Rounded { spans: Spans { pairs, scales, sums }, blocks: &self.blocks[..x.len()] }
+    }
+
+    /// Rounds on all threads and returns how many spans there are.
+    fn round_spans(&mut self, x: &[f32]) -> usize {
         let spans = x.len() / SPAN;
         let room = spans.max(self.pairs.len());
         self.pairs.resize(room, Whole([0; SPAN / 2]));
@@ -70,7 +135,24 @@ impl Rounded {
         let tasks = x.chunks(SPANS_A_TASK * SPAN).zip(pairs).zip(scales);
         let tasks = tasks.map(|((x, pairs), (scales, sums))| Round { x, pairs, scales, sums });
         parallel::items(tasks.collect(), |task| Arch::new().dispatch(task));
-        Spans { pairs: &self.pairs[..spans], scales: &self.scales[..spans], sums: &self.sums[..spans] }
+        spans
+    }
+}
+
+/// Rounds blocks: of few rows there are few, and one thread is quicker than the word to others.
+struct Halve<'a> {
+    x: &'a [[f32; BLOCK]],
+    blocks: &'a mut [Halved],
+}
+
+impl WithSimd for Halve<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for (x, block) in self.x.iter().zip(self.blocks) {
+            halve(x, block);
+        }
     }
 }
 
@@ -92,22 +174,56 @@ impl WithSimd for Round<'_> {
     }
 }
 
-/// A span's whole numbers, their scale and their sum.
+/// What to multiply numbers with so that the largest is `most`, and what to multiply the whole ones with.
 #[inline(always)]
-fn round_span(x: &[f32; SPAN]) -> (Whole, f32, f32) {
-    // 1.5 * 2^23: adding it leaves the rounded integer in the low bits.
-    const MAGIC: f32 = 12_582_912.0;
+fn scale(x: &[f32], most: f32) -> (f32, f32) {
     // As integers, magnitudes compare as the numbers do, with infinity above all of them and what is no number above that.
     let mut largest = 0;
     for x in x {
         largest = largest.max(x.to_bits() & 0x7FFF_FFFF);
     }
-    let largest = f32::from_bits(largest);
-    let (factor, scale) = match largest {
-        _ if !largest.is_finite() => (0.0, f32::NAN),
-        _ if largest < LEAST => (0.0, 0.0),
-        _ => (LARGEST / largest, largest / LARGEST),
-    };
+    match f32::from_bits(largest) {
+        largest if !largest.is_finite() => (0.0, f32::NAN),
+        largest if largest < LEAST => (0.0, 0.0),
+        largest => (most / largest, largest / most),
+    }
+}
+
+/// 1.5 * 2^23: adding it leaves the rounded integer in the low bits.
+const MAGIC: f32 = 12_582_912.0;
+
+/// Rounds a block.
+#[inline(always)]
+fn halve(x: &[f32; BLOCK], out: &mut Halved) {
+    let (factor, scale) = scale(x, LARGEST_HALVED);
+    out.scales = [256.0 * scale, scale];
+    for (span, x) in x.as_chunks::<SPAN>().0.iter().enumerate() {
+        let (mut numbers, mut upper, mut lower) = ([0i16; SPAN], [0i8; SPAN], [0i8; SPAN]);
+        for at in 0..SPAN {
+            numbers[at] = (x[at] * factor + MAGIC).to_bits() as i16;
+            lower[at] = numbers[at] as i8;
+            upper[at] = (numbers[at].wrapping_sub(lower[at].into()) >> 8) as i8;
+        }
+        let (vector, half) = (span % VECTORS, span / VECTORS * SPAN);
+        out.bytes[0][vector][half..half + SPAN].copy_from_slice(&upper);
+        out.bytes[1][vector][half..half + SPAN].copy_from_slice(&lower);
+        let mut sums = [0i32; SPAN / GROUP];
+        for (sum, numbers) in sums.iter_mut().zip(numbers.as_chunks::<GROUP>().0) {
+            for number in numbers {
+                *sum += i32::from(*number);
+            }
+        }
+        for (out, sum) in out.sums[span * sums.len()..].iter_mut().zip(sums) {
+            *out = sum as f32 * scale;
+        }
+        out.sums_of_spans[span] = sums.iter().sum::<i32>() as f32 * scale;
+    }
+}
+
+/// A span's whole numbers, their scale and their sum.
+#[inline(always)]
+fn round_span(x: &[f32; SPAN]) -> (Whole, f32, f32) {
+    let (factor, scale) = scale(x, LARGEST);
     let (mut numbers, mut sum) = ([0i16; SPAN], 0);
     for at in 0..SPAN {
         numbers[at] = (x[at] * factor + MAGIC).to_bits() as i16;

@@ -12,7 +12,7 @@ use std::cell::RefCell;
 use pulp::{Arch, Simd, WithSimd};
 
 use super::error::Halt;
-use super::integers::Rounded;
+use super::integers::Room;
 use super::matrix::Matrix;
 use super::parallel;
 use super::vnni::Vnni;
@@ -40,7 +40,7 @@ const LINE: usize = 16;
 
 thread_local! {
     /// Of the thread that gives the tasks.
-    static ROUNDED: RefCell<Rounded> = const { RefCell::new(Rounded::EMPTY) };
+    static ROUNDED: RefCell<Room> = const { RefCell::new(Room::EMPTY) };
     static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -66,8 +66,10 @@ fn multiply_by(vnni: Option<Vnni>, maps: &[Matrix], x: &[f32], rows: usize, sums
     let together = if rows < ENOUGH_ROWS { STRIPS_A_TASK } else { 1 };
     let few = sums == Sums::Short && rows < FEW;
     let vnni = vnni.filter(|_| maps.iter().any(Matrix::in_blocks));
-    ROUNDED.with_borrow_mut(|rounded| {
-        let rounded = rounded.round(if vnni.is_some() { x } else { &[] });
+    let blocks = few && maps.iter().any(Matrix::in_large_blocks);
+    let spans = !few || maps.iter().any(|map| !map.in_large_blocks());
+    ROUNDED.with_borrow_mut(|room| {
+        let rounded = room.round(if vnni.is_some() { x } else { &[] }, spans, blocks);
         parallel::chunks(out, together * rows * STRIP, |task, chunk| {
             for ((map, strip), out) in strips[task * together..].iter().zip(chunk.chunks_exact_mut(rows * STRIP)) {
                 match vnni {

@@ -11,7 +11,7 @@ use pulp::Simd;
 use super::blocks::{self, Format, Q4K, Q6K, Q8_0};
 use super::error::{GgufError, first_line};
 use super::file::{GgufFile, RawTensor, Source};
-use super::integers::Spans;
+use super::integers::Rounded;
 use super::matmul::STRIP;
 use super::vnni::Vnni;
 
@@ -142,18 +142,23 @@ impl Matrix {
         matches!(self.numbers, Numbers::Stored { layout: Stored::Q8_0 | Stored::Q4K | Stored::Q6K, .. })
     }
 
+    /// Whether [`Matrix::multiply_rounded`] takes whole blocks where rows are few.
+    pub(super) fn in_large_blocks(&self) -> bool {
+        matches!(self.numbers, Numbers::Stored { layout: Stored::Q4K | Stored::Q6K, .. })
+    }
+
     /// Multiplies rounded rows with a strip of a matrix in blocks, the short way for few of them; `out` is `[rows][STRIP]`.
-    pub(super) fn multiply_rounded(&self, vnni: Vnni, strip: usize, few: bool, x: Spans<'_>, out: &mut [f32]) {
+    pub(super) fn multiply_rounded(&self, vnni: Vnni, strip: usize, few: bool, x: Rounded<'_>, out: &mut [f32]) {
         let Numbers::Stored { source, start, layout } = &self.numbers else { return };
         let (numbers, width) = (&source[*start..], layout.bytes(self.inputs));
         let row = |row: usize| &numbers[row.min(self.outputs - 1) * width..][..width];
         let rows: [&[u8]; STRIP] = std::array::from_fn(|at| row(strip * STRIP + at));
         match (layout, few) {
-            (Stored::Q8_0, false) => vnni.multiply::<Q8_0>(&rows, x, out),
+            (Stored::Q8_0, false) => vnni.multiply::<Q8_0>(&rows, x.spans, out),
             (Stored::Q8_0, true) => vnni.multiply_few::<Q8_0>(&rows, x, out),
-            (Stored::Q4K, false) => vnni.multiply::<Q4K>(&rows, x, out),
+            (Stored::Q4K, false) => vnni.multiply::<Q4K>(&rows, x.spans, out),
             (Stored::Q4K, true) => vnni.multiply_few::<Q4K>(&rows, x, out),
-            (Stored::Q6K, false) => vnni.multiply::<Q6K>(&rows, x, out),
+            (Stored::Q6K, false) => vnni.multiply::<Q6K>(&rows, x.spans, out),
             (Stored::Q6K, true) => vnni.multiply_few::<Q6K>(&rows, x, out),
             (Stored::F32 | Stored::F16 | Stored::Bf16, _) => {}
         }

@@ -1,7 +1,7 @@
 //! In place of the products in integers on other processors than x86-64: there are none.
 
 use super::blocks::Format;
-use super::integers::Spans;
+use super::integers::{Rounded, Spans};
 use super::matmul::STRIP;
 
 /// Proof that cannot be had.
@@ -17,7 +17,7 @@ impl Vnni {
         match self {}
     }
 
-    pub(super) fn multiply_few<F: Format>(self, _: &[&[u8]; STRIP], _: Spans<'_>, _: &mut [f32]) {
+    pub(super) fn multiply_few<F: Format>(self, _: &[&[u8]; STRIP], _: Rounded<'_>, _: &mut [f32]) {
         match self {}
     }
 

@@ -17,7 +17,7 @@ use pulp::{NullaryFnOnce, Simd, cast, f32x16, i16x32};
 
 use super::blocks::{Across, Format};
 use super::few::{Dots, Few, IN_TURN, SHORT, SIDE_BY_SIDE};
-use super::integers::{SPAN, Spans};
+use super::integers::{Rounded, SPAN, Spans};
 use super::matmul::STRIP;
 
 pulp::simd_type! {
@@ -94,9 +94,9 @@ impl Vnni {
     }
 
     /// As [`Vnni::multiply`], with each output's weights as they are read: fewer steps for few rows, and other last bits.
-    pub(super) fn multiply_few<F: Dots>(self, weights: &[&[u8]; STRIP], x: Spans<'_>, out: &mut [f32]) {
-        let spans = x.len() / (out.len() / STRIP);
-        if self.in_turn && spans <= SHORT {
+    pub(super) fn multiply_few<F: Dots>(self, weights: &[&[u8]; STRIP], x: Rounded<'_>, out: &mut [f32]) {
+        let inputs = weights[0].len() / F::BYTES * F::NUMBERS;
+        if self.in_turn && inputs <= SHORT {
             self.features.vectorize(Few::<F, IN_TURN>::new(self.v4, weights, x, out));
         } else {
             self.features.vectorize(Few::<F, SIDE_BY_SIDE>::new(self.v4, weights, x, out));

@@ -30,7 +30,7 @@ const FIRST_SORTED: usize = 64;
 
 /// How likely tokens are, beside the likeliest, that are left out before anything is sorted: e^-30. A whole vocabulary of such
 /// together would come once in tens of millions of tokens.
-const NEVER: f32 = 9.357_623e-14;
+const NEVER: f64 = 9.357_623e-14;
 
 /// One token of `logits`. A temperature of 0 takes the likeliest.
 pub(super) fn sample(logits: &[f32], sampling: &Sampling, random: &mut Random) -> u32 {
@@ -42,18 +42,34 @@ pub(super) fn sample(logits: &[f32], sampling: &Sampling, random: &mut Random) -
     let mut weights: Vec<f32> =
         logits.iter().map(|logit| (f64::from(logit - max) / sampling.temperature) as f32).collect();
     softmax_unscaled(&mut weights);
-    let likely = (0u32..).zip(weights).filter(|(_, weight)| *weight >= NEVER);
-    let mut weights: Vec<(u32, f64)> = likely.map(|(id, weight)| (id, f64::from(weight))).collect();
-    let kept = keep(&mut weights, sampling);
-    let total: f64 = kept.iter().map(|(_, weight)| weight).sum();
+    let weights = (0u32..).zip(weights.iter().copied().map(f64::from));
+    if sampling.top_k.unwrap_or(0) == 0 && sampling.top_p >= 1.0 {
+        // Nothing has to be sorted, nor kept.
+        let floor = floor(sampling).max(NEVER);
+        return choose(weights.filter(|(_, weight)| *weight >= floor), random).unwrap_or(best);
+    }
+    let mut likely: Vec<(u32, f64)> = weights.filter(|(_, weight)| *weight >= NEVER).collect();
+    choose(keep(&mut likely, sampling).iter().copied(), random).unwrap_or(best)
+}
+
+/// One of the candidates, each as often as it weighs.
+fn choose(candidates: impl Iterator<Item = (u32, f64)> + Clone, random: &mut Random) -> Option<u32> {
+    let total: f64 = candidates.clone().map(|(_, weight)| weight).sum();
     let mut left = random.unit() * total;
-    for (id, weight) in kept.iter() {
+    let mut last = None;
+    for (id, weight) in candidates {
         left -= weight;
+        last = Some(id);
         if left < 0.0 {
-            return *id;
+            break;
         }
     }
-    kept.last().map_or(best, |(id, _)| *id)
+    last
+}
+
+/// What a candidate weighs at least, where the likeliest weighs 1: that one passes any floor.
+fn floor(sampling: &Sampling) -> f64 {
+    sampling.min_p.unwrap_or(0.0).min(1.0)
 }
 
 /// The candidates that may be chosen, in no order; the likeliest weighs 1.
@@ -72,8 +88,7 @@ fn keep<'a>(weights: &'a mut [(u32, f64)], sampling: &Sampling) -> &'a [(u32, f6
         _ => weights.len(),
     };
     let weights = &mut weights[..nucleus];
-    // The likeliest passes any floor.
-    let floor = sampling.min_p.unwrap_or(0.0).min(1.0);
+    let floor = floor(sampling);
     let mut kept = 0;
     for at in 0..weights.len() {
         if weights[at].1 >= floor {
