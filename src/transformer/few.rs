@@ -6,7 +6,7 @@ use std::arch::x86_64::_MM_HINT_T0;
 use std::marker::PhantomData;
 
 use pulp::x86::V4;
-use pulp::{NullaryFnOnce, Simd, cast, f32x8, f32x16, i16x32, i32x16, u8x64};
+use pulp::{NullaryFnOnce, cast, f32x8, f32x16, i16x32, i32x16, u8x64};
 
 use super::blocks::{Format, LARGEST, Q4K, Q6K, Q8_0};
 use super::integers::{BYTES, Halved, Rounded, SPAN, VECTORS, Whole};
@@ -24,6 +24,9 @@ pub(super) const IN_TURN: usize = 1;
 /// is better read once for several outputs. In turn, 8,960 inputs took a Zen 4 1.3 times as long.
 pub(super) const SHORT: usize = 6400;
 
+/// Numbers of a vector, and outputs whose last sums are added together.
+const LANES: usize = 16;
+
 /// Bytes that memory is read by.
 const LINE: usize = 64;
 
@@ -32,8 +35,8 @@ pub(super) trait Dots: Format {
     /// Whether the format has offsets other than zero.
     const OFFSETS: bool;
 
-    /// The sums of products of outputs' weights with one row.
-    fn dots<const STREAMS: usize>(v4: V4, weights: [&[u8]; STREAMS], x: Rounded<'_>) -> [f32; STREAMS];
+    /// The products of outputs' weights with one row, added up but for the last sixteen sums.
+    fn dots<const STREAMS: usize>(v4: V4, weights: [&[u8]; STREAMS], x: Rounded<'_>) -> [f32x16; STREAMS];
 }
 
 /// The product of rows with a strip of outputs' weights.
@@ -58,13 +61,16 @@ impl<F: Dots, const STREAMS: usize> NullaryFnOnce for Few<'_, F, STREAMS> {
     #[inline(always)]
     fn call(self) {
         let rows = self.out.len() / STRIP;
-        for first in 0..STRIP / STREAMS {
-            let weights: [&[u8]; STREAMS] = std::array::from_fn(|at| self.weights[first * STREAMS + at]);
-            for (row, out) in self.out.chunks_exact_mut(STRIP).enumerate() {
-                let sums = F::dots(self.v4, weights, self.x.row(row, rows));
-                for at in 0..STREAMS {
-                    out[first * STREAMS + at] = sums[at];
+        for (row, out) in self.out.chunks_exact_mut(STRIP).enumerate() {
+            let x = self.x.row(row, rows);
+            for (weights, out) in self.weights.as_chunks::<LANES>().0.iter().zip(out.as_chunks_mut::<LANES>().0) {
+                let mut totals = [self.v4.splat_f32x16(0.0); LANES];
+                for first in (0..LANES).step_by(STREAMS) {
+                    let weights: [&[u8]; STREAMS] = std::array::from_fn(|at| weights[first + at]);
+                    let dots = F::dots(self.v4, weights, x);
+                    totals[first..first + STREAMS].copy_from_slice(&dots);
                 }
+                *out = cast(summed(self.v4, &totals));
             }
         }
     }
@@ -88,17 +94,37 @@ fn half(v4: V4, low: u8, high: u8) -> f32x16 {
     cast(v4.avx512f._mm512_cvtph_ps(cast(v4.splat_u16x16(u16::from_le_bytes([low, high])))))
 }
 
-/// Each output's sum over its lanes.
-///
-/// A loop and no `map`: a closure that the compiler does not put where it is called has none of the processor's features, and
-/// each vector operation in it becomes a call. Writing with the bundled model once took 1.4 times as long by that.
+/// The sum of each vector's lanes: neighbours are added in pairs, then in fours, and those of a quarter with those of others.
 #[inline(always)]
-fn summed<const STREAMS: usize>(v4: V4, totals: [f32x16; STREAMS]) -> [f32; STREAMS] {
-    let mut sums = [0f32; STREAMS];
-    for stream in 0..STREAMS {
-        sums[stream] = v4.reduce_sum_f32s(totals[stream]);
+fn summed(v4: V4, totals: &[f32x16; LANES]) -> f32x16 {
+    let mut quarters = [v4.splat_f32x16(0.0); LANES / 4];
+    for (quarters, [a, b, c, d]) in quarters.iter_mut().zip(totals.as_chunks().0) {
+        let (ab, cd) = (interleaved(v4, *a, *b), interleaved(v4, *c, *d));
+        let lower = v4.avx512f._mm512_unpacklo_pd(cast(ab), cast(cd));
+        let upper = v4.avx512f._mm512_unpackhi_pd(cast(ab), cast(cd));
+        *quarters = v4.add_f32x16(cast(lower), cast(upper));
     }
-    sums
+    let [a, b, c, d] = quarters;
+    let (ab, cd) = (halves(v4, a, b), halves(v4, c, d));
+    let even = v4.avx512f._mm512_shuffle_f32x4::<0x88>(cast(ab), cast(cd));
+    let odd = v4.avx512f._mm512_shuffle_f32x4::<0xDD>(cast(ab), cast(cd));
+    v4.add_f32x16(cast(even), cast(odd))
+}
+
+/// The first and third of each four numbers of one vector added, beside those of the other, and so the second and fourth.
+#[inline(always)]
+fn interleaved(v4: V4, a: f32x16, b: f32x16) -> f32x16 {
+    let lower = v4.avx512f._mm512_unpacklo_ps(cast(a), cast(b));
+    let upper = v4.avx512f._mm512_unpackhi_ps(cast(a), cast(b));
+    v4.add_f32x16(cast(lower), cast(upper))
+}
+
+/// The halves of one vector added, then those of the other.
+#[inline(always)]
+fn halves(v4: V4, a: f32x16, b: f32x16) -> f32x16 {
+    let lower = v4.avx512f._mm512_shuffle_f32x4::<0x44>(cast(a), cast(b));
+    let upper = v4.avx512f._mm512_shuffle_f32x4::<0xEE>(cast(a), cast(b));
+    v4.add_f32x16(cast(lower), cast(upper))
 }
 
 /// Asks for the weights that lie where this block's do in the next outputs, those of `width` bytes each that follow as many
@@ -118,7 +144,7 @@ impl Dots for Q8_0 {
     const OFFSETS: bool = false;
 
     #[inline(always)]
-    fn dots<const STREAMS: usize>(v4: V4, weights: [&[u8]; STREAMS], x: Rounded<'_>) -> [f32; STREAMS] {
+    fn dots<const STREAMS: usize>(v4: V4, weights: [&[u8]; STREAMS], x: Rounded<'_>) -> [f32x16; STREAMS] {
         let (x, width) = (x.spans, weights[0].len());
         let weights = weights.map(|weights| &weights.as_chunks::<{ Q8_0::BYTES }>().0[..x.len()]);
         let mut totals = [v4.splat_f32x16(0.0); STREAMS];
@@ -131,7 +157,7 @@ impl Dots for Q8_0 {
                 totals[stream] = v4.mul_add_f32x16(products_of_bytes(v4, *integers, pairs), scale, totals[stream]);
             }
         }
-        summed(v4, totals)
+        totals
     }
 }
 
@@ -187,7 +213,7 @@ impl Dots for Q4K {
     const OFFSETS: bool = true;
 
     #[inline(always)]
-    fn dots<const STREAMS: usize>(v4: V4, weights: [&[u8]; STREAMS], x: Rounded<'_>) -> [f32; STREAMS] {
+    fn dots<const STREAMS: usize>(v4: V4, weights: [&[u8]; STREAMS], x: Rounded<'_>) -> [f32x16; STREAMS] {
         let width = weights[0].len();
         let weights = weights.map(|weights| &weights.as_chunks::<{ Q4K::BYTES }>().0[..x.blocks.len()]);
         let mut totals = [v4.splat_f32x16(0.0); STREAMS];
@@ -209,17 +235,19 @@ impl Dots for Q4K {
                         add_products(v4, fours, x, vector, cast(scales), &mut sums);
                     }
                 }
-                totals[stream] = add_block(v4, sums, half(v4, block[0], block[1]), x, totals[stream]);
+                let halves: [u8; 4] = [block[0], block[1], block[2], block[3]];
+                let both: f32x8 = cast(v4.avx512vl._mm256_maskz_cvtph_ps(255, cast([halves; 4])));
+                let scale: [f32; 8] = cast(both);
+                totals[stream] = add_block(v4, sums, v4.splat_f32x16(scale[0]), x, totals[stream]);
                 let least = v4.avx2._mm256_cvtepu8_epi32(cast([least; 2]));
                 let least = v4.mul_f32x8(v4.convert_i32x8_to_f32x8(cast(least)), cast(x.sums_of_spans));
-                let [scale, _]: [f32x8; 2] = cast(half(v4, block[2], block[3]));
-                offsets[stream] = v4.mul_add_f32x8(least, scale, offsets[stream]);
+                offsets[stream] = v4.mul_add_f32x8(least, v4.splat_f32x8(scale[1]), offsets[stream]);
             }
         }
         for stream in 0..STREAMS {
             totals[stream] = v4.sub_f32x16(totals[stream], cast([offsets[stream], v4.splat_f32x8(0.0)]));
         }
-        summed(v4, totals)
+        totals
     }
 }
 
@@ -227,7 +255,7 @@ impl Dots for Q6K {
     const OFFSETS: bool = false;
 
     #[inline(always)]
-    fn dots<const STREAMS: usize>(v4: V4, weights: [&[u8]; STREAMS], x: Rounded<'_>) -> [f32; STREAMS] {
+    fn dots<const STREAMS: usize>(v4: V4, weights: [&[u8]; STREAMS], x: Rounded<'_>) -> [f32x16; STREAMS] {
         let width = weights[0].len();
         let weights = weights.map(|weights| &weights.as_chunks::<{ Q6K::BYTES }>().0[..x.blocks.len()]);
         let mut totals = [v4.splat_f32x16(0.0); STREAMS];
@@ -267,6 +295,6 @@ impl Dots for Q6K {
         for stream in 0..STREAMS {
             totals[stream] = v4.mul_add_f32x16(offsets[stream], v4.splat_f32x16(-32.0), totals[stream]);
         }
-        summed(v4, totals)
+        totals
     }
 }
