@@ -1,12 +1,16 @@
 //! Products of few rows in integers of 16 bits: each output's weights are multiplied as they are read, without a panel.
 //!
-//! While text is written, every token reads all weights once; what is done with them must not take longer than that.
+//! While text is written, every token reads all weights once; what is done with them must not take longer than that. Weights of
+//! 4 and 6 bits are multiplied with the two bytes of a row's numbers apart: a vector takes 64 of them so, where it takes 32 of
+//! 16 bits. Two neighbours' products fit 16 bits, and the next step multiplies them with the scale of their weights, which is
+//! whole too, and adds pairs: only a block's sums become f32. That took a Zen 4 0.7 to 0.9 of the time of 16 bits and a scale in
+//! f32 for each span.
 
 use std::arch::x86_64::_MM_HINT_T0;
 use std::marker::PhantomData;
 
 use pulp::x86::V4;
-use pulp::{NullaryFnOnce, cast, f32x8, f32x16, i16x32, i32x16, u8x64};
+use pulp::{NullaryFnOnce, cast, f32x16, i16x32, i32x16, u8x64};
 
 use super::blocks::{Format, LARGEST, Q4K, Q6K, Q8_0};
 use super::integers::{BYTES, Halved, Rounded, SPAN, VECTORS, Whole};
@@ -17,11 +21,11 @@ use super::matmul::STRIP;
 pub(super) const SIDE_BY_SIDE: usize = 4;
 
 /// One output after the other, for processors that read ahead by themselves in the order of memory, over the ends of pages. A Zen 4
-/// took 0.5 to 0.8 of the time so in Q8_0 and 0.75 in Q6_K; in Q4_K as long, and there arithmetic takes longer than reading.
+/// took 0.5 to 0.8 of the time so; two rows side by side took it up to three times as long, asked for ahead or not.
 pub(super) const IN_TURN: usize = 1;
 
 /// Numbers of the longest row that is read in turn: a longer one is pushed out of the innermost cache by the weights that pass, and
-/// is better read once for several outputs. In turn, 8,960 inputs took a Zen 4 1.3 times as long.
+/// is better read once for several outputs. In turn, 8,960 inputs took a Zen 4 1.3 to 1.5 times as long.
 pub(super) const SHORT: usize = 6400;
 
 /// Numbers of a vector, and outputs whose last sums are added together.
@@ -94,6 +98,13 @@ fn half(v4: V4, low: u8, high: u8) -> f32x16 {
     cast(v4.avx512f._mm512_cvtph_ps(cast(v4.splat_u16x16(u16::from_le_bytes([low, high])))))
 }
 
+/// Two little-endian half-precision numbers.
+#[inline(always)]
+fn two_numbers(v4: V4, halves: [u8; 4]) -> [f32; 2] {
+    let numbers: [f32; 8] = cast(v4.avx512vl._mm256_maskz_cvtph_ps(u8::MAX, cast([halves; 4])));
+    [numbers[0], numbers[1]]
+}
+
 /// The sum of each vector's lanes: neighbours are added in pairs, then in fours, and those of a quarter with those of others.
 #[inline(always)]
 fn summed(v4: V4, totals: &[f32x16; LANES]) -> f32x16 {
@@ -161,8 +172,8 @@ impl Dots for Q8_0 {
     }
 }
 
-/// For each vector of a block's numbers, where its 16s find the scale of their span among bytes that repeat from 8 to 8; the
-/// byte above it is zero.
+/// For each vector of a block's numbers, in the order of [`Halved`], where its 16s find the scale of their span among bytes that
+/// repeat from 8 to 8; the byte above it is zero.
 const SCALES_OF_SPANS: [[u8; BYTES]; VECTORS] = {
     let mut places = [[0x80; BYTES]; VECTORS];
     let mut at = 0;
@@ -184,18 +195,18 @@ const SCALES_OF_SIXTEENS: [[u16; BYTES / 2]; VECTORS] = {
     places
 };
 
-/// Bytes of a block, `apart` from each other.
+/// A vector of a block's bytes: those from `first` on, and in its upper half those that begin `apart` behind them.
 #[inline(always)]
 fn two_halves(block: &[u8], first: usize, apart: usize) -> u8x64 {
     let half = |at: usize| *block[at..].first_chunk::<SPAN>().unwrap_or(&[0; SPAN]);
     cast([half(first), half(first + apart)])
 }
 
-/// Adds the products of a vector of numbers with both bytes of others, times the scale of each two neighbours.
+/// Adds the products of a vector of weights, of 0 to 63, with both bytes of the numbers, times the scale of each two neighbours.
 #[inline(always)]
-fn add_products(v4: V4, numbers: u8x64, x: &Halved, vector: usize, scales: i16x32, sums: &mut [i32x16; 2]) {
+fn add_products(v4: V4, weights: u8x64, x: &Halved, vector: usize, scales: i16x32, sums: &mut [i32x16; 2]) {
     for (sum, bytes) in sums.iter_mut().zip(&x.bytes) {
-        let products = v4.avx512bw._mm512_maddubs_epi16(cast(numbers), cast(bytes[vector]));
+        let products = v4.avx512bw._mm512_maddubs_epi16(cast(weights), cast(bytes[vector]));
         *sum = v4.wrapping_add_i32x16(*sum, v4.multiply_wrapping_add_adjacent_i16x32(cast(products), scales));
     }
 }
@@ -235,13 +246,11 @@ impl Dots for Q4K {
                         add_products(v4, fours, x, vector, cast(scales), &mut sums);
                     }
                 }
-                let halves: [u8; 4] = [block[0], block[1], block[2], block[3]];
-                let both: f32x8 = cast(v4.avx512vl._mm256_maskz_cvtph_ps(255, cast([halves; 4])));
-                let scale: [f32; 8] = cast(both);
-                totals[stream] = add_block(v4, sums, v4.splat_f32x16(scale[0]), x, totals[stream]);
+                let [scale, least_scale] = two_numbers(v4, [block[0], block[1], block[2], block[3]]);
+                totals[stream] = add_block(v4, sums, v4.splat_f32x16(scale), x, totals[stream]);
                 let least = v4.avx2._mm256_cvtepu8_epi32(cast([least; 2]));
                 let least = v4.mul_f32x8(v4.convert_i32x8_to_f32x8(cast(least)), cast(x.sums_of_spans));
-                offsets[stream] = v4.mul_add_f32x8(least, v4.splat_f32x8(scale[1]), offsets[stream]);
+                offsets[stream] = v4.mul_add_f32x8(least, v4.splat_f32x8(least_scale), offsets[stream]);
             }
         }
         for stream in 0..STREAMS {
@@ -267,6 +276,7 @@ impl Dots for Q6K {
                 let scales: &[u8; 16] = block[192..].first_chunk().unwrap_or(&[0; 16]);
                 let sixteens = v4.avx512bw._mm512_cvtepi8_epi16(cast([*scales; 2]));
                 let low = [two_halves(block, 0, 2 * SPAN), two_halves(block, SPAN, 2 * SPAN)];
+                // Two upper bits of each of four numbers lie in a byte.
                 let upper = cast(two_halves(block, 128, SPAN));
                 let upper = [
                     v4.shl_const_u16x32::<4>(upper),
@@ -285,11 +295,13 @@ impl Dots for Q6K {
                     let scales = v4.avx512bw._mm512_permutexvar_epi16(cast(SCALES_OF_SIXTEENS[vector]), sixteens);
                     add_products(v4, sixes, x, vector, cast(scales), &mut sums);
                 }
-                let scale = half(v4, block[208], block[209]);
+                let [_, scale] = two_numbers(v4, [block[206], block[207], block[208], block[209]]);
+                let scale = v4.splat_f32x16(scale);
                 totals[stream] = add_block(v4, sums, scale, x, totals[stream]);
                 let scales = v4.avx512f._mm512_cvtepi8_epi32(cast(*scales));
-                let less = v4.mul_f32x16(v4.convert_i32x16_to_f32x16(cast(scales)), cast(x.sums));
-                offsets[stream] = v4.mul_add_f32x16(less, scale, offsets[stream]);
+                // What makes 32 more than a weight is.
+                let more = v4.mul_f32x16(v4.convert_i32x16_to_f32x16(cast(scales)), cast(x.sums));
+                offsets[stream] = v4.mul_add_f32x16(more, scale, offsets[stream]);
             }
         }
         for stream in 0..STREAMS {

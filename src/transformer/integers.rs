@@ -1,7 +1,8 @@
 //! Rows rounded to 16 bits, as products in integers take them.
 //!
 //! Each [`SPAN`] of a row's numbers has a scale of its own, so that an outlier costs its neighbours their last digits and nobody
-//! else. A number is off by 1 / 65,534 of its span's largest at most: 256 times less than where it is rounded to 8 bits.
+//! else. A number is off by 1 / 65,534 of its span's largest at most: 256 times less than where it is rounded to 8 bits. Few
+//! rows are rounded so in whole blocks where the weights lie in such ([`Halved`]).
 
 use std::ops::Range;
 
@@ -251,13 +252,51 @@ mod tests {
         }
     }
 
+    fn halved(x: &[f32; BLOCK]) -> Halved {
+        let mut block = Halved::ZEROS;
+        halve(x, &mut block);
+        block
+    }
+
+    /// A number of a block.
+    fn number(block: &Halved, at: usize) -> f64 {
+        let (half, vector, place) = (at / 128, at % 128 / 32, at % 32);
+        let byte = |which: usize| f64::from(block.bytes[which][vector][half * 32 + place]);
+        byte(0) * f64::from(block.scales[0]) + byte(1) * f64::from(block.scales[1])
+    }
+
+    #[test]
+    fn blocks_are_rounded_to_the_nearest_and_added_up() {
+        for size in [1e-29f32, 1e-3, 1.0, 7e4, 1e36] {
+            let x: [f32; BLOCK] = std::array::from_fn(|at| ((at * 137 % 256) as f32 - 127.5) / 128.0 * size);
+            let block = halved(&x);
+            let close = |got: f64, want: f64, numbers: f64| {
+                assert!((got - want).abs() <= numbers * f64::from(size) / 65_000.0, "{want} became {got}");
+            };
+            for (at, x) in x.iter().enumerate() {
+                close(number(&block, at), f64::from(*x), 1.0);
+            }
+            let sum = |part: &[f32]| part.iter().copied().map(f64::from).sum();
+            for (got, part) in block.sums.iter().zip(x.chunks_exact(16)) {
+                close(f64::from(*got), sum(part), 16.0);
+            }
+            for (got, part) in block.sums_of_spans.iter().zip(x.chunks_exact(32)) {
+                close(f64::from(*got), sum(part), 32.0);
+            }
+        }
+    }
+
     #[test]
     fn what_is_no_number_is_not_rounded_to_one() {
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             let mut x = [1.0; SPAN];
             x[17] = bad;
             assert!(round_span(&x).1.is_nan());
+            let mut x = [1.0; BLOCK];
+            x[177] = bad;
+            assert!(halved(&x).scales[1].is_nan());
         }
+        assert_eq!(number(&halved(&[1e-38; BLOCK]), 5), 0.0);
         let (Whole(pairs), scale, sum) = round_span(&[1e-38; SPAN]);
         assert_eq!((pairs, scale, sum), ([0; SPAN / 2], 0.0, 0.0));
     }
