@@ -95,19 +95,26 @@ impl Layout {
         let (key_numbers, value_numbers) = numbers.split_at(BLOCK * self.head_width);
         let scales = block.scales[head * 2 * BLOCK..][..2 * BLOCK].as_chunks::<BLOCK>().0;
         for (out, numbers) in keys.as_chunks_mut::<BLOCK>().0.iter_mut().zip(key_numbers.as_chunks::<BLOCK>().0) {
-            for (out, (number, scale)) in out.iter_mut().zip(numbers.iter().zip(&scales[0])) {
-                *out = f32::from(*number) * scale;
-            }
+            *out = scaled(*numbers, scales[0]);
         }
         let values = values.chunks_exact_mut(self.padded).zip(value_numbers.chunks_exact(self.padded));
-        for ((out, numbers), scale) in values.zip(&scales[1]) {
+        for ((out, numbers), scale) in values.zip(scales[1]) {
             for (out, numbers) in out.as_chunks_mut::<BLOCK>().0.iter_mut().zip(numbers.as_chunks::<BLOCK>().0) {
-                for (out, number) in out.iter_mut().zip(numbers) {
-                    *out = f32::from(*number) * scale;
-                }
+                *out = scaled(*numbers, [scale; BLOCK]);
             }
         }
     }
+}
+
+/// Whole numbers times their scales: of values, not of references that the compiler must suppose to overlap, so that it makes
+/// vectors of them.
+#[inline(always)]
+fn scaled(numbers: [i16; BLOCK], scales: [f32; BLOCK]) -> [f32; BLOCK] {
+    let mut out = [0f32; BLOCK];
+    for at in 0..BLOCK {
+        out[at] = f32::from(numbers[at]) * scales[at];
+    }
+    out
 }
 
 /// A position of a block that others may hold.
