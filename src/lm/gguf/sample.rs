@@ -39,32 +39,53 @@ pub(super) fn sample(logits: &[f32], sampling: &Sampling, random: &mut Random) -
     if sampling.temperature <= 0.0 {
         return best;
     }
-    let mut weights: Vec<f32> =
-        logits.iter().map(|logit| (f64::from(logit - max) / sampling.temperature) as f32).collect();
+    let temperature = (sampling.temperature as f32).max(f32::MIN_POSITIVE);
+    let mut weights: Vec<f32> = logits.iter().map(|logit| (logit - max) / temperature).collect();
     softmax_unscaled(&mut weights);
-    let weights = (0u32..).zip(weights.iter().copied().map(f64::from));
     if sampling.top_k.unwrap_or(0) == 0 && sampling.top_p >= 1.0 {
         // Nothing has to be sorted, nor kept.
-        let floor = floor(sampling).max(NEVER);
-        return choose(weights.filter(|(_, weight)| *weight >= floor), random).unwrap_or(best);
+        return choose_above(&weights, floor(sampling).max(NEVER), random).unwrap_or(best);
     }
+    let weights = (0u32..).zip(weights.into_iter().map(f64::from));
     let mut likely: Vec<(u32, f64)> = weights.filter(|(_, weight)| *weight >= NEVER).collect();
-    choose(keep(&mut likely, sampling).iter().copied(), random).unwrap_or(best)
+    let kept = keep(&mut likely, sampling);
+    let total: f64 = kept.iter().map(|(_, weight)| weight).sum();
+    reach(kept.iter().copied(), random.unit() * total).map_or(best, |(id, _)| id)
 }
 
-/// One of the candidates, each as often as it weighs.
-fn choose(candidates: impl Iterator<Item = (u32, f64)> + Clone, random: &mut Random) -> Option<u32> {
-    let total: f64 = candidates.clone().map(|(_, weight)| weight).sum();
-    let mut left = random.unit() * total;
-    let mut last = None;
-    for (id, weight) in candidates {
+/// The candidate behind this much of the others' weight, or the last, and how much of it lies within that candidate.
+fn reach<T>(candidates: impl Iterator<Item = (T, f64)>, mut left: f64) -> Option<(T, f64)> {
+    let mut reached = None;
+    for (candidate, weight) in candidates {
+        reached = Some((candidate, left));
         left -= weight;
-        last = Some(id);
         if left < 0.0 {
             break;
         }
     }
-    last
+    reached
+}
+
+/// Neighbours that are added up together.
+const PART: usize = 512;
+
+/// One of the candidates that weigh so much at least, each as often as it weighs. A part of the vocabulary is found first and
+/// the candidate within it: sums over parts do not wait for each other, as one sum over all does.
+fn choose_above(weights: &[f32], floor: f64, random: &mut Random) -> Option<u32> {
+    let kept = |weight: f32| if f64::from(weight) >= floor { f64::from(weight) } else { 0.0 };
+    let sum = |part: &[f32]| {
+        let mut lanes = [0f64; 8];
+        for eight in part.chunks(lanes.len()) {
+            lanes.iter_mut().zip(eight).for_each(|(sum, weight)| *sum += kept(*weight));
+        }
+        lanes.iter().sum::<f64>()
+    };
+    let parts: Vec<f64> = weights.chunks(PART).map(sum).collect();
+    let weighty = |(_, weight): &(usize, f64)| *weight > 0.0;
+    let left = random.unit() * parts.iter().sum::<f64>();
+    let (part, left) = reach(parts.into_iter().enumerate().filter(weighty), left)?;
+    let within = weights[part * PART..].iter().take(PART).map(|weight| kept(*weight)).enumerate().filter(weighty);
+    reach(within, left).map(|(at, _)| (part * PART + at) as u32)
 }
 
 /// What a candidate weighs at least, where the likeliest weighs 1: that one passes any floor.
@@ -171,6 +192,26 @@ mod tests {
         };
         assert_eq!(draw(3), draw(3));
         assert_ne!(draw(3), draw(4));
+    }
+
+    /// Probabilities that grow along a vocabulary of many parts.
+    #[test]
+    fn every_part_of_the_vocabulary_is_drawn_as_often_as_it_weighs() {
+        let weights: Vec<f32> = (1..=3000u16).map(|at| f32::from(at) / 3000.0).collect();
+        let mut random = Random::new(3);
+        let (mut draws, floor) = ([0u32; 3], 0.1);
+        for _ in 0..20_000 {
+            draws[choose_above(&weights, floor, &mut random).unwrap() as usize / 1000] += 1;
+        }
+        // Of the first thousand, those from 300 on.
+        let want = [455_650.0, 1_500_500.0, 2_500_500.0].map(|sum| sum / 4_456_650.0);
+        for (draws, want) in draws.iter().zip(want) {
+            assert!((f64::from(*draws) / 20_000.0 - want).abs() < 0.012, "{draws} of 20,000, not {want}");
+        }
+        assert_eq!(choose_above(&[0.0; 5], 1e-9, &mut random), None);
+        let mut one = vec![0f32; 2000];
+        one[1999] = 1.0;
+        assert_eq!(choose_above(&one, 1e-9, &mut random), Some(1999));
     }
 
     #[test]
