@@ -53,7 +53,7 @@ pub(super) fn sample(logits: &[f32], sampling: &Sampling, random: &mut Random) -
     reach(kept.iter().copied(), random.unit() * total).map_or(best, |(id, _)| id)
 }
 
-/// The candidate behind this much of the others' weight, or the last, and how much of it lies within that candidate.
+/// The candidate that lies behind so much weight of others, or the last, and what is left of it where that candidate begins.
 fn reach<T>(candidates: impl Iterator<Item = (T, f64)>, mut left: f64) -> Option<(T, f64)> {
     let mut reached = None;
     for (candidate, weight) in candidates {
