@@ -17,7 +17,7 @@ use super::{parallel, simd};
 const TILE: usize = 8;
 
 /// Query rows of one work item: so many that reading the cache costs little beside them.
-const ITEM: usize = 16 * TILE;
+const ITEM: usize = 32 * TILE;
 
 /// Rows of one sequence that look back.
 pub(super) struct Span<'a> {

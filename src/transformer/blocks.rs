@@ -13,6 +13,20 @@ pub(super) const LARGEST: usize = 256;
 /// Fewest neighbouring numbers that share a scale.
 pub(super) const LEAST: usize = 16;
 
+/// Whole numbers of a block, as many as it has.
+pub(super) type Integers = [i8; LARGEST];
+
+/// What the whole numbers of `ROWS` blocks mean: a number is `integer * scale + offset`, with a scale and an offset for each
+/// [`Format::GROUP`] of a block's numbers.
+pub(super) struct Scales<const ROWS: usize> {
+    pub(super) scales: [[f32; ROWS]; LARGEST / LEAST],
+    pub(super) offsets: [[f32; ROWS]; LARGEST / LEAST],
+}
+
+impl<const ROWS: usize> Scales<ROWS> {
+    const ZEROS: Self = Scales { scales: [[0.0; ROWS]; LARGEST / LEAST], offsets: [[0.0; ROWS]; LARGEST / LEAST] };
+}
+
 /// A layout of blocks.
 pub(super) trait Format {
     /// Numbers of a block.
@@ -22,32 +36,22 @@ pub(super) trait Format {
     /// Neighbouring numbers that share a scale.
     const GROUP: usize;
 
-    /// Takes a block apart.
-    fn unpack(block: &[u8], out: &mut Unpacked);
-}
+    /// Takes a block's whole numbers.
+    fn integers(block: &[u8], out: &mut Integers);
 
-/// A block taken apart: a number is `integer * scale + offset`, with a scale and an offset for each [`Format::GROUP`] of them.
-pub(super) struct Unpacked {
-    pub(super) integers: [i8; LARGEST],
-    pub(super) scales: [f32; LARGEST / LEAST],
-    pub(super) offsets: [f32; LARGEST / LEAST],
-}
-
-impl Unpacked {
-    #[inline(always)]
-    pub(super) fn new() -> Unpacked {
-        Unpacked { integers: [0; LARGEST], scales: [0.0; LARGEST / LEAST], offsets: [0.0; LARGEST / LEAST] }
-    }
+    /// Takes the scales of blocks, one of each row.
+    fn scales<const ROWS: usize>(blocks: &[&[u8]; ROWS], out: &mut Scales<ROWS>);
 }
 
 /// Reads blocks that follow each other; `out` is as long as their numbers.
 #[inline(always)]
 pub(super) fn read<F: Format>(bytes: &[u8], out: &mut [f32]) {
-    let mut block = Unpacked::new();
+    let (mut integers, mut scales) = ([0; LARGEST], Scales::ZEROS);
     for (bytes, out) in bytes.chunks_exact(F::BYTES).zip(out.chunks_exact_mut(F::NUMBERS)) {
-        F::unpack(bytes, &mut block);
-        let groups = block.integers.chunks_exact(F::GROUP).zip(block.scales.iter().zip(&block.offsets));
-        for (out, (integers, (scale, offset))) in out.chunks_exact_mut(F::GROUP).zip(groups) {
+        F::integers(bytes, &mut integers);
+        F::scales(&[bytes], &mut scales);
+        let groups = integers.chunks_exact(F::GROUP).zip(scales.scales.iter().zip(&scales.offsets));
+        for (out, (integers, ([scale], [offset]))) in out.chunks_exact_mut(F::GROUP).zip(groups) {
             for (out, integer) in out.iter_mut().zip(integers) {
                 *out = f32::from(*integer) * scale + offset;
             }
@@ -55,52 +59,41 @@ pub(super) fn read<F: Format>(bytes: &[u8], out: &mut [f32]) {
     }
 }
 
-/// The same block of all rows of a strip, taken apart and turned across.
+/// The same block of all rows of a strip, taken apart.
 pub(super) struct Across {
-    blocks: [Unpacked; STRIP],
-    /// Four neighbouring integers of each row: they move together, as one word.
-    pub(super) words: [[i32; STRIP]; LARGEST / 4],
-    pub(super) scales: [[f32; STRIP]; LARGEST / LEAST],
-    pub(super) offsets: [[f32; STRIP]; LARGEST / LEAST],
+    pub(super) integers: [Integers; STRIP],
+    pub(super) scales: Scales<STRIP>,
 }
 
 impl Across {
-    #[inline(always)]
-    pub(super) fn new() -> Across {
-        Across {
-            blocks: std::array::from_fn(|_| Unpacked::new()),
-            words: [[0; STRIP]; LARGEST / 4],
-            scales: [[0.0; STRIP]; LARGEST / LEAST],
-            offsets: [[0.0; STRIP]; LARGEST / LEAST],
-        }
-    }
+    pub(super) const ZEROS: Across = Across { integers: [[0; LARGEST]; STRIP], scales: Scales::ZEROS };
 
     /// Takes the rows' blocks of this index.
     #[inline(always)]
     pub(super) fn take<F: Format>(&mut self, rows: &[&[u8]; STRIP], index: usize) {
-        for (block, bytes) in self.blocks.iter_mut().zip(rows) {
-            F::unpack(&bytes[index * F::BYTES..][..F::BYTES], block);
+        let blocks = rows.map(|row| &row[index * F::BYTES..][..F::BYTES]);
+        for (integers, block) in self.integers.iter_mut().zip(blocks) {
+            F::integers(block, integers);
         }
-        for (row, block) in self.blocks.iter().enumerate() {
-            for (words, four) in self.words[..F::NUMBERS / 4].iter_mut().zip(block.integers.as_chunks::<4>().0) {
-                words[row] = i32::from_le_bytes(four.map(|integer| integer as u8));
-            }
-            for group in 0..F::NUMBERS / F::GROUP {
-                self.scales[group][row] = block.scales[group];
-                self.offsets[group][row] = block.offsets[group];
-            }
-        }
+        F::scales(&blocks, &mut self.scales);
     }
 }
 
 /// Reads the same blocks of all rows of a strip across: `out` is `[numbers][STRIP]`.
 #[inline(always)]
 pub(super) fn read_across<F: Format>(rows: &[&[u8]; STRIP], out: &mut [f32]) {
-    let mut across = Across::new();
+    // Four neighbouring integers of each row: they move together, as one word.
+    let (mut across, mut words) = (Across::ZEROS, [[0; STRIP]; LARGEST / 4]);
     for (at, out) in out.chunks_exact_mut(F::NUMBERS * STRIP).enumerate() {
         across.take::<F>(rows, at);
-        for (four, words) in across.words[..F::NUMBERS / 4].iter().enumerate() {
-            let (scales, offsets) = (&across.scales[four * 4 / F::GROUP], &across.offsets[four * 4 / F::GROUP]);
+        for (row, integers) in across.integers.iter().enumerate() {
+            for (words, four) in words[..F::NUMBERS / 4].iter_mut().zip(integers.as_chunks::<4>().0) {
+                words[row] = i32::from_le_bytes(four.map(|integer| integer as u8));
+            }
+        }
+        for (four, words) in words[..F::NUMBERS / 4].iter().enumerate() {
+            let group = four * 4 / F::GROUP;
+            let (scales, offsets) = (&across.scales.scales[group], &across.scales.offsets[group]);
             for place in 0..4 {
                 let line = &mut out[(four * 4 + place) * STRIP..][..STRIP];
                 for row in 0..STRIP {
@@ -115,19 +108,19 @@ pub(super) fn read_across<F: Format>(rows: &[&[u8]; STRIP], out: &mut [f32]) {
 /// The sum of products of blocks that follow each other with `x`.
 #[inline(always)]
 pub(super) fn dot<S: Simd, F: Format>(s: S, bytes: &[u8], x: &[f32]) -> f32 {
-    let mut block = Unpacked::new();
-    let mut integers = [0f32; LARGEST];
+    let (mut integers, mut scales, mut floats) = ([0; LARGEST], Scales::ZEROS, [0f32; LARGEST]);
     let mut sums = [s.splat_f32s(0.0); 2];
     for (bytes, x) in bytes.chunks_exact(F::BYTES).zip(x.chunks_exact(F::NUMBERS)) {
-        F::unpack(bytes, &mut block);
-        for (float, integer) in integers[..F::NUMBERS].iter_mut().zip(&block.integers) {
+        F::integers(bytes, &mut integers);
+        F::scales(&[bytes], &mut scales);
+        for (float, integer) in floats[..F::NUMBERS].iter_mut().zip(&integers) {
             *float = f32::from(*integer);
         }
         for at in (0..F::NUMBERS).step_by(LEAST) {
             let (group, sum) = (at / F::GROUP, at / LEAST % 2);
-            let (scale, offset) = (s.splat_f32s(block.scales[group]), s.splat_f32s(block.offsets[group]));
-            let (integers, x) = (&integers[at..][..LEAST], &x[at..][..LEAST]);
-            sums[sum] = add_products(s, integers, scale, offset, x, sums[sum]);
+            let [scale, offset] = [scales.scales, scales.offsets].map(|numbers| s.splat_f32s(numbers[group][0]));
+            let (floats, x) = (&floats[at..][..LEAST], &x[at..][..LEAST]);
+            sums[sum] = add_products(s, floats, scale, offset, x, sums[sum]);
         }
     }
     s.reduce_sum_f32s(s.add_f32s(sums[0], sums[1]))
@@ -158,12 +151,15 @@ impl Format for Q8_0 {
     const GROUP: usize = 32;
 
     #[inline(always)]
-    fn unpack(block: &[u8], out: &mut Unpacked) {
-        let scale = half(block[0], block[1]);
-        for (out, byte) in out.integers[..32].iter_mut().zip(&block[2..34]) {
+    fn integers(block: &[u8], out: &mut Integers) {
+        for (out, byte) in out[..32].iter_mut().zip(&block[2..34]) {
             *out = *byte as i8;
         }
-        out.scales[0] = scale;
+    }
+
+    #[inline(always)]
+    fn scales<const ROWS: usize>(blocks: &[&[u8]; ROWS], out: &mut Scales<ROWS>) {
+        out.scales[0] = halves(blocks, 0);
     }
 }
 
@@ -176,11 +172,8 @@ impl Format for Q4K {
     const GROUP: usize = 32;
 
     #[inline(always)]
-    fn unpack(block: &[u8], out: &mut Unpacked) {
-        let (scales, offsets) = Q4K::scales(block);
-        out.scales[..8].copy_from_slice(&scales);
-        out.offsets[..8].copy_from_slice(&offsets);
-        for (out, bytes) in out.integers.as_chunks_mut::<64>().0.iter_mut().zip(block[16..144].as_chunks::<32>().0) {
+    fn integers(block: &[u8], out: &mut Integers) {
+        for (out, bytes) in out.as_chunks_mut::<64>().0.iter_mut().zip(block[16..144].as_chunks::<32>().0) {
             let (mut low, mut high) = ([0; 32], [0; 32]);
             for at in 0..32 {
                 low[at] = (bytes[at] & 15) as i8;
@@ -190,22 +183,21 @@ impl Format for Q4K {
             out[32..].copy_from_slice(&high);
         }
     }
+
+    #[inline(always)]
+    fn scales<const ROWS: usize>(blocks: &[&[u8]; ROWS], out: &mut Scales<ROWS>) {
+        let [scales, minimums] = [0, 2].map(|at| halves(blocks, at));
+        for (row, block) in blocks.iter().enumerate() {
+            let (sixes, least) = Q4K::sixes(block);
+            for group in 0..8 {
+                out.scales[group][row] = scales[row] * f32::from(sixes[group]);
+                out.offsets[group][row] = -(minimums[row] * f32::from(least[group]));
+            }
+        }
+    }
 }
 
 impl Q4K {
-    /// Scales and offsets of a block's 32s.
-    #[inline(always)]
-    fn scales(block: &[u8]) -> ([f32; 8], [f32; 8]) {
-        let (scale, minimum) = (half(block[0], block[1]), half(block[2], block[3]));
-        let (sixes, least) = Q4K::sixes(block);
-        let (mut scales, mut offsets) = ([0.0; 8], [0.0; 8]);
-        for part in 0..8 {
-            scales[part] = scale * f32::from(sixes[part]);
-            offsets[part] = -(minimum * f32::from(least[part]));
-        }
-        (scales, offsets)
-    }
-
     /// The 6 bits of the scale of each of a block's 32s, and those of its least number. Four lie side by side in a word; of the
     /// last four, the lower bits are in one word and the upper bits at the top of another.
     #[inline(always)]
@@ -229,14 +221,10 @@ impl Format for Q6K {
     const GROUP: usize = 16;
 
     #[inline(always)]
-    fn unpack(block: &[u8], out: &mut Unpacked) {
-        let scale = half(block[208], block[209]);
-        for (out, byte) in out.scales.iter_mut().zip(&block[192..208]) {
-            *out = scale * f32::from(*byte as i8);
-        }
+    fn integers(block: &[u8], out: &mut Integers) {
         let (low, high) = block[..192].split_at(128);
         let halves = low.as_chunks::<64>().0.iter().zip(high.as_chunks::<32>().0);
-        for (out, (low, high)) in out.integers.as_chunks_mut::<128>().0.iter_mut().zip(halves) {
+        for (out, (low, high)) in out.as_chunks_mut::<128>().0.iter_mut().zip(halves) {
             let mut quarters = [[0; 32]; 4];
             for at in 0..32 {
                 let number = |bits: u8, shift: u32| (bits | (high[at] >> shift & 3) << 4) as i8 - 32;
@@ -248,6 +236,23 @@ impl Format for Q6K {
             out.copy_from_slice(quarters.as_flattened());
         }
     }
+
+    #[inline(always)]
+    fn scales<const ROWS: usize>(blocks: &[&[u8]; ROWS], out: &mut Scales<ROWS>) {
+        let scales: [f32; ROWS] = halves(blocks, 208);
+        for (row, block) in blocks.iter().enumerate() {
+            for (out, byte) in out.scales.iter_mut().zip(&block[192..208]) {
+                out[row] = scales[row] * f32::from(*byte as i8);
+            }
+        }
+    }
+}
+
+/// The half-precision number that each block has at this byte: gathered first, they are widened as a vector.
+#[inline(always)]
+fn halves<const ROWS: usize>(blocks: &[&[u8]; ROWS], at: usize) -> [f32; ROWS] {
+    let halves = blocks.map(|block| [block[at], block[at + 1]]);
+    halves.map(|[low, high]| half(low, high))
 }
 
 /// A little-endian half-precision number.

@@ -349,31 +349,35 @@ mod tests {
     #[ignore = "a bench"]
     fn rows_behind_a_context() {
         const CONTEXT: usize = 700;
-        const ROWS: usize = 700;
+        const COUNTS: [usize; 3] = [64, 256, 700];
+        const MOST: usize = COUNTS[2];
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/model/retrace-scorer-q8_0.gguf");
         let network = Network::load(&GgufFile::open(&path).unwrap()).unwrap();
         let (mut pool, cancelled) = (Pool::new(&network), AtomicBool::new(false));
-        let tokens: Vec<u32> = (0..CONTEXT + ROWS).map(|at| (at * 7919 % 12_000) as u32).collect();
-        let mut best = [f64::INFINITY; 2];
+        let tokens: Vec<u32> = (0..CONTEXT + MOST).map(|at| (at * 7919 % 12_000) as u32).collect();
+        let mut best = [[f64::INFINITY; 2]; COUNTS.len()];
         for _ in 0..10 {
             let mut sequences = [Sequence::default()];
             pool.extend(&mut sequences[0], &tokens).unwrap();
-            for (start, count) in [(0, CONTEXT), (CONTEXT, ROWS)] {
-                let rows = Rows { sequence: 0, positions: (start..start + count).collect(), read: count };
+            let rows = |start: usize, count: usize| {
+                [Rows { sequence: 0, positions: (start..start + count).collect(), read: count }]
+            };
+            network.forward(&mut sequences, &rows(0, CONTEXT), Sums::Alike, &cancelled).unwrap();
+            for (count, best) in COUNTS.into_iter().zip(&mut best) {
                 let begun = Instant::now();
-                let hidden = network.forward(&mut sequences, &[rows], Sums::Alike, &cancelled).unwrap();
+                let hidden = network.forward(&mut sequences, &rows(CONTEXT, count), Sums::Alike, &cancelled).unwrap();
                 let passed = begun.elapsed().as_secs_f64();
-                let logits = network.logprobs(&hidden, &tokens[start..][..count], Sums::Alike).unwrap();
+                let logits = network.logprobs(&hidden, &tokens[CONTEXT..][..count], Sums::Alike).unwrap();
                 assert_eq!(logits.len(), count);
-                if start > 0 {
-                    best[0] = best[0].min(passed);
-                    best[1] = best[1].min(begun.elapsed().as_secs_f64() - passed);
-                }
+                best[0] = best[0].min(passed);
+                best[1] = best[1].min(begun.elapsed().as_secs_f64() - passed);
             }
             let [sequence] = sequences;
             pool.release(sequence);
         }
-        let [forward, logits] = best.map(|seconds| seconds * 1e6 / ROWS as f64);
-        println!("{ROWS} rows behind {CONTEXT}, us a row: {forward:.1} in the layers, {logits:.1} for the logits");
+        for (count, best) in COUNTS.into_iter().zip(best) {
+            let [forward, logits] = best.map(|seconds| seconds * 1e6 / count as f64);
+            println!("{count} rows behind {CONTEXT}, us a row: {forward:.1} in the layers, {logits:.1} for the logits");
+        }
     }
 }

@@ -13,9 +13,9 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use pulp::x86::V4;
-use pulp::{NullaryFnOnce, Simd, cast, f32x16, i16x32};
+use pulp::{NullaryFnOnce, Simd, cast, f32x16, i16x32, i32x16};
 
-use super::blocks::{Across, Format};
+use super::blocks::{Across, Format, Integers, Scales};
 use super::few::{Dots, Few, IN_TURN, SHORT, SIDE_BY_SIDE};
 use super::integers::{Rounded, SPAN, Spans};
 use super::matmul::STRIP;
@@ -129,7 +129,7 @@ impl<F: Dots> NullaryFnOnce for Multiply<'_, F> {
         let Multiply { v4, panel, weights, x, out, .. } = self;
         let rows = out.len() / STRIP;
         let spans = x.len() / rows;
-        let mut across = Across::new();
+        let mut across = Across::ZEROS;
         for from in (0..spans).step_by(DEPTH / SPAN) {
             let depth = (DEPTH / SPAN).min(spans - from);
             fill::<F>(v4, weights, from * SPAN, depth * SPAN, &mut across, panel);
@@ -163,20 +163,40 @@ fn fill<F: Format>(
         let first = block * F::NUMBERS / F::GROUP;
         for group in 0..F::NUMBERS / F::GROUP {
             for side in 0..SIDES {
-                panel.scales[first + group][side].0.copy_from_slice(&across.scales[group][side * 16..][..16]);
-                panel.offsets[first + group][side].0.copy_from_slice(&across.offsets[group][side * 16..][..16]);
+                let Scales { scales, offsets } = &across.scales;
+                panel.scales[first + group][side].0 = scales[group].as_chunks().0[side];
+                panel.offsets[first + group][side].0 = offsets[group].as_chunks().0[side];
             }
         }
-        let pairs = panel.pairs[block * F::NUMBERS / 2..].as_chunks_mut::<2>().0;
-        for (words, pairs) in across.words[..F::NUMBERS / 4].iter().zip(pairs) {
-            for side in 0..SIDES {
-                let words: [i32; 16] = std::array::from_fn(|at| words[side * 16 + at]);
-                for (pairs, order) in pairs.iter_mut().zip(ORDERS) {
-                    pairs[side].0 = widened(v4, words, order);
+        let pairs = panel.pairs[block * F::NUMBERS / 2..].as_chunks_mut::<8>().0;
+        for (at, pairs) in pairs[..F::NUMBERS / 16].iter_mut().enumerate() {
+            for (side, rows) in across.integers.as_chunks::<16>().0.iter().enumerate() {
+                for (words, pairs) in turned(v4, rows, at).into_iter().zip(pairs.as_chunks_mut::<2>().0) {
+                    for (pairs, order) in pairs.iter_mut().zip(ORDERS) {
+                        pairs[side].0 = widened(v4, words, order);
+                    }
                 }
             }
         }
     }
+}
+
+/// The sixteen bytes of this index of sixteen rows across: their first four of all rows, each row's as one word, then their
+/// next. Each quarter of a vector holds four rows, which are turned within it.
+#[inline(always)]
+fn turned(v4: V4, rows: &[Integers; 16], index: usize) -> [i32x16; 4] {
+    let sixteen = |row: usize| rows[row].as_chunks::<16>().0[index];
+    let fourth = |row: usize| cast([sixteen(row), sixteen(row + 4), sixteen(row + 8), sixteen(row + 12)]);
+    let (a, b, c, d) = (fourth(0), fourth(1), fourth(2), fourth(3));
+    let avx512f = v4.avx512f;
+    let (ab, cd) = (avx512f._mm512_unpacklo_epi32(a, b), avx512f._mm512_unpacklo_epi32(c, d));
+    let (upper_ab, upper_cd) = (avx512f._mm512_unpackhi_epi32(a, b), avx512f._mm512_unpackhi_epi32(c, d));
+    [
+        cast(avx512f._mm512_unpacklo_epi64(ab, cd)),
+        cast(avx512f._mm512_unpackhi_epi64(ab, cd)),
+        cast(avx512f._mm512_unpacklo_epi64(upper_ab, upper_cd)),
+        cast(avx512f._mm512_unpackhi_epi64(upper_ab, upper_cd)),
+    ]
 }
 
 /// Where the bytes of each word's first two numbers, and of its last two, go: the upper byte of 16 bits.
@@ -196,7 +216,7 @@ const fn order(first: u8) -> [u8; 64] {
 
 /// Two bytes of each word as numbers of 16 bits.
 #[inline(always)]
-fn widened(v4: V4, words: [i32; 16], order: [u8; 64]) -> [i16; 32] {
+fn widened(v4: V4, words: i32x16, order: [u8; 64]) -> [i16; 32] {
     let upper: i16x32 = cast(v4.avx512bw._mm512_shuffle_epi8(cast(words), cast(order)));
     cast(v4.shr_const_i16x32::<8>(upper))
 }
