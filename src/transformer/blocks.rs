@@ -71,8 +71,9 @@ impl Across {
     /// Takes the rows' blocks of this index.
     #[inline(always)]
     pub(super) fn take<F: Format>(&mut self, rows: &[&[u8]; STRIP], index: usize) {
-        let blocks = rows.map(|row| &row[index * F::BYTES..][..F::BYTES]);
-        for (integers, block) in self.integers.iter_mut().zip(blocks) {
+        let mut blocks = *rows;
+        for (block, integers) in blocks.iter_mut().zip(&mut self.integers) {
+            *block = &block[index * F::BYTES..][..F::BYTES];
             F::integers(block, integers);
         }
         F::scales(&blocks, &mut self.scales);
@@ -251,8 +252,14 @@ impl Format for Q6K {
 /// The half-precision number that each block has at this byte: gathered first, they are widened as a vector.
 #[inline(always)]
 fn halves<const ROWS: usize>(blocks: &[&[u8]; ROWS], at: usize) -> [f32; ROWS] {
-    let halves = blocks.map(|block| [block[at], block[at + 1]]);
-    halves.map(|[low, high]| half(low, high))
+    let (mut halves, mut numbers) = ([[0; 2]; ROWS], [0.0; ROWS]);
+    for (half, block) in halves.iter_mut().zip(blocks) {
+        *half = [block[at], block[at + 1]];
+    }
+    for (number, [low, high]) in numbers.iter_mut().zip(halves) {
+        *number = half(low, high);
+    }
+    numbers
 }
 
 /// A little-endian half-precision number.

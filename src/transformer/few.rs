@@ -143,11 +143,16 @@ fn halves(v4: V4, a: f32x16, b: f32x16) -> f32x16 {
 /// in Q4_K, of a matrix that no cache holds.
 #[inline(always)]
 fn prefetch<const STREAMS: usize>(v4: V4, block: &[u8], width: usize) {
-    if STREAMS == IN_TURN {
-        return;
+    if STREAMS != IN_TURN {
+        ask_for(v4, block, STREAMS * width);
     }
-    for line in (0..block.len()).step_by(LINE) {
-        v4.sse._mm_prefetch::<_MM_HINT_T0>(block.as_ptr().wrapping_add(STREAMS * width + line).cast());
+}
+
+/// Asks for what lies so many bytes behind these, and goes on.
+#[inline(always)]
+pub(super) fn ask_for(v4: V4, bytes: &[u8], behind: usize) {
+    for line in (0..bytes.len()).step_by(LINE) {
+        v4.sse._mm_prefetch::<_MM_HINT_T0>(bytes.as_ptr().wrapping_add(behind + line).cast());
     }
 }
 

@@ -16,7 +16,7 @@ use pulp::x86::V4;
 use pulp::{NullaryFnOnce, Simd, cast, f32x16, i16x32, i32x16};
 
 use super::blocks::{Across, Format, Integers, Scales};
-use super::few::{Dots, Few, IN_TURN, SHORT, SIDE_BY_SIDE};
+use super::few::{Dots, Few, IN_TURN, SHORT, SIDE_BY_SIDE, ask_for};
 use super::integers::{Rounded, SPAN, Spans};
 use super::matmul::STRIP;
 
@@ -132,6 +132,10 @@ impl<F: Dots> NullaryFnOnce for Multiply<'_, F> {
         let mut across = Across::ZEROS;
         for from in (0..spans).step_by(DEPTH / SPAN) {
             let depth = (DEPTH / SPAN).min(spans - from);
+            let bytes = |inputs: usize| inputs / F::NUMBERS * F::BYTES;
+            for row in weights {
+                ask_for(v4, &row[bytes(from * SPAN)..][..bytes(depth * SPAN)], 0);
+            }
             fill::<F>(v4, weights, from * SPAN, depth * SPAN, &mut across, panel);
             let (mut x, mut out) = (x, &mut *out);
             loop {
