@@ -1,10 +1,9 @@
-//! Products of few rows in integers of 16 bits: each output's weights are multiplied as they are read, without a panel.
+//! Products of few rows in integers: each output's weights are multiplied as they are read, without a panel.
 //!
-//! While text is written, every token reads all weights once; what is done with them must not take longer than that. Weights of
-//! 4 and 6 bits are multiplied with the two bytes of a row's numbers apart: a vector takes 64 of them so, where it takes 32 of
-//! 16 bits. Two neighbours' products fit 16 bits, and the next step multiplies them with the scale of their weights, which is
-//! whole too, and adds pairs: only a block's sums become f32. That took a Zen 4 0.7 to 0.9 of the time of 16 bits and a scale in
-//! f32 for each span.
+//! While text is written, every token reads all weights once; what is done with them must not take longer than that. With weights
+//! of 4 and 6 bits a row's numbers have 8 bits: a vector takes 64 of them, where it takes 32 of 16 bits. Two neighbours' products
+//! fit 16 bits, and the next step multiplies them with the scale of their weights, which is whole too, and adds pairs: only a
+//! block's sums become f32.
 
 use std::arch::x86_64::_MM_HINT_T0;
 use std::marker::PhantomData;
@@ -13,7 +12,7 @@ use pulp::x86::V4;
 use pulp::{NullaryFnOnce, cast, f32x16, i16x32, i32x16, u8x64};
 
 use super::blocks::{Format, LARGEST, Q4K, Q6K, Q8_0};
-use super::integers::{BYTES, Halved, Rounded, SPAN, VECTORS, Whole};
+use super::integers::{BYTES, Bytes, Rounded, SPAN, VECTORS, Whole};
 use super::matmul::STRIP;
 
 /// Neighbouring outputs whose weights are read side by side, where the processor reads ahead only to the end of a page of memory,
@@ -24,9 +23,10 @@ pub(super) const SIDE_BY_SIDE: usize = 4;
 /// took 0.5 to 0.8 of the time so; two rows side by side took it up to three times as long, asked for ahead or not.
 pub(super) const IN_TURN: usize = 1;
 
-/// Numbers of the longest row that is read in turn: a longer one is pushed out of the innermost cache by the weights that pass, and
-/// is better read once for several outputs. In turn, 8,960 inputs took a Zen 4 1.3 to 1.5 times as long.
-pub(super) const SHORT: usize = 6400;
+/// Bytes of the longest row that is read in turn: a longer one is pushed out of the innermost cache by the weights that pass, and
+/// is better read once for several outputs. In turn, 8,960 inputs took a Zen 4 1.2 to 1.5 times as long in 16 bits; in 8 bits,
+/// side by side did.
+pub(super) const SHORT: usize = 12_800;
 
 /// Numbers of a vector, and outputs whose last sums are added together.
 const LANES: usize = 16;
@@ -38,6 +38,8 @@ const LINE: usize = 64;
 pub(super) trait Dots: Format {
     /// Whether the format has offsets other than zero.
     const OFFSETS: bool;
+    /// Bytes of each of a row's numbers where rows are few.
+    const ROUNDED: usize;
 
     /// The products of outputs' weights with one row, added up but for the last sixteen sums.
     fn dots<const STREAMS: usize>(v4: V4, weights: [&[u8]; STREAMS], x: Rounded<'_>) -> [f32x16; STREAMS];
@@ -158,6 +160,7 @@ pub(super) fn ask_for(v4: V4, bytes: &[u8], behind: usize) {
 
 impl Dots for Q8_0 {
     const OFFSETS: bool = false;
+    const ROUNDED: usize = 2;
 
     #[inline(always)]
     fn dots<const STREAMS: usize>(v4: V4, weights: [&[u8]; STREAMS], x: Rounded<'_>) -> [f32x16; STREAMS] {
@@ -177,7 +180,7 @@ impl Dots for Q8_0 {
     }
 }
 
-/// For each vector of a block's numbers, in the order of [`Halved`], where its 16s find the scale of their span among bytes that
+/// For each vector of a block's numbers, in the order of [`Bytes`], where its 16s find the scale of their span among bytes that
 /// repeat from 8 to 8; the byte above it is zero.
 const SCALES_OF_SPANS: [[u8; BYTES]; VECTORS] = {
     let mut places = [[0x80; BYTES]; VECTORS];
@@ -207,26 +210,22 @@ fn two_halves(block: &[u8], first: usize, apart: usize) -> u8x64 {
     cast([half(first), half(first + apart)])
 }
 
-/// Adds the products of a vector of weights, of 0 to 63, with both bytes of the numbers, times the scale of each two neighbours.
+/// Adds the products of a vector of weights, of 0 to 63, with the numbers, times the scale of each two neighbours.
 #[inline(always)]
-fn add_products(v4: V4, weights: u8x64, x: &Halved, vector: usize, scales: i16x32, sums: &mut [i32x16; 2]) {
-    for (sum, bytes) in sums.iter_mut().zip(&x.bytes) {
-        let products = v4.avx512bw._mm512_maddubs_epi16(cast(weights), cast(bytes[vector]));
-        *sum = v4.wrapping_add_i32x16(*sum, v4.multiply_wrapping_add_adjacent_i16x32(cast(products), scales));
-    }
+fn add_products(v4: V4, weights: u8x64, x: &Bytes, vector: usize, scales: i16x32, sum: i32x16) -> i32x16 {
+    let products = v4.avx512bw._mm512_maddubs_epi16(cast(weights), cast(x.bytes[vector]));
+    v4.wrapping_add_i32x16(sum, v4.multiply_wrapping_add_adjacent_i16x32(cast(products), scales))
 }
 
-/// Adds sums over upper and lower bytes to a total, times the scale of their block and of the numbers.
+/// Adds a block's sums to a total, times the scale of its weights and of the numbers.
 #[inline(always)]
-fn add_block(v4: V4, [upper, lower]: [i32x16; 2], scale: f32x16, x: &Halved, total: f32x16) -> f32x16 {
-    let (upper, lower) = (v4.convert_i32x16_to_f32x16(upper), v4.convert_i32x16_to_f32x16(lower));
-    let lower = v4.mul_f32x16(lower, v4.splat_f32x16(x.scales[1]));
-    let sum = v4.mul_add_f32x16(upper, v4.splat_f32x16(x.scales[0]), lower);
-    v4.mul_add_f32x16(sum, scale, total)
+fn add_block(v4: V4, sum: i32x16, scale: f32, x: &Bytes, total: f32x16) -> f32x16 {
+    v4.mul_add_f32x16(v4.convert_i32x16_to_f32x16(sum), v4.splat_f32x16(scale * x.scale), total)
 }
 
 impl Dots for Q4K {
     const OFFSETS: bool = true;
+    const ROUNDED: usize = 1;
 
     #[inline(always)]
     fn dots<const STREAMS: usize>(v4: V4, weights: [&[u8]; STREAMS], x: Rounded<'_>) -> [f32x16; STREAMS] {
@@ -240,7 +239,7 @@ impl Dots for Q4K {
                 prefetch::<STREAMS>(v4, block, width);
                 let (scales, least) = Q4K::sixes(block);
                 let scales = [scales; 8];
-                let mut sums = [v4.splat_i32x16(0); 2];
+                let mut sum = v4.splat_i32x16(0);
                 for two in 0..VECTORS / 2 {
                     let bytes = two_halves(block, 16 + two * SPAN, 2 * SPAN);
                     let fours = [bytes, cast(v4.shr_const_u16x32::<4>(cast(bytes)))];
@@ -248,11 +247,11 @@ impl Dots for Q4K {
                         let vector = two * 2 + half;
                         let fours = v4.and_u8x64(fours[half], v4.splat_u8x64(15));
                         let scales = v4.avx512bw._mm512_shuffle_epi8(cast(scales), cast(SCALES_OF_SPANS[vector]));
-                        add_products(v4, fours, x, vector, cast(scales), &mut sums);
+                        sum = add_products(v4, fours, x, vector, cast(scales), sum);
                     }
                 }
                 let [scale, least_scale] = two_numbers(v4, [block[0], block[1], block[2], block[3]]);
-                totals[stream] = add_block(v4, sums, v4.splat_f32x16(scale), x, totals[stream]);
+                totals[stream] = add_block(v4, sum, scale, x, totals[stream]);
                 let least = v4.avx2._mm256_cvtepu8_epi32(cast([least; 2]));
                 let least = v4.mul_f32x8(v4.convert_i32x8_to_f32x8(cast(least)), cast(x.sums_of_spans));
                 offsets[stream] = v4.mul_add_f32x8(least, v4.splat_f32x8(least_scale), offsets[stream]);
@@ -267,6 +266,7 @@ impl Dots for Q4K {
 
 impl Dots for Q6K {
     const OFFSETS: bool = false;
+    const ROUNDED: usize = 1;
 
     #[inline(always)]
     fn dots<const STREAMS: usize>(v4: V4, weights: [&[u8]; STREAMS], x: Rounded<'_>) -> [f32x16; STREAMS] {
@@ -289,7 +289,7 @@ impl Dots for Q6K {
                     upper,
                     v4.shr_const_u16x32::<2>(upper),
                 ];
-                let mut sums = [v4.splat_i32x16(0); 2];
+                let mut sum = v4.splat_i32x16(0);
                 for vector in 0..VECTORS {
                     let mut lower = low[vector % 2];
                     if vector / 2 == 1 {
@@ -298,15 +298,14 @@ impl Dots for Q6K {
                     let upper = v4.and_u8x64(cast(upper[vector]), v4.splat_u8x64(0x30));
                     let sixes = v4.or_u8x64(v4.and_u8x64(lower, v4.splat_u8x64(15)), upper);
                     let scales = v4.avx512bw._mm512_permutexvar_epi16(cast(SCALES_OF_SIXTEENS[vector]), sixteens);
-                    add_products(v4, sixes, x, vector, cast(scales), &mut sums);
+                    sum = add_products(v4, sixes, x, vector, cast(scales), sum);
                 }
                 let [_, scale] = two_numbers(v4, [block[206], block[207], block[208], block[209]]);
-                let scale = v4.splat_f32x16(scale);
-                totals[stream] = add_block(v4, sums, scale, x, totals[stream]);
+                totals[stream] = add_block(v4, sum, scale, x, totals[stream]);
                 let scales = v4.avx512f._mm512_cvtepi8_epi32(cast(*scales));
                 // What makes 32 more than a weight is.
                 let more = v4.mul_f32x16(v4.convert_i32x16_to_f32x16(cast(scales)), cast(x.sums));
-                offsets[stream] = v4.mul_add_f32x16(more, scale, offsets[stream]);
+                offsets[stream] = v4.mul_add_f32x16(more, v4.splat_f32x16(scale), offsets[stream]);
             }
         }
         for stream in 0..STREAMS {

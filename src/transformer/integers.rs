@@ -1,8 +1,8 @@
 //! Rows rounded to 16 bits, as products in integers take them.
 //!
 //! Each [`SPAN`] of a row's numbers has a scale of its own, so that an outlier costs its neighbours their last digits and nobody
-//! else. A number is off by 1 / 65,534 of its span's largest at most: 256 times less than where it is rounded to 8 bits. Few
-//! rows are rounded so in whole blocks where the weights lie in such ([`Halved`]).
+//! else. A number is off by 1 / 65,534 of its span's largest at most: 256 times less than where it is rounded to 8 bits, as few
+//! rows are where the weights lie in large blocks ([`Bytes`]): text is written so, nothing is scored so.
 
 use std::ops::Range;
 
@@ -35,28 +35,28 @@ pub(super) const BYTES: usize = 64;
 /// Vectors of a block's bytes.
 pub(super) const VECTORS: usize = BLOCK / BYTES;
 
-/// The largest whole number of two bytes with signs.
-const LARGEST_HALVED: f32 = 127.0 * 256.0 + 127.0;
+/// The largest whole number of 8 bits.
+const LARGEST_BYTE: f32 = 127.0;
 
-/// A block's whole numbers of 16 bits, each as two bytes with signs: 256 times the upper and once the lower.
+/// A block's whole numbers of 8 bits with signs. A number is off by 1 / 254 of its block's largest at most.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
-pub(super) struct Halved {
-    /// Upper bytes and lower bytes. A vector holds a span of the block's first half and behind it the span that lies there in
-    /// the second half: so weights come out of their blocks.
-    pub(super) bytes: [[[i8; BYTES]; VECTORS]; 2],
-    /// What to multiply upper and lower bytes with; NaN where a number was none or infinite.
-    pub(super) scales: [f32; 2],
+pub(super) struct Bytes {
+    /// A vector holds a span of the block's first half and behind it the span that lies there in the second half: so weights
+    /// come out of their blocks.
+    pub(super) bytes: [[i8; BYTES]; VECTORS],
+    /// What to multiply whole numbers with; NaN where a number was none or infinite.
+    pub(super) scale: f32,
     /// Sums of the fewest that share a scale, times the scale.
     pub(super) sums: [f32; BLOCK / GROUP],
     /// Sums of spans, times the scale.
     pub(super) sums_of_spans: [f32; BLOCK / SPAN],
 }
 
-impl Halved {
-    const ZEROS: Halved = Halved {
-        bytes: [[[0; BYTES]; VECTORS]; 2],
-        scales: [0.0; 2],
+impl Bytes {
+    const ZEROS: Bytes = Bytes {
+        bytes: [[0; BYTES]; VECTORS],
+        scale: 0.0,
         sums: [0.0; BLOCK / GROUP],
         sums_of_spans: [0.0; BLOCK / SPAN],
     };
@@ -67,7 +67,7 @@ pub(super) struct Room {
     pairs: Vec<Whole>,
     scales: Vec<f32>,
     sums: Vec<f32>,
-    blocks: Vec<Halved>,
+    blocks: Vec<Bytes>,
 }
 
 /// Rounded rows.
@@ -75,7 +75,7 @@ pub(super) struct Room {
 pub(super) struct Rounded<'a> {
     pub(super) spans: Spans<'a>,
     /// Whole blocks, where they were asked for.
-    pub(super) blocks: &'a [Halved],
+    pub(super) blocks: &'a [Bytes],
 }
 
 /// Neighbouring spans; what belongs to one stands at its place in each.
@@ -118,8 +118,8 @@ impl Room {
     pub(super) fn round(&mut self, x: &[f32], spans: bool, blocks: bool) -> Rounded<'_> {
         let spans = self.round_spans(if spans { x } else { &[] });
         let x = if blocks { x.as_chunks().0 } else { &[] };
-        self.blocks.resize(x.len().max(self.blocks.len()), Halved::ZEROS);
-        Arch::new().dispatch(Halve { x, blocks: &mut self.blocks });
+        self.blocks.resize(x.len().max(self.blocks.len()), Bytes::ZEROS);
+        Arch::new().dispatch(RoundBlocks { x, blocks: &mut self.blocks });
         let (pairs, scales, sums) = (&self.pairs[..spans], &self.scales[..spans], &self.sums[..spans]);
         Rounded { spans: Spans { pairs, scales, sums }, blocks: &self.blocks[..x.len()] }
     }
@@ -141,18 +141,18 @@ impl Room {
 }
 
 /// Rounds blocks: of few rows there are few, and one thread is quicker than the word to others.
-struct Halve<'a> {
+struct RoundBlocks<'a> {
     x: &'a [[f32; BLOCK]],
-    blocks: &'a mut [Halved],
+    blocks: &'a mut [Bytes],
 }
 
-impl WithSimd for Halve<'_> {
+impl WithSimd for RoundBlocks<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         for (x, block) in self.x.iter().zip(self.blocks) {
-            halve(x, block);
+            round_block(x, block);
         }
     }
 }
@@ -195,23 +195,19 @@ const MAGIC: f32 = 12_582_912.0;
 
 /// Rounds a block.
 #[inline(always)]
-fn halve(x: &[f32; BLOCK], out: &mut Halved) {
-    let (factor, scale) = scale(x, LARGEST_HALVED);
-    out.scales = [256.0 * scale, scale];
+fn round_block(x: &[f32; BLOCK], out: &mut Bytes) {
+    let (factor, scale) = scale(x, LARGEST_BYTE);
+    out.scale = scale;
     for (span, x) in x.as_chunks::<SPAN>().0.iter().enumerate() {
-        let (mut numbers, mut upper, mut lower) = ([0i16; SPAN], [0i8; SPAN], [0i8; SPAN]);
-        for at in 0..SPAN {
-            numbers[at] = (x[at] * factor + MAGIC).to_bits() as i16;
-            lower[at] = numbers[at] as i8;
-            upper[at] = (numbers[at].wrapping_sub(lower[at].into()) >> 8) as i8;
-        }
         let (vector, half) = (span % VECTORS, span / VECTORS * SPAN);
-        out.bytes[0][vector][half..half + SPAN].copy_from_slice(&upper);
-        out.bytes[1][vector][half..half + SPAN].copy_from_slice(&lower);
+        let bytes = &mut out.bytes[vector][half..half + SPAN];
+        for (byte, x) in bytes.iter_mut().zip(x) {
+            *byte = (x * factor + MAGIC).to_bits() as i8;
+        }
         let mut sums = [0i32; SPAN / GROUP];
-        for (sum, numbers) in sums.iter_mut().zip(numbers.as_chunks::<GROUP>().0) {
-            for number in numbers {
-                *sum += i32::from(*number);
+        for (sum, bytes) in sums.iter_mut().zip(bytes.as_chunks::<GROUP>().0) {
+            for byte in bytes {
+                *sum += i32::from(*byte);
             }
         }
         for (out, sum) in out.sums[span * sums.len()..].iter_mut().zip(sums) {
@@ -252,26 +248,25 @@ mod tests {
         }
     }
 
-    fn halved(x: &[f32; BLOCK]) -> Halved {
-        let mut block = Halved::ZEROS;
-        halve(x, &mut block);
+    fn rounded(x: &[f32; BLOCK]) -> Bytes {
+        let mut block = Bytes::ZEROS;
+        round_block(x, &mut block);
         block
     }
 
     /// A number of a block.
-    fn number(block: &Halved, at: usize) -> f64 {
+    fn number(block: &Bytes, at: usize) -> f64 {
         let (half, vector, place) = (at / 128, at % 128 / 32, at % 32);
-        let byte = |which: usize| f64::from(block.bytes[which][vector][half * 32 + place]);
-        byte(0) * f64::from(block.scales[0]) + byte(1) * f64::from(block.scales[1])
+        f64::from(block.bytes[vector][half * 32 + place]) * f64::from(block.scale)
     }
 
     #[test]
     fn blocks_are_rounded_to_the_nearest_and_added_up() {
         for size in [1e-29f32, 1e-3, 1.0, 7e4, 1e36] {
             let x: [f32; BLOCK] = std::array::from_fn(|at| ((at * 137 % 256) as f32 - 127.5) / 128.0 * size);
-            let block = halved(&x);
+            let block = rounded(&x);
             let close = |got: f64, want: f64, numbers: f64| {
-                assert!((got - want).abs() <= numbers * f64::from(size) / 65_000.0, "{want} became {got}");
+                assert!((got - want).abs() <= numbers * f64::from(size) / 253.9, "{want} became {got}");
             };
             for (at, x) in x.iter().enumerate() {
                 close(number(&block, at), f64::from(*x), 1.0);
@@ -294,9 +289,9 @@ mod tests {
             assert!(round_span(&x).1.is_nan());
             let mut x = [1.0; BLOCK];
             x[177] = bad;
-            assert!(halved(&x).scales[1].is_nan());
+            assert!(rounded(&x).scale.is_nan());
         }
-        assert_eq!(number(&halved(&[1e-38; BLOCK]), 5), 0.0);
+        assert_eq!(number(&rounded(&[1e-38; BLOCK]), 5), 0.0);
         let (Whole(pairs), scale, sum) = round_span(&[1e-38; SPAN]);
         assert_eq!((pairs, scale, sum), ([0; SPAN / 2], 0.0, 0.0));
     }

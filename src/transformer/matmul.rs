@@ -5,7 +5,8 @@
 //! of the rows beside it, unless few rows are multiplied the short way, with each output's weights as they are read.
 //!
 //! Integers with scales (Q8_0, Q4_K, Q6_K) are multiplied as integers with rows rounded to 16 bits where the processor can
-//! ([`super::vnni`]), everything else and everywhere else in f32, which is as exact as the file's weights.
+//! ([`super::vnni`]), everything else and everywhere else in f32, which is as exact as the file's weights. Only while text is
+//! written, rows are rounded to 8 bits for weights of 4 and 6 ([`super::few`]).
 
 use std::cell::RefCell;
 
@@ -243,8 +244,8 @@ mod tests {
             }
         }
 
-        /// Off by what rounding to 16 bits may cost at most, and by what f32 may: outliers cost their own span only, or their
-        /// block where few rows are multiplied with large ones.
+        /// Off by what rounding to 16 bits may cost at most, and by what f32 may: outliers cost their own span only. Few rows with
+        /// large blocks are rounded to 8 bits, block by block.
         #[test]
         fn products_of_blocks_are_as_exact_as_their_rounding(
             rows in 1usize..16,
@@ -261,7 +262,8 @@ mod tests {
                 let (matrix, weights) = in_blocks(dtype, inputs, outputs, |at| noise(at * 3 + seed));
                 for (vnni, sums) in ways().flat_map(|vnni| [(vnni, Sums::Alike), (vnni, Sums::Short)]) {
                     let got = product(vnni, &matrix, &x, sums);
-                    let alike = if matrix.in_large_blocks() && sums == Sums::Short { 256 } else { SPAN };
+                    let short = matrix.in_large_blocks() && sums == Sums::Short && rows < FEW && vnni.is_some();
+                    let (alike, steps) = if short { (256, 253.9) } else { (SPAN, 65_000.0) };
                     for (got, x) in got.iter().zip(x.chunks_exact(inputs)) {
                         for (got, weights) in got.iter().zip(weights.chunks_exact(inputs)) {
                             let (mut want, mut bound) = (0f64, 0f64);
@@ -269,7 +271,7 @@ mod tests {
                                 let largest = x.iter().fold(0f64, |most, x| most.max(f64::from(x.abs())));
                                 for (x, weight) in x.iter().zip(weights) {
                                     want += f64::from(*x) * f64::from(*weight);
-                                    bound += f64::from(weight.abs()) * (largest / 65_000.0 + f64::from(x.abs()) * 1e-5);
+                                    bound += f64::from(weight.abs()) * (largest / steps + f64::from(x.abs()) * 1e-5);
                                 }
                             }
                             prop_assert!((f64::from(*got) - want).abs() <= bound, "{dtype:?}: {got}, not {want}");

@@ -96,7 +96,7 @@ impl Vnni {
     /// As [`Vnni::multiply`], with each output's weights as they are read: fewer steps for few rows, and other last bits.
     pub(super) fn multiply_few<F: Dots>(self, weights: &[&[u8]; STRIP], x: Rounded<'_>, out: &mut [f32]) {
         let inputs = weights[0].len() / F::BYTES * F::NUMBERS;
-        if self.in_turn && inputs <= SHORT {
+        if self.in_turn && inputs * F::ROUNDED <= SHORT {
             self.features.vectorize(Few::<F, IN_TURN>::new(self.v4, weights, x, out));
         } else {
             self.features.vectorize(Few::<F, SIDE_BY_SIDE>::new(self.v4, weights, x, out));
