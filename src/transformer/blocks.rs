@@ -119,7 +119,7 @@ pub(super) fn dot<S: Simd, F: Format>(s: S, bytes: &[u8], x: &[f32]) -> f32 {
         }
         for at in (0..F::NUMBERS).step_by(LEAST) {
             let (group, sum) = (at / F::GROUP, at / LEAST % 2);
-            let [scale, offset] = [scales.scales, scales.offsets].map(|numbers| s.splat_f32s(numbers[group][0]));
+            let (scale, offset) = (s.splat_f32s(scales.scales[group][0]), s.splat_f32s(scales.offsets[group][0]));
             let (floats, x) = (&floats[at..][..LEAST], &x[at..][..LEAST]);
             sums[sum] = add_products(s, floats, scale, offset, x, sums[sum]);
         }

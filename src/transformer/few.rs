@@ -12,7 +12,7 @@ use pulp::x86::V4;
 use pulp::{NullaryFnOnce, cast, f32x16, i16x32, i32x16, u8x64};
 
 use super::blocks::{Format, LARGEST, Q4K, Q6K, Q8_0};
-use super::integers::{BYTES, Bytes, Rounded, SPAN, VECTORS, Whole};
+use super::integers::{BYTES, ByteBlock, Rounded, SPAN, VECTORS, Whole};
 use super::matmul::STRIP;
 
 /// Neighbouring outputs whose weights are read side by side, where the processor reads ahead only to the end of a page of memory,
@@ -180,7 +180,7 @@ impl Dots for Q8_0 {
     }
 }
 
-/// For each vector of a block's numbers, in the order of [`Bytes`], where its 16s find the scale of their span among bytes that
+/// For each vector of a block's numbers, in the order of [`ByteBlock`], where its 16s find the scale of their span among bytes that
 /// repeat from 8 to 8; the byte above it is zero.
 const SCALES_OF_SPANS: [[u8; BYTES]; VECTORS] = {
     let mut places = [[0x80; BYTES]; VECTORS];
@@ -212,14 +212,14 @@ fn two_halves(block: &[u8], first: usize, apart: usize) -> u8x64 {
 
 /// Adds the products of a vector of weights, of 0 to 63, with the numbers, times the scale of each two neighbours.
 #[inline(always)]
-fn add_products(v4: V4, weights: u8x64, x: &Bytes, vector: usize, scales: i16x32, sum: i32x16) -> i32x16 {
+fn add_products(v4: V4, weights: u8x64, x: &ByteBlock, vector: usize, scales: i16x32, sum: i32x16) -> i32x16 {
     let products = v4.avx512bw._mm512_maddubs_epi16(cast(weights), cast(x.bytes[vector]));
     v4.wrapping_add_i32x16(sum, v4.multiply_wrapping_add_adjacent_i16x32(cast(products), scales))
 }
 
 /// Adds a block's sums to a total, times the scale of its weights and of the numbers.
 #[inline(always)]
-fn add_block(v4: V4, sum: i32x16, scale: f32, x: &Bytes, total: f32x16) -> f32x16 {
+fn add_block(v4: V4, sum: i32x16, scale: f32, x: &ByteBlock, total: f32x16) -> f32x16 {
     v4.mul_add_f32x16(v4.convert_i32x16_to_f32x16(sum), v4.splat_f32x16(scale * x.scale), total)
 }
 

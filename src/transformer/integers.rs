@@ -2,7 +2,7 @@
 //!
 //! Each [`SPAN`] of a row's numbers has a scale of its own, so that an outlier costs its neighbours their last digits and nobody
 //! else. A number is off by 1 / 65,534 of its span's largest at most: 256 times less than where it is rounded to 8 bits, as few
-//! rows are where the weights lie in large blocks ([`Bytes`]): text is written so, nothing is scored so.
+//! rows are where the weights lie in large blocks ([`ByteBlock`]): text is written so, nothing is scored so.
 
 use std::ops::Range;
 
@@ -41,7 +41,7 @@ const LARGEST_BYTE: f32 = 127.0;
 /// A block's whole numbers of 8 bits with signs. A number is off by 1 / 254 of its block's largest at most.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
-pub(super) struct Bytes {
+pub(super) struct ByteBlock {
     /// A vector holds a span of the block's first half and behind it the span that lies there in the second half: so weights
     /// come out of their blocks.
     pub(super) bytes: [[i8; BYTES]; VECTORS],
@@ -53,8 +53,8 @@ pub(super) struct Bytes {
     pub(super) sums_of_spans: [f32; BLOCK / SPAN],
 }
 
-impl Bytes {
-    const ZEROS: Bytes = Bytes {
+impl ByteBlock {
+    const ZEROS: ByteBlock = ByteBlock {
         bytes: [[0; BYTES]; VECTORS],
         scale: 0.0,
         sums: [0.0; BLOCK / GROUP],
@@ -67,7 +67,7 @@ pub(super) struct Room {
     pairs: Vec<Whole>,
     scales: Vec<f32>,
     sums: Vec<f32>,
-    blocks: Vec<Bytes>,
+    blocks: Vec<ByteBlock>,
 }
 
 /// Rounded rows.
@@ -75,7 +75,7 @@ pub(super) struct Room {
 pub(super) struct Rounded<'a> {
     pub(super) spans: Spans<'a>,
     /// Whole blocks, where they were asked for.
-    pub(super) blocks: &'a [Bytes],
+    pub(super) blocks: &'a [ByteBlock],
 }
 
 /// Neighbouring spans; what belongs to one stands at its place in each.
@@ -118,7 +118,7 @@ impl Room {
     pub(super) fn round(&mut self, x: &[f32], spans: bool, blocks: bool) -> Rounded<'_> {
         let spans = self.round_spans(if spans { x } else { &[] });
         let x = if blocks { x.as_chunks().0 } else { &[] };
-        self.blocks.resize(x.len().max(self.blocks.len()), Bytes::ZEROS);
+        self.blocks.resize(x.len().max(self.blocks.len()), ByteBlock::ZEROS);
         Arch::new().dispatch(RoundBlocks { x, blocks: &mut self.blocks });
         let (pairs, scales, sums) = (&self.pairs[..spans], &self.scales[..spans], &self.sums[..spans]);
         Rounded { spans: Spans { pairs, scales, sums }, blocks: &self.blocks[..x.len()] }
@@ -143,7 +143,7 @@ impl Room {
 /// Rounds blocks: of few rows there are few, and one thread is quicker than the word to others.
 struct RoundBlocks<'a> {
     x: &'a [[f32; BLOCK]],
-    blocks: &'a mut [Bytes],
+    blocks: &'a mut [ByteBlock],
 }
 
 impl WithSimd for RoundBlocks<'_> {
@@ -195,7 +195,7 @@ const MAGIC: f32 = 12_582_912.0;
 
 /// Rounds a block.
 #[inline(always)]
-fn round_block(x: &[f32; BLOCK], out: &mut Bytes) {
+fn round_block(x: &[f32; BLOCK], out: &mut ByteBlock) {
     let (factor, scale) = scale(x, LARGEST_BYTE);
     out.scale = scale;
     for (span, x) in x.as_chunks::<SPAN>().0.iter().enumerate() {
@@ -248,14 +248,14 @@ mod tests {
         }
     }
 
-    fn rounded(x: &[f32; BLOCK]) -> Bytes {
-        let mut block = Bytes::ZEROS;
+    fn rounded(x: &[f32; BLOCK]) -> ByteBlock {
+        let mut block = ByteBlock::ZEROS;
         round_block(x, &mut block);
         block
     }
 
     /// A number of a block.
-    fn number(block: &Bytes, at: usize) -> f64 {
+    fn number(block: &ByteBlock, at: usize) -> f64 {
         let (half, vector, place) = (at / 128, at % 128 / 32, at % 32);
         f64::from(block.bytes[vector][half * 32 + place]) * f64::from(block.scale)
     }

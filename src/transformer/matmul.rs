@@ -29,7 +29,8 @@ const FEW: usize = 4;
 pub enum Sums {
     /// As many rows are, to the last bit: a score is the same whatever was computed before it or beside it.
     Alike,
-    /// The short way, with other last bits: for text that is being written, a row a sample.
+    /// The short way, with other last bits, and with activations of 8 bits for weights of 4 and 6: for text that is being written,
+    /// a row a sample.
     Short,
 }
 
@@ -244,8 +245,8 @@ mod tests {
             }
         }
 
-        /// Off by what rounding to 16 bits may cost at most, and by what f32 may: outliers cost their own span only. Few rows with
-        /// large blocks are rounded to 8 bits, block by block.
+        /// Off by what rounding to 16 bits may cost at most, and by what f32 may: outliers cost their own span only. Few rows
+        /// with large blocks are rounded to 8 bits, block by block.
         #[test]
         fn products_of_blocks_are_as_exact_as_their_rounding(
             rows in 1usize..16,

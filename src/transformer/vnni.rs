@@ -93,7 +93,7 @@ impl Vnni {
         });
     }
 
-    /// As [`Vnni::multiply`], with each output's weights as they are read: fewer steps for few rows, and other last bits.
+    /// As [`Vnni::multiply`], with each output's weights as they are read and rows as [`Dots`] takes them: fewer steps for few rows.
     pub(super) fn multiply_few<F: Dots>(self, weights: &[&[u8]; STRIP], x: Rounded<'_>, out: &mut [f32]) {
         let inputs = weights[0].len() / F::BYTES * F::NUMBERS;
         if self.in_turn && inputs * F::ROUNDED <= SHORT {

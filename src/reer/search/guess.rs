@@ -10,14 +10,14 @@ use crate::reer::Nats;
 pub const UNREAD: f64 = 0.05;
 
 /// Parts of y by which a candidate that may win is read, until it may no more.
-pub const PARTS: usize = 5;
+pub const PARTS: usize = 3;
 
 /// Standard errors within which a guess may be off.
-const ERRORS: f64 = 1.6;
+const ERRORS: f64 = 1.75;
 
 /// By how much what is read behind a context that is not evaluated anew is off: this share of the differences found, by the
 /// root of the mean square.
-const MISREAD: f64 = 0.25;
+const MISREAD: f64 = 0.3;
 
 /// Squares of a usual step, in nats², that how far expectations are off is judged together with.
 const PRIOR: f64 = 10.0;
