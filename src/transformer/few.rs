@@ -180,8 +180,8 @@ impl Dots for Q8_0 {
     }
 }
 
-/// For each vector of a block's numbers, in the order of [`ByteBlock`], where its 16s find the scale of their span among bytes that
-/// repeat from 8 to 8; the byte above it is zero.
+/// For each vector of a block's numbers, in the order of [`ByteBlock`], where its 16s find the scale of their span among bytes
+/// that repeat from 8 to 8; the byte above it is zero.
 const SCALES_OF_SPANS: [[u8; BYTES]; VECTORS] = {
     let mut places = [[0x80; BYTES]; VECTORS];
     let mut at = 0;

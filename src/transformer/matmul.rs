@@ -29,8 +29,8 @@ const FEW: usize = 4;
 pub enum Sums {
     /// As many rows are, to the last bit: a score is the same whatever was computed before it or beside it.
     Alike,
-    /// The short way, with other last bits, and with activations of 8 bits for weights of 4 and 6: for text that is being written,
-    /// a row a sample.
+    /// The short way, with other last bits, and with activations of 8 bits for weights of 4 and 6: for text that is being
+    /// written, a row a sample.
     Short,
 }
 

@@ -93,7 +93,8 @@ impl Vnni {
         });
     }
 
-    /// As [`Vnni::multiply`], with each output's weights as they are read and rows as [`Dots`] takes them: fewer steps for few rows.
+    /// As [`Vnni::multiply`], with each output's weights as they are read and rows as [`Dots`] takes them: fewer steps for few
+    /// rows.
     pub(super) fn multiply_few<F: Dots>(self, weights: &[&[u8]; STRIP], x: Rounded<'_>, out: &mut [f32]) {
         let inputs = weights[0].len() / F::BYTES * F::NUMBERS;
         if self.in_turn && inputs * F::ROUNDED <= SHORT {
