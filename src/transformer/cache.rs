@@ -232,7 +232,7 @@ impl Pool {
     fn take(&mut self) -> Result<Block, Halt> {
         let block = match self.free.pop() {
             Some(mut block) => {
-                block.numbers.fill(0);
+                // Whatever the numbers are, without a scale they are zeros.
                 block.scales.fill(0.0);
                 block
             }

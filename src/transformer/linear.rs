@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::buffer::room;
 use super::error::{GgufError, Halt};
 use super::file::GgufFile;
-use super::matmul::{Sums, multiply};
+use super::matmul::{Sums, multiply, multiply_in_parts};
 use super::matrix::{Matrix, read_all};
 use super::simd;
 
@@ -22,24 +22,6 @@ impl Linear {
         Ok(Linear { maps: maps.iter().map(load).collect::<Result<_, _>>()?, inputs })
     }
 
-    /// One weight that the file must have, as maps of at most `part` outputs each.
-    pub(super) fn load_in_parts(
-        file: &GgufFile,
-        tensor: &str,
-        inputs: usize,
-        outputs: usize,
-        part: usize,
-    ) -> Result<Linear, GgufError> {
-        let whole = Matrix::load(file, tensor, inputs, outputs)?;
-        let starts = (0..outputs).step_by(part);
-        Ok(Linear { maps: starts.map(|start| whole.part(start..outputs.min(start + part))).collect(), inputs })
-    }
-
-    /// How many maps there are.
-    pub(super) fn maps(&self) -> usize {
-        self.maps.len()
-    }
-
     /// Maps `x`, `[rows][inputs]`, into the buffer.
     ///
     /// # Errors
@@ -50,21 +32,23 @@ impl Linear {
         Ok(Product { values, rows })
     }
 
-    /// As [`Linear::forward`], by one of the maps, counted from 0.
+    /// As [`Linear::forward`], by one of the maps, counted from 0, of which what was made is not kept: `take` gets some
+    /// columns at a time and the first's place, on any thread.
     ///
     /// # Errors
     /// [`Halt::Device`], where there is one.
-    pub(super) fn forward_one<'a>(
+    pub(super) fn forward_in_parts<T: Send>(
         &self,
         map: usize,
         x: &[f32],
         sums: Sums,
-        buffer: &'a mut Vec<f32>,
-    ) -> Result<Columns<'a>, Halt> {
-        let rows = x.len() / self.inputs;
-        let maps = &self.maps[map..=map];
-        let values = multiplied(maps, x, rows, sums, buffer)?;
-        Ok(Columns { values, rows, strip: maps[0].strip(), width: maps[0].outputs })
+        take: impl Fn(usize, Columns<'_>) -> T + Sync,
+    ) -> Result<Vec<T>, Halt> {
+        let (map, rows) = (&self.maps[map], x.len() / self.inputs);
+        multiply_in_parts(map, x, rows, sums, |first, values| {
+            let width = (values.len() / rows.max(1)).min(map.outputs - first);
+            take(first, Columns { values, rows, strip: map.strip(), width })
+        })
     }
 
     /// What one of the maps, counted from 0, made.
@@ -122,14 +106,20 @@ impl Columns<'_> {
     }
 
     fn each(&self, row: usize, columns: Range<usize>, mut out: &mut [f32], mut take: impl FnMut(&[f32], &mut [f32])) {
-        let mut from = columns.start;
-        while from < columns.end {
-            let (strip, at) = (from / self.strip, from % self.strip);
-            let length = (self.strip - at).min(columns.end - from);
-            let (head, rest) = out.split_at_mut(length);
-            take(&self.values[(strip * self.rows + row) * self.strip + at..][..length], head);
-            (out, from) = (rest, from + length);
+        for piece in self.pieces(row, columns) {
+            let (head, rest) = out.split_at_mut(piece.len());
+            take(piece, head);
+            out = rest;
         }
+    }
+
+    /// Some columns of a row, as they lie side by side.
+    pub(super) fn pieces(&self, row: usize, columns: Range<usize>) -> impl Iterator<Item = &[f32]> {
+        let Columns { values, rows, strip: width, .. } = *self;
+        (columns.start / width..columns.end.div_ceil(width)).map(move |strip| {
+            let line = &values[(strip * rows + row) * width..][..width];
+            &line[columns.start.saturating_sub(strip * width)..(columns.end - strip * width).min(width)]
+        })
     }
 }
 

@@ -12,8 +12,9 @@ use std::cell::RefCell;
 
 use pulp::{Arch, Simd, WithSimd};
 
+use super::buffer::room;
 use super::error::Halt;
-use super::integers::Room;
+use super::integers::{Room, Rounded};
 use super::matrix::Matrix;
 use super::parallel;
 use super::vnni::Vnni;
@@ -44,6 +45,7 @@ thread_local! {
     /// Of the thread that gives the tasks.
     static ROUNDED: RefCell<Room> = const { RefCell::new(Room::EMPTY) };
     static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+    static PART: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Rows from which a strip is a task of its own: those of fewer are handed out several at a time.
@@ -51,6 +53,9 @@ const ENOUGH_ROWS: usize = 8;
 
 /// Strips that one task takes then.
 const STRIPS_A_TASK: usize = 4;
+
+/// Strips of a part: of 512 rows as much as a thread's own cache holds.
+const STRIPS_A_PART: usize = 8;
 
 /// Multiplies `x`, `[rows][inputs]`, with each of the maps on all threads; `out` is `[strips of all maps][rows][STRIP]`.
 ///
@@ -61,25 +66,84 @@ pub(super) fn multiply(maps: &[Matrix], x: &[f32], rows: usize, sums: Sums, out:
     Ok(())
 }
 
+/// Multiplies `x`, `[rows][inputs]`, with a map, [`STRIPS_A_PART`] at a time on one of all threads, whose caches hold what they
+/// make: `take` gets the first output's place and `[strips][rows][STRIP]`. What it makes of that comes in the order of outputs.
+///
+/// # Errors
+/// None here; an accelerator in its place has some.
+pub(super) fn multiply_in_parts<T: Send>(
+    map: &Matrix,
+    x: &[f32],
+    rows: usize,
+    sums: Sums,
+    take: impl Fn(usize, &[f32]) -> T + Sync,
+) -> Result<Vec<T>, Halt> {
+    let mut parts: Vec<Option<T>> = (0..map.strips().div_ceil(STRIPS_A_PART)).map(|_| None).collect();
+    with_rounded(Vnni::find(), std::slice::from_ref(map), x, rows, sums, |factor| {
+        parallel::chunks(&mut parts, 1, |part, out| {
+            let first = part * STRIPS_A_PART;
+            let strips = first..map.strips().min(first + STRIPS_A_PART);
+            PART.with_borrow_mut(|buffer| {
+                let values = room(buffer, strips.len() * rows * STRIP);
+                for (strip, out) in strips.zip(values.chunks_exact_mut(rows * STRIP)) {
+                    factor.strip(map, strip, out);
+                }
+                out[0] = Some(take(first * STRIP, values));
+            });
+        });
+    });
+    Ok(parts.into_iter().flatten().collect())
+}
+
 /// As [`multiply`], in integers where that can be and the instructions for it are given.
 fn multiply_by(vnni: Option<Vnni>, maps: &[Matrix], x: &[f32], rows: usize, sums: Sums, out: &mut [f32]) {
     let strips: Vec<(&Matrix, usize)> =
         maps.iter().flat_map(|map| (0..map.strips()).map(move |strip| (map, strip))).collect();
     let together = if rows < ENOUGH_ROWS { STRIPS_A_TASK } else { 1 };
+    with_rounded(vnni, maps, x, rows, sums, |factor| {
+        parallel::chunks(out, together * rows * STRIP, |task, chunk| {
+            for ((map, strip), out) in strips[task * together..].iter().zip(chunk.chunks_exact_mut(rows * STRIP)) {
+                factor.strip(map, *strip, out);
+            }
+        });
+    });
+}
+
+/// Rows that are multiplied, as they are and as products in integers take them.
+#[derive(Clone, Copy)]
+struct Factor<'a> {
+    vnni: Option<Vnni>,
+    few: bool,
+    x: &'a [f32],
+    rounded: Rounded<'a>,
+}
+
+impl Factor<'_> {
+    /// The product with one strip of a map; `out` is `[rows][STRIP]`.
+    fn strip(self, map: &Matrix, strip: usize, out: &mut [f32]) {
+        match self.vnni {
+            Some(vnni) if map.in_blocks() => map.multiply_rounded(vnni, strip, self.few, self.rounded, out),
+            _ => multiply_strip(map, strip, self.x, self.few, out),
+        }
+    }
+}
+
+/// Rounds rows as products with these maps want them.
+fn with_rounded(
+    vnni: Option<Vnni>,
+    maps: &[Matrix],
+    x: &[f32],
+    rows: usize,
+    sums: Sums,
+    work: impl FnOnce(Factor<'_>),
+) {
     let few = sums == Sums::Short && rows < FEW;
     let vnni = vnni.filter(|_| maps.iter().any(Matrix::in_blocks));
     let blocks = few && maps.iter().any(Matrix::in_large_blocks);
     let spans = !few || maps.iter().any(|map| !map.in_large_blocks());
     ROUNDED.with_borrow_mut(|room| {
         let rounded = room.round(if vnni.is_some() { x } else { &[] }, spans, blocks);
-        parallel::chunks(out, together * rows * STRIP, |task, chunk| {
-            for ((map, strip), out) in strips[task * together..].iter().zip(chunk.chunks_exact_mut(rows * STRIP)) {
-                match vnni {
-                    Some(vnni) if map.in_blocks() => map.multiply_rounded(vnni, *strip, few, rounded, out),
-                    _ => multiply_strip(map, *strip, x, few, out),
-                }
-            }
-        });
+        work(Factor { vnni, few, x, rounded });
     });
 }
 

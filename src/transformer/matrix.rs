@@ -1,7 +1,6 @@
 //! A matrix of the file, read as f32 a few rows at a time. Its numbers stay where they are: in the file's memory map.
 
 use std::borrow::Cow;
-use std::ops::Range;
 use std::sync::Arc;
 
 use candle_core::Device;
@@ -87,20 +86,6 @@ impl Matrix {
             None => Numbers::Read(read_all(file, tensor, &raw)?),
         };
         Ok(Matrix { outputs, inputs, numbers })
-    }
-
-    /// Some of the outputs.
-    pub(super) fn part(&self, outputs: Range<usize>) -> Matrix {
-        let numbers = match &self.numbers {
-            Numbers::Read(numbers) => {
-                Numbers::Read(numbers[outputs.start * self.inputs..outputs.end * self.inputs].to_vec())
-            }
-            Numbers::Stored { source, start, layout } => {
-                let start = start + outputs.start * layout.bytes(self.inputs);
-                Numbers::Stored { source: source.clone(), start, layout: *layout }
-            }
-        };
-        Matrix { outputs: outputs.len(), inputs: self.inputs, numbers }
     }
 
     /// Strips of outputs, the last perhaps not full.

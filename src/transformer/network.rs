@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use super::attention::{self, Shape, Span};
 use super::buffer::room;
@@ -16,7 +17,6 @@ use super::linear::{Columns, Linear, required_vector, vector};
 use super::matmul::Sums;
 use super::matrix::Matrix;
 use super::norm::Norm;
-use super::output::PART;
 use super::parallel::{self, ROWS_A_TASK};
 use super::rotary::{Rotary, Rotation};
 use super::simd;
@@ -41,9 +41,10 @@ pub struct Network {
     embedding: Matrix,
     layers: Vec<Layer>,
     pub(super) norm: Norm,
-    /// In parts of [`PART`] tokens.
     pub(super) output: Linear,
     pub(super) rotary: Rotary,
+    /// Of one pass after the other: to get it anew would take longer than some layers do.
+    memory: Mutex<Buffers>,
 }
 
 struct Layer {
@@ -115,7 +116,7 @@ impl Network {
         let config = Config::read(file)?;
         let vocabulary = vocabulary(file)?;
         let embedding = Matrix::load(file, EMBEDDING, config.width, vocabulary)?;
-        let output = Linear::load_in_parts(file, output(file)?, config.width, vocabulary, PART)?;
+        let output = Linear::load(file, &[(output(file)?.to_owned(), vocabulary)], config.width)?;
         Ok(Network {
             vocabulary,
             layout: Layout::new(&config),
@@ -124,6 +125,7 @@ impl Network {
             norm: Norm::load(file, "output_norm.weight", config.width, config.epsilon)?,
             output,
             rotary: Rotary::load(file, &config)?,
+            memory: Mutex::default(),
             config,
         })
     }
@@ -144,12 +146,12 @@ impl Network {
         let mut x = self.embed(tokens);
         let rotation = self.rotary.at(rows.iter().flat_map(|r| &r.positions).map(|position| *position as f32));
         let all: Vec<usize> = (0..x.len() / self.config.width).collect();
-        let mut buffers = Buffers::default();
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let Buffers { normed, product, queries, rest } = &mut *memory;
         for (index, layer) in self.layers.iter().enumerate() {
             if cancelled.load(Ordering::Relaxed) {
                 return Err(Halt::Cancelled);
             }
-            let Buffers { normed, product, queries, rest } = &mut buffers;
             let product = layer.query_key_value.forward(layer.attention_norm.forward(&x, normed), sums, product)?;
             let [query, key, value] = [0, 1, 2].map(|map| layer.query_key_value.part(&product, map));
             self.store(index, layer, (&key, &value), sequences, rows, &rotation);
@@ -298,12 +300,9 @@ impl Network {
         let [gate, up] = [0, 1].map(|map| layer.gate_up.part(&made, map));
         let gated = room(gated, x.len() / self.config.width * width);
         parallel::chunks(gated, width * ROWS_A_TASK, |task, chunk| {
-            let mut scratch = vec![0f32; width];
             for (at, out) in chunk.chunks_exact_mut(width).enumerate() {
                 let row = task * ROWS_A_TASK + at;
-                gate.copy(row, 0..width, out);
-                up.copy(row, 0..width, &mut scratch);
-                simd::silu_mul(out, &scratch);
+                simd::silu_mul(out, gate.pieces(row, 0..width).zip(up.pieces(row, 0..width)));
             }
         });
         self.add(&layer.down, gated, x, sums, product)
@@ -319,7 +318,7 @@ impl Network {
     }
 }
 
-/// Memory of one forward pass that its layers use one after the other.
+/// Memory of forward passes that their layers use one after the other.
 #[derive(Default)]
 struct Buffers {
     normed: Vec<f32>,

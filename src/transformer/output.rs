@@ -3,34 +3,33 @@
 use super::error::Halt;
 use super::matmul::Sums;
 use super::network::Network;
-use super::{parallel, simd};
+use super::parallel;
+use super::simd::SumOfExponentials;
 
-/// Logits that are computed at once for all rows. A whole line of logits is long; if only as many rows were multiplied as the
-/// lines of fit memory, the weights would be read again and again.
-pub(super) const PART: usize = 4096;
+/// Rows whose log-probabilities one task makes at once.
+const ROWS_A_TASK: usize = 64;
 
-/// Lines of logits that one task takes at once.
+/// Lines of logits that one task copies at once.
 const LINES_A_TASK: usize = 4;
 
-/// What is known of a row's token behind some parts of its logits.
+/// What is known of a row's token by a part of its logits.
 #[derive(Clone, Copy)]
 struct Found {
-    logit: f64,
-    /// ln(sum(exp(logits))) so far.
-    total: f64,
+    /// The token's, where it is there.
+    logit: Option<f32>,
+    sum: SumOfExponentials,
 }
 
 impl Found {
-    const NOTHING: Found = Found { logit: 0.0, total: f64::NEG_INFINITY };
+    /// Of a part of the logits, of which the token's is at `token`, if it is there.
+    fn of(part: &[f32], token: Option<usize>) -> Found {
+        Found { logit: token.and_then(|token| part.get(token)).copied(), sum: SumOfExponentials::of(part) }
+    }
 
-    /// Takes the next part of the row's logits, of which the token's is at `token`, if it is there.
-    fn take(&mut self, part: &[f32], token: Option<usize>) {
-        if let Some(logit) = token.and_then(|token| part.get(token)) {
-            self.logit = f64::from(*logit);
-        }
-        let part = simd::log_sum_exp(part);
-        let (less, more) = if self.total < part { (self.total, part) } else { (part, self.total) };
-        self.total = more + (less - more).exp().ln_1p();
+    /// The token's log-probability, by all parts.
+    fn logprob(parts: impl Iterator<Item = Found> + Clone) -> f32 {
+        let logit = parts.clone().find_map(|part| part.logit).unwrap_or(0.0);
+        (f64::from(logit) - SumOfExponentials::ln(parts.map(|part| part.sum))) as f32
     }
 }
 
@@ -40,21 +39,26 @@ impl Network {
     /// # Errors
     /// [`Halt::Device`], where there is one.
     pub fn logprobs(&self, hidden: &[f32], tokens: &[u32], sums: Sums) -> Result<Vec<f32>, Halt> {
-        let (mut normed, mut product) = (Vec::new(), Vec::new());
-        let normed = self.norm.forward(hidden, &mut normed);
-        let mut found = vec![Found::NOTHING; tokens.len()];
-        for part in 0..self.output.maps() {
-            let columns = self.output.forward_one(part, normed, sums, &mut product)?;
-            parallel::chunks(&mut found, LINES_A_TASK, |task, chunk| {
-                let mut line = vec![0f32; columns.width()];
-                for (at, found) in chunk.iter_mut().enumerate() {
-                    let row = task * LINES_A_TASK + at;
-                    columns.copy(row, 0..line.len(), &mut line);
-                    found.take(&line, (tokens[row] as usize).checked_sub(part * PART));
-                }
-            });
+        if tokens.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(found.into_iter().map(|found| (found.logit - found.total) as f32).collect())
+        let mut normed = Vec::new();
+        let normed = self.norm.forward(hidden, &mut normed);
+        let parts = self.output.forward_in_parts(0, normed, sums, |first, columns| {
+            let mut line = vec![0f32; columns.width()];
+            let found = tokens.iter().enumerate().map(|(row, token)| {
+                columns.copy(row, 0..line.len(), &mut line);
+                Found::of(&line, (*token as usize).checked_sub(first))
+            });
+            found.collect::<Vec<Found>>()
+        })?;
+        let mut logprobs = vec![0f32; tokens.len()];
+        parallel::chunks(&mut logprobs, ROWS_A_TASK, |task, chunk| {
+            for (at, logprob) in chunk.iter_mut().enumerate() {
+                *logprob = Found::logprob(parts.iter().map(|part| part[task * ROWS_A_TASK + at]));
+            }
+        });
+        Ok(logprobs)
     }
 
     /// Each row's logits over the vocabulary.
@@ -64,12 +68,11 @@ impl Network {
     pub fn logits(&self, hidden: &[f32], sums: Sums) -> Result<Vec<Vec<f32>>, Halt> {
         let (mut normed, mut product) = (Vec::new(), Vec::new());
         let product = self.output.forward(self.norm.forward(hidden, &mut normed), sums, &mut product)?;
+        let columns = self.output.part(&product, 0);
         let mut lines = vec![vec![0f32; self.vocabulary]; hidden.len() / self.config.width];
         parallel::chunks(&mut lines, LINES_A_TASK, |task, chunk| {
             for (at, line) in chunk.iter_mut().enumerate() {
-                for (part, out) in line.chunks_mut(PART).enumerate() {
-                    self.output.part(&product, part).copy(task * LINES_A_TASK + at, 0..out.len(), out);
-                }
+                columns.copy(task * LINES_A_TASK + at, 0..line.len(), line);
             }
         });
         Ok(lines)
@@ -91,27 +94,26 @@ mod tests {
         ) {
             let line = parts.concat();
             let token = token.index(line.len());
-            let (mut found, mut first) = (Found::NOTHING, 0usize);
-            for part in &parts {
-                found.take(part, token.checked_sub(first));
-                first += part.len();
-            }
-            let want = f64::from(line[token]) - simd::log_sum_exp(&line);
-            prop_assert!((found.logit - found.total - want).abs() < 1e-5, "{} {want}", found.logit - found.total);
+            let mut first = 0usize;
+            let found: Vec<Found> = parts
+                .iter()
+                .map(|part| {
+                    first += part.len();
+                    Found::of(part, (token + part.len()).checked_sub(first))
+                })
+                .collect();
+            let got = f64::from(Found::logprob(found.into_iter()));
+            let want = f64::from(line[token]) - line.iter().map(|logit| f64::from(*logit).exp()).sum::<f64>().ln();
+            prop_assert!((got - want).abs() < 1e-5, "{got} {want}");
         }
     }
 
     #[test]
     fn what_is_no_number_makes_no_probability() {
         for parts in [[1.0, f32::NAN], [f32::NAN, 1.0], [1.0, f32::INFINITY], [f32::NEG_INFINITY, f32::NEG_INFINITY]] {
-            let mut found = Found::NOTHING;
-            for (at, logit) in parts.iter().enumerate() {
-                found.take(&[*logit], 0usize.checked_sub(at));
-            }
-            assert!(
-                (found.logit - found.total).is_nan() || found.logit - found.total == f64::NEG_INFINITY,
-                "{parts:?}"
-            );
+            let found = parts.map(|logit| Found::of(&[logit], Some(0)));
+            let logprob = Found::logprob(found.into_iter());
+            assert!(logprob.is_nan() || logprob == f32::NEG_INFINITY, "{parts:?}");
         }
     }
 }

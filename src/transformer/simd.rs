@@ -10,9 +10,9 @@ pub(super) fn rms_norm(x: &[f32], weight: &[f32], epsilon: f32, out: &mut [f32])
     Arch::new().dispatch(RmsNorm { x, weight, epsilon, out });
 }
 
-/// gate = silu(gate) * up, elementwise; silu(v) = v / (1 + exp(-v)).
-pub(super) fn silu_mul(gate: &mut [f32], up: &[f32]) {
-    Arch::new().dispatch(SiluMul { gate, up });
+/// out = silu(gate) * up, elementwise, a piece of each at a time; silu(v) = v / (1 + exp(-v)).
+pub(super) fn silu_mul<'a>(out: &mut [f32], pieces: impl Iterator<Item = (&'a [f32], &'a [f32])>) {
+    Arch::new().dispatch(SiluMul { out, pieces });
 }
 
 /// x += y.
@@ -22,10 +22,25 @@ pub(super) fn add(x: &mut [f32], y: &[f32]) {
     }
 }
 
-/// ln(sum(exp(row))): what makes log-probabilities of logits.
-pub fn log_sum_exp(row: &[f32]) -> f64 {
-    let max = maximum(row);
-    f64::from(max) + Arch::new().dispatch(SumExp { row, max }).ln()
+/// A sum of exponentials, as their largest exponent and what the sum is beside its exponential.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SumOfExponentials {
+    largest: f32,
+    beside: f32,
+}
+
+impl SumOfExponentials {
+    /// Of all of a row.
+    pub(super) fn of(row: &[f32]) -> SumOfExponentials {
+        Arch::new().dispatch(SumExp { row })
+    }
+
+    /// ln of the sum of some: what makes log-probabilities of logits.
+    pub(super) fn ln(sums: impl Iterator<Item = SumOfExponentials> + Clone) -> f64 {
+        let largest = f64::from(sums.clone().map(|sum| sum.largest).fold(f32::NEG_INFINITY, f32::max));
+        let beside = |sum: SumOfExponentials| f64::from(sum.beside) * (f64::from(sum.largest) - largest).exp();
+        largest + sums.map(beside).sum::<f64>().ln()
+    }
 }
 
 /// What softmax does not go below: e^-60 counts as nothing beside the maximum's 1, and its products with small values are
@@ -94,29 +109,34 @@ impl WithSimd for RmsNorm<'_> {
     }
 }
 
-struct SiluMul<'a> {
-    gate: &'a mut [f32],
-    up: &'a [f32],
+struct SiluMul<'a, I> {
+    out: &'a mut [f32],
+    pieces: I,
 }
 
-impl WithSimd for SiluMul<'_> {
+impl<'a, I: Iterator<Item = (&'a [f32], &'a [f32])>> WithSimd for SiluMul<'_, I> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, s: S) {
-        let (gate, gate_tail) = S::as_mut_simd_f32s(self.gate);
-        let (up, up_tail) = S::as_simd_f32s(self.up);
-        let one = s.splat_f32s(1.0);
-        for (gate, &up) in gate.iter_mut().zip(up) {
-            // exp(-|v|) keeps the exponential in its range: sigmoid(-v) = exp(-v) sigmoid(v).
-            let small = exp(s, s.neg_f32s(s.abs_f32s(*gate)));
-            let positive = s.less_than_f32s(s.splat_f32s(0.0), *gate);
-            let numerator = s.select_f32s(positive, one, small);
-            let sigmoid = s.div_f32s(numerator, s.add_f32s(one, small));
-            *gate = s.mul_f32s(s.mul_f32s(*gate, sigmoid), up);
-        }
-        for (gate, up) in gate_tail.iter_mut().zip(up_tail) {
-            *gate = *gate / (1.0 + (-*gate).exp()) * up;
+        let (one, mut rest) = (s.splat_f32s(1.0), self.out);
+        for (gate, up) in self.pieces {
+            let (piece, behind) = rest.split_at_mut(gate.len());
+            rest = behind;
+            let (out, out_tail) = S::as_mut_simd_f32s(piece);
+            let (gate, gate_tail) = S::as_simd_f32s(gate);
+            let (up, up_tail) = S::as_simd_f32s(up);
+            for (out, (&gate, &up)) in out.iter_mut().zip(gate.iter().zip(up)) {
+                // exp(-|v|) keeps the exponential in its range: sigmoid(-v) = exp(-v) sigmoid(v).
+                let small = exp(s, s.neg_f32s(s.abs_f32s(gate)));
+                let positive = s.less_than_f32s(s.splat_f32s(0.0), gate);
+                let numerator = s.select_f32s(positive, one, small);
+                let sigmoid = s.div_f32s(numerator, s.add_f32s(one, small));
+                *out = s.mul_f32s(s.mul_f32s(gate, sigmoid), up);
+            }
+            for (out, (gate, up)) in out_tail.iter_mut().zip(gate_tail.iter().zip(up_tail)) {
+                *out = gate / (1.0 + (-gate).exp()) * up;
+            }
         }
     }
 }
@@ -130,44 +150,44 @@ impl WithSimd for Maximum<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, s: S) -> f32 {
-        let (lanes, tail) = S::as_simd_f32s(self.row);
-        let tail = tail.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let mut max = [s.splat_f32s(f32::NEG_INFINITY); 4];
-        for (at, &v) in lanes.iter().enumerate() {
-            max[at % 4] = s.max_f32s(max[at % 4], v);
-        }
-        let max = s.max_f32s(s.max_f32s(max[0], max[1]), s.max_f32s(max[2], max[3]));
-        s.reduce_max_f32s(max).max(tail)
+        largest(s, self.row)
     }
 }
 
-/// Elements summed in f32 before they are added to the f64 total: the error stays under 1e-6 for any vocabulary.
-const SPAN: usize = 1024;
+#[inline(always)]
+fn largest<S: Simd>(s: S, row: &[f32]) -> f32 {
+    let (lanes, tail) = S::as_simd_f32s(row);
+    let tail = tail.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let mut max = [s.splat_f32s(f32::NEG_INFINITY); 4];
+    for (at, &v) in lanes.iter().enumerate() {
+        max[at % 4] = s.max_f32s(max[at % 4], v);
+    }
+    let max = s.max_f32s(s.max_f32s(max[0], max[1]), s.max_f32s(max[2], max[3]));
+    s.reduce_max_f32s(max).max(tail)
+}
 
 struct SumExp<'a> {
     row: &'a [f32],
-    max: f32,
 }
 
 impl WithSimd for SumExp<'_> {
-    type Output = f64;
+    type Output = SumOfExponentials;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, s: S) -> f64 {
-        let max = s.splat_f32s(self.max);
-        let mut total = 0f64;
-        for span in self.row.chunks(SPAN) {
-            let (lanes, tail) = S::as_simd_f32s(span);
-            let mut sum = s.splat_f32s(0.0);
-            for &v in lanes {
-                sum = s.add_f32s(sum, exp(s, s.sub_f32s(v, max)));
-            }
-            total += f64::from(s.reduce_sum_f32s(sum));
-            total += tail.iter().map(|v| f64::from((v - self.max).exp())).sum::<f64>();
+    fn with_simd<S: Simd>(self, s: S) -> SumOfExponentials {
+        let largest = largest(s, self.row);
+        let (lanes, tail) = S::as_simd_f32s(self.row);
+        let (max, mut sum) = (s.splat_f32s(largest), s.splat_f32s(0.0));
+        for &v in lanes {
+            sum = s.add_f32s(sum, exp(s, s.sub_f32s(v, max)));
         }
-        total
+        let tail: f32 = tail.iter().map(|v| (v - largest).exp()).sum();
+        SumOfExponentials { largest, beside: s.reduce_sum_f32s(sum) + tail }
     }
 }
+
+/// Elements summed in f32 before they are added to the f64 total: the error stays under 1e-6 for any width.
+const SPAN: usize = 1024;
 
 struct ExpInPlace<'a> {
     row: &'a mut [f32],
@@ -226,23 +246,24 @@ mod tests {
         assert!(row[3].is_nan());
         row = [0.5; 16];
         row[3] = f32::NAN;
-        assert!(log_sum_exp(&row).is_nan());
+        assert!(SumOfExponentials::ln(std::iter::once(SumOfExponentials::of(&row))).is_nan());
     }
 
     #[test]
-    fn log_sum_exp_is_exact_at_every_length() {
-        for length in [1, 7, 8, 31, 1024, 1031, 5000] {
+    fn sums_of_exponentials_are_exact_at_every_length() {
+        for length in [1, 7, 8, 31, 256, 1031, 5000] {
             let row: Vec<f32> = (0..length).map(|i| ((i * 37 % 101) as f32 - 50.0) * 0.3 + 1000.0).collect();
             let want = row.iter().map(|v| f64::from(*v - 1000.0).exp()).sum::<f64>().ln() + 1000.0;
-            assert!((log_sum_exp(&row) - want).abs() < 1e-6, "{length}");
+            let got = SumOfExponentials::ln(row.chunks(256).map(SumOfExponentials::of));
+            assert!((got - want).abs() < 1e-6, "{length}");
         }
     }
 
     #[test]
     fn silu_holds_at_both_ends() {
         let gate: Vec<f32> = (-60..60).map(|i| i as f32 * 2.5).collect();
-        let mut out = gate.clone();
-        silu_mul(&mut out, &vec![2.0; gate.len()]);
+        let (mut out, up) = (vec![0.0; gate.len()], vec![2.0; gate.len()]);
+        silu_mul(&mut out, gate.chunks(25).zip(up.chunks(25)));
         for (gate, out) in gate.iter().zip(out) {
             let gate = f64::from(*gate);
             let want = 2.0 * gate / (1.0 + (-gate).exp());

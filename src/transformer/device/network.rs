@@ -289,7 +289,8 @@ mod tests {
             let lines = device.logits(&hidden, Sums::Alike).unwrap();
             for (((at, logprob), line), token) in passed.iter().zip(logprobs).zip(lines).zip(&behind) {
                 got[*at].push(logprob);
-                let want = f64::from(line[*token as usize]) - crate::simd::log_sum_exp(&line);
+                let want = f64::from(line[*token as usize])
+                    - crate::simd::SumOfExponentials::ln(std::iter::once(crate::simd::SumOfExponentials::of(&line)));
                 assert!((f64::from(logprob) - want).abs() < 1e-4, "{logprob} {want}");
             }
         }
