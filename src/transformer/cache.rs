@@ -12,18 +12,36 @@ use super::network::Network;
 /// Positions in one block.
 pub(super) const BLOCK: usize = 16;
 
-/// The largest of the numbers that a key or value is stored as.
-const LARGEST: f32 = 32_767.0;
+/// The largest of the whole numbers that a key or value is stored as: small enough that sums of products fit 32 bits
+/// ([`super::attend_integers`]).
+pub(super) const LARGEST: f32 = 16_383.0;
+
+/// Two numbers of each of sixteen, as products in integers take them. One that lies across two lines of the processor's cache
+/// would take twice as long to load.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[repr(align(64))]
+pub(super) struct Line(pub(super) [[i16; 2]; BLOCK]);
 
 /// Keys and values of [`BLOCK`] positions: whole numbers of 16 bits, with one scale for each key and value of a head. That
-/// takes the memory of half precision and is off by no more than 1 in 64,000 of the largest number beside it.
+/// takes the memory of half precision and is off by no more than 1 in 32,000 of the largest number beside it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Block {
-    /// For each layer and key-value head first the keys, `[head_width][BLOCK]`, so that scores of neighbouring positions
-    /// are neighbours, then the values, `[BLOCK][padded]`.
-    numbers: Vec<i16>,
-    /// For each layer and key-value head those of the keys, `[BLOCK]`, then those of the values, `[BLOCK]`.
-    scales: Vec<f32>,
+    /// For each layer and key-value head first the keys, `[head_width / 2]`, two neighbouring numbers of each position, then
+    /// the values, `[BLOCK / 2][padded / BLOCK]`, each number of two neighbouring positions.
+    lines: Vec<Line>,
+    /// For each layer and key-value head those of the keys, then those of the values.
+    scales: Vec<[f32; BLOCK]>,
+}
+
+/// What a block holds of one head.
+#[derive(Clone, Copy)]
+pub(super) struct Held<'a> {
+    /// `[head_width / 2]`, two neighbouring numbers of each position.
+    pub(super) keys: &'a [Line],
+    pub(super) key_scales: &'a [f32; BLOCK],
+    /// `[BLOCK / 2][padded / BLOCK]`, each number of two neighbouring positions.
+    pub(super) values: &'a [Line],
+    pub(super) value_scales: &'a [f32; BLOCK],
 }
 
 /// The sizes of a block.
@@ -46,8 +64,19 @@ impl Layout {
         }
     }
 
-    fn head_size(&self) -> usize {
-        BLOCK * (self.head_width + self.padded)
+    /// Lines of a head's keys.
+    fn of_keys(&self) -> usize {
+        self.head_width.div_ceil(2)
+    }
+
+    /// Lines of two positions' values.
+    fn of_values(&self) -> usize {
+        self.padded / BLOCK
+    }
+
+    /// Lines of a head.
+    fn of_head(&self) -> usize {
+        self.of_keys() + BLOCK / 2 * self.of_values()
     }
 
     fn heads(&self) -> usize {
@@ -56,18 +85,31 @@ impl Layout {
 
     /// Bytes of one block.
     fn bytes(&self) -> usize {
-        self.heads() * (self.head_size() * size_of::<i16>() + 2 * BLOCK * size_of::<f32>())
+        self.heads() * (self.of_head() * size_of::<Line>() + 2 * size_of::<[f32; BLOCK]>())
     }
 
     /// A block of zeros; nothing where there is no memory for it.
     fn zeros(&self) -> Option<Block> {
-        fn zeros<T: Copy + Default>(length: usize) -> Option<Vec<T>> {
+        fn filled<T: Copy>(length: usize, zero: T) -> Option<Vec<T>> {
             let mut zeros = Vec::new();
             zeros.try_reserve_exact(length).ok()?;
-            zeros.resize(length, T::default());
+            zeros.resize(length, zero);
             Some(zeros)
         }
-        Some(Block { numbers: zeros(self.heads() * self.head_size())?, scales: zeros(self.heads() * 2 * BLOCK)? })
+        let lines = filled(self.heads() * self.of_head(), Line([[0; 2]; BLOCK]))?;
+        Some(Block { lines, scales: filled(self.heads() * 2, [0.0; BLOCK])? })
+    }
+
+    /// What a block holds of a head.
+    #[inline(always)]
+    pub(super) fn held<'a>(&self, block: &'a Block, (layer, kv_head): (usize, usize)) -> Held<'a> {
+        self.held_of(block, layer * self.kv_heads + kv_head)
+    }
+
+    #[inline(always)]
+    fn held_of<'a>(&self, block: &'a Block, head: usize) -> Held<'a> {
+        let (keys, values) = block.lines[head * self.of_head()..][..self.of_head()].split_at(self.of_keys());
+        Held { keys, values, key_scales: &block.scales[head * 2], value_scales: &block.scales[head * 2 + 1] }
     }
 
     /// Writes one position's key and value of one head.
@@ -80,39 +122,41 @@ impl Layout {
         value: &[f32],
     ) {
         let head = layer * self.kv_heads + kv_head;
-        let numbers = &mut block.numbers[head * self.head_size()..][..self.head_size()];
-        let (keys, values) = numbers.split_at_mut(BLOCK * self.head_width);
-        let scales = &mut block.scales[head * 2 * BLOCK..][..2 * BLOCK];
-        scales[slot] = whole(key, keys.iter_mut().skip(slot).step_by(BLOCK));
-        scales[BLOCK + slot] = whole(value, values[slot * self.padded..].iter_mut());
+        let (keys, values) = block.lines[head * self.of_head()..][..self.of_head()].split_at_mut(self.of_keys());
+        block.scales[head * 2][slot] = whole(key, keys.iter_mut().flat_map(|line| &mut line.0[slot]));
+        let values = values[slot / 2 * self.of_values()..].iter_mut().flat_map(|line| &mut line.0);
+        block.scales[head * 2 + 1][slot] = whole(value, values.map(|two| &mut two[slot % 2]));
     }
+}
 
-    /// Reads one head's keys, `[head_width][BLOCK]`, and values, `[BLOCK][padded]`.
+impl Held<'_> {
+    /// Reads the keys, `[head_width][BLOCK]`, and values, `[BLOCK][padded]`.
     #[inline(always)]
-    pub(super) fn read(&self, block: &Block, (layer, kv_head): (usize, usize), keys: &mut [f32], values: &mut [f32]) {
-        let head = layer * self.kv_heads + kv_head;
-        let numbers = &block.numbers[head * self.head_size()..][..self.head_size()];
-        let (key_numbers, value_numbers) = numbers.split_at(BLOCK * self.head_width);
-        let scales = block.scales[head * 2 * BLOCK..][..2 * BLOCK].as_chunks::<BLOCK>().0;
-        for (out, numbers) in keys.as_chunks_mut::<BLOCK>().0.iter_mut().zip(key_numbers.as_chunks::<BLOCK>().0) {
-            *out = scaled(*numbers, scales[0]);
+    pub(super) fn read(&self, keys: &mut [f32], values: &mut [f32]) {
+        for (out, line) in keys.as_chunks_mut::<BLOCK>().0.chunks_mut(2).zip(self.keys) {
+            for (at, out) in out.iter_mut().enumerate() {
+                *out = scaled(line, at, *self.key_scales);
+            }
         }
-        let values = values.chunks_exact_mut(self.padded).zip(value_numbers.chunks_exact(self.padded));
-        for ((out, numbers), scale) in values.zip(scales[1]) {
-            for (out, numbers) in out.as_chunks_mut::<BLOCK>().0.iter_mut().zip(numbers.as_chunks::<BLOCK>().0) {
-                *out = scaled(*numbers, [scale; BLOCK]);
+        let padded = values.len() / BLOCK;
+        let two = values.chunks_exact_mut(2 * padded).zip(self.values.chunks_exact(padded / BLOCK));
+        for ((out, lines), scales) in two.zip(self.value_scales.as_chunks::<2>().0) {
+            for ((at, out), scale) in out.chunks_exact_mut(padded).enumerate().zip(scales) {
+                for (out, line) in out.as_chunks_mut::<BLOCK>().0.iter_mut().zip(lines) {
+                    *out = scaled(line, at, [*scale; BLOCK]);
+                }
             }
         }
     }
 }
 
-/// Whole numbers times their scales: of values, not of references that the compiler must suppose to overlap, so that it makes
-/// vectors of them.
+/// The first or second of each two numbers times their scales: of values, not of references that the compiler must suppose to
+/// overlap, so that it makes vectors of them.
 #[inline(always)]
-fn scaled(numbers: [i16; BLOCK], scales: [f32; BLOCK]) -> [f32; BLOCK] {
+fn scaled(line: &Line, which: usize, scales: [f32; BLOCK]) -> [f32; BLOCK] {
     let mut out = [0f32; BLOCK];
     for at in 0..BLOCK {
-        out[at] = f32::from(numbers[at]) * scales[at];
+        out[at] = f32::from(line.0[at][which]) * scales[at];
     }
     out
 }
@@ -125,17 +169,20 @@ impl Layout {
     pub(super) fn carry(&self, (from, slot): Slot<'_>, to: &mut Block, to_slot: usize, turn: impl Fn(&mut [f32])) {
         let mut key = vec![0f32; self.head_width];
         for head in 0..self.heads() {
-            let (size, of_scales) = (self.head_size(), head * 2 * BLOCK);
-            let numbers = &from.numbers[head * size..][..size];
-            let (keys, values) = to.numbers[head * size..][..size].split_at_mut(BLOCK * self.head_width);
-            for (key, number) in key.iter_mut().zip(numbers[slot..].iter().step_by(BLOCK)) {
-                *key = f32::from(*number) * from.scales[of_scales + slot];
+            let held = self.held_of(from, head);
+            let (keys, values) = to.lines[head * self.of_head()..][..self.of_head()].split_at_mut(self.of_keys());
+            for (key, number) in key.iter_mut().zip(held.keys.iter().flat_map(|line| &line.0[slot])) {
+                *key = f32::from(*number) * held.key_scales[slot];
             }
             turn(&mut key);
-            to.scales[of_scales + to_slot] = whole(&key, keys.iter_mut().skip(to_slot).step_by(BLOCK));
-            let value = &numbers[BLOCK * self.head_width + slot * self.padded..][..self.padded];
-            values[to_slot * self.padded..][..self.padded].copy_from_slice(value);
-            to.scales[of_scales + BLOCK + to_slot] = from.scales[of_scales + BLOCK + slot];
+            to.scales[head * 2][to_slot] = whole(&key, keys.iter_mut().flat_map(|line| &mut line.0[to_slot]));
+            let values = values[to_slot / 2 * self.of_values()..][..self.of_values()].iter_mut();
+            for (to, from) in values.zip(&held.values[slot / 2 * self.of_values()..]) {
+                for (to, from) in to.0.iter_mut().zip(&from.0) {
+                    to[to_slot % 2] = from[slot % 2];
+                }
+            }
+            to.scales[head * 2 + 1][to_slot] = held.value_scales[slot];
         }
     }
 }
@@ -233,7 +280,7 @@ impl Pool {
         let block = match self.free.pop() {
             Some(mut block) => {
                 // Whatever the numbers are, without a scale they are zeros.
-                block.scales.fill(0.0);
+                block.scales.fill([0.0; BLOCK]);
                 block
             }
             None => self.layout.zeros().ok_or_else(|| self.no_memory())?,
@@ -273,13 +320,13 @@ mod tests {
 
     fn read(block: &Block, head: (usize, usize)) -> (Vec<f32>, Vec<f32>) {
         let (mut keys, mut values) = (vec![f32::NAN; BLOCK * LAYOUT.head_width], vec![f32::NAN; BLOCK * LAYOUT.padded]);
-        LAYOUT.read(block, head, &mut keys, &mut values);
+        LAYOUT.held(block, head).read(&mut keys, &mut values);
         (keys, values)
     }
 
     proptest! {
-        /// Each number is off by less than 1 in 64,000 of the largest of its own key or value, whatever stands beside it: by half
-        /// a whole number of 32,767, and by a hundredth of one that the arithmetic in f32 loses.
+        /// Each number is off by less than 1 in 32,000 of the largest of its own key or value, whatever stands beside it: by half
+        /// a whole number of 16,383, and by a hundredth of one that the arithmetic in f32 loses.
         #[test]
         fn what_is_written_is_read(
             written in prop::collection::vec((0usize..3, 0usize..2, 0usize..BLOCK, -20f32..20.0, any::<u16>()), 1..40),
@@ -295,7 +342,7 @@ mod tests {
             }
             let close = |got: &[f32], want: &[f32]| {
                 let largest = want.iter().fold(0f32, |largest, number| largest.max(number.abs()));
-                got.iter().zip(want).all(|(got, want)| (got - want).abs() <= largest / 64_000.0)
+                got.iter().zip(want).all(|(got, want)| (got - want).abs() <= largest / 32_000.0)
             };
             for ((layer, kv_head, slot), (key, value)) in known {
                 let (keys, values) = read(&block, (layer, kv_head));

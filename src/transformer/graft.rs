@@ -90,7 +90,7 @@ mod tests {
             let read = |sequence: &Sequence, block: usize| {
                 let layout = network.layout;
                 let (mut keys, mut values) = (vec![0f32; BLOCK * layout.head_width], vec![0f32; BLOCK * layout.padded]);
-                layout.read(&sequence.blocks[block], (0, 0), &mut keys, &mut values);
+                layout.held(&sequence.blocks[block], (0, 0)).read(&mut keys, &mut values);
                 (keys, values)
             };
             for block in 0..4 {

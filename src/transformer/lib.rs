@@ -14,6 +14,9 @@
 #![deny(unsafe_code)]
 #![cfg_attr(feature = "device", allow(dead_code, reason = "an accelerator computes in the processor's place"))]
 
+mod attend_floats;
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "nothing multiplies in integers there"))]
+mod attend_integers;
 mod attention;
 mod blocks;
 mod buffer;
@@ -26,6 +29,8 @@ mod error;
 mod few;
 mod file;
 mod graft;
+#[cfg(target_arch = "x86_64")]
+mod heads;
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "nothing multiplies in integers there"))]
 mod integers;
 mod linear;

@@ -1,6 +1,7 @@
 //! In place of the products in integers on other processors than x86-64: there are none.
 
 use super::blocks::Format;
+use super::cache::Held;
 use super::integers::{Rounded, Spans};
 use super::matmul::STRIP;
 
@@ -18,6 +19,14 @@ impl Vnni {
     }
 
     pub(super) fn multiply_few<F: Format>(self, _: &[&[u8]; STRIP], _: Rounded<'_>, _: &mut [f32]) {
+        match self {}
+    }
+
+    pub(super) fn scores<const ROWS: usize>(self, _: &[Held<'_>], _: &[f32], _: &mut [f32]) {
+        match self {}
+    }
+
+    pub(super) fn mix<const ROWS: usize>(self, _: &[Held<'_>], _: &[f32], _: &mut [f32]) {
         match self {}
     }
 

@@ -22,7 +22,7 @@ use super::matmul::STRIP;
 
 pulp::simd_type! {
     /// What the products use of the processor.
-    struct Features {
+    pub(super) struct Features {
         fma: "fma",
         avx2: "avx2",
         avx512f: "avx512f",
@@ -36,8 +36,8 @@ pulp::simd_type! {
 /// Proof that the processor has the instructions.
 #[derive(Clone, Copy)]
 pub(super) struct Vnni {
-    v4: V4,
-    features: Features,
+    pub(super) v4: V4,
+    pub(super) features: Features,
     /// Whether weights of few short rows are read one output after the other: as they lie in memory.
     in_turn: bool,
 }
