@@ -47,8 +47,8 @@ pub(super) struct Held<'a> {
 /// The sizes of a block.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Layout {
-    kv_heads: usize,
-    layers: usize,
+    pub(super) kv_heads: usize,
+    pub(super) layers: usize,
     pub(super) head_width: usize,
     /// The head's width rounded up to whole vectors.
     pub(super) padded: usize,
@@ -89,7 +89,7 @@ impl Layout {
     }
 
     /// A block of zeros; nothing where there is no memory for it.
-    fn zeros(&self) -> Option<Block> {
+    pub(super) fn zeros(&self) -> Option<Block> {
         fn filled<T: Copy>(length: usize, zero: T) -> Option<Vec<T>> {
             let mut zeros = Vec::new();
             zeros.try_reserve_exact(length).ok()?;
