@@ -5,7 +5,7 @@
 use std::hint::black_box;
 
 use pulp::x86::V4;
-use pulp::{NullaryFnOnce, Simd, cast, f32x16, i16x32, i32x16};
+use pulp::{NullaryFnOnce, Simd, cast, i16x32, i32x16};
 
 use super::attend_integers::{MOST, SEGMENT, WIDEST};
 use super::cache::{BLOCK, Held, Line};
@@ -135,12 +135,11 @@ impl<const ROWS: usize> Scores<'_, ROWS> {
             add_products(v4, lines, std::array::from_fn(|row| queries[row][pair]), &mut sums);
         }
         let width = self.scores.len() / ROWS;
-        for row in 0..ROWS {
-            for at in 0..N {
-                let scale = v4.mul_f32x16(cast(*blocks[at].key_scales), v4.splat_f32x16(scales[row]));
-                let score = v4.mul_f32x16(v4.convert_i32x16_to_f32x16(sums[row][at]), scale);
+        for (row, sums) in sums.iter().enumerate() {
+            for (at, (sum, block)) in sums.iter().zip(&blocks).enumerate() {
+                let scale = v4.mul_f32x16(cast(*block.key_scales), v4.splat_f32x16(scales[row]));
                 let out = &mut self.scores[row * width + (first + at) * BLOCK..][..BLOCK];
-                V4::as_mut_simd_f32s(out).0[0] = score;
+                V4::as_mut_simd_f32s(out).0[0] = v4.mul_f32x16(v4.convert_i32x16_to_f32x16(*sum), scale);
             }
         }
     }
@@ -206,12 +205,11 @@ impl<const ROWS: usize> Mix<'_, ROWS> {
                 add_products(v4, lines, std::array::from_fn(|row| weights[row][pair]), &mut sums);
             }
         }
-        for row in 0..ROWS {
-            for at in 0..N {
+        for (row, sums) in sums.iter().enumerate() {
+            for (at, sum) in sums.iter().enumerate() {
                 let out = &mut self.output[row * padded + (vector + at) * BLOCK..][..BLOCK];
                 let total = &mut V4::as_mut_simd_f32s(out).0[0];
-                let sum: f32x16 = v4.convert_i32x16_to_f32x16(sums[row][at]);
-                *total = v4.mul_add_f32x16(sum, v4.splat_f32x16(scales[row]), *total);
+                *total = v4.mul_add_f32x16(v4.convert_i32x16_to_f32x16(*sum), v4.splat_f32x16(scales[row]), *total);
             }
         }
     }
