@@ -2,14 +2,14 @@
 //!
 //! The weights stay in the file's memory map, in the quantisation they are stored in, and are multiplied from there: in
 //! f32, or as the integers they are with activations of 16 bits; candle reads the file's header and the rarer formats. Keys
-//! and values are kept in 16 bits too. Knows nothing of text, of scoring and of sampling.
+//! and values are kept and multiplied in 16 bits too. Knows nothing of text, of scoring and of sampling.
 //!
 //! A package of its own for one reason: arithmetic is of use only when it is optimised, and so its profile can be fast
 //! where the rest of the house is built quickly.
 //!
 //! From the ground up: `file` → `config`, `blocks` → `integers`, `few`, `vnni` → `matrix` → `matmul` → `linear` → `network`, `output`,
-//! `graft` over `cache`, `attention`, `rotary`, `norm`, `simd`, `parallel`, `buffer`. `device` stands beside `network` and `cache` and offers
-//! the same.
+//! `graft` over `cache`, `attention` (by `attend_integers` with `heads`, or by `attend_floats`), `rotary`, `norm`, `simd`,
+//! `parallel`, `buffer`. `device` stands beside `network` and `cache` and offers the same.
 
 #![deny(unsafe_code)]
 #![cfg_attr(feature = "device", allow(dead_code, reason = "an accelerator computes in the processor's place"))]

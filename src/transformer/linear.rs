@@ -106,20 +106,14 @@ impl Columns<'_> {
     }
 
     fn each(&self, row: usize, columns: Range<usize>, mut out: &mut [f32], mut take: impl FnMut(&[f32], &mut [f32])) {
-        for piece in self.pieces(row, columns) {
-            let (head, rest) = out.split_at_mut(piece.len());
-            take(piece, head);
-            out = rest;
+        let mut from = columns.start;
+        while from < columns.end {
+            let (strip, at) = (from / self.strip, from % self.strip);
+            let length = (self.strip - at).min(columns.end - from);
+            let (head, rest) = out.split_at_mut(length);
+            take(&self.values[(strip * self.rows + row) * self.strip + at..][..length], head);
+            (out, from) = (rest, from + length);
         }
-    }
-
-    /// Some columns of a row, as they lie side by side.
-    pub(super) fn pieces(&self, row: usize, columns: Range<usize>) -> impl Iterator<Item = &[f32]> {
-        let Columns { values, rows, strip: width, .. } = *self;
-        (columns.start / width..columns.end.div_ceil(width)).map(move |strip| {
-            let line = &values[(strip * rows + row) * width..][..width];
-            &line[columns.start.saturating_sub(strip * width)..(columns.end - strip * width).min(width)]
-        })
     }
 }
 

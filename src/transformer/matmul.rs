@@ -45,6 +45,7 @@ thread_local! {
     /// Of the thread that gives the tasks.
     static ROUNDED: RefCell<Room> = const { RefCell::new(Room::EMPTY) };
     static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+    /// What a part makes.
     static PART: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
 }
 

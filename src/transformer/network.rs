@@ -43,7 +43,7 @@ pub struct Network {
     pub(super) norm: Norm,
     pub(super) output: Linear,
     pub(super) rotary: Rotary,
-    /// Of one pass after the other: to get it anew would take longer than some layers do.
+    /// Of the pass that runs: there is one at a time.
     memory: Mutex<Buffers>,
 }
 
@@ -300,9 +300,12 @@ impl Network {
         let [gate, up] = [0, 1].map(|map| layer.gate_up.part(&made, map));
         let gated = room(gated, x.len() / self.config.width * width);
         parallel::chunks(gated, width * ROWS_A_TASK, |task, chunk| {
+            let mut scratch = vec![0f32; width];
             for (at, out) in chunk.chunks_exact_mut(width).enumerate() {
                 let row = task * ROWS_A_TASK + at;
-                simd::silu_mul(out, gate.pieces(row, 0..width).zip(up.pieces(row, 0..width)));
+                gate.copy(row, 0..width, out);
+                up.copy(row, 0..width, &mut scratch);
+                simd::silu_mul(out, &scratch);
             }
         });
         self.add(&layer.down, gated, x, sums, product)

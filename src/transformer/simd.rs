@@ -10,9 +10,9 @@ pub(super) fn rms_norm(x: &[f32], weight: &[f32], epsilon: f32, out: &mut [f32])
     Arch::new().dispatch(RmsNorm { x, weight, epsilon, out });
 }
 
-/// out = silu(gate) * up, elementwise, a piece of each at a time; silu(v) = v / (1 + exp(-v)).
-pub(super) fn silu_mul<'a>(out: &mut [f32], pieces: impl Iterator<Item = (&'a [f32], &'a [f32])>) {
-    Arch::new().dispatch(SiluMul { out, pieces });
+/// gate = silu(gate) * up, elementwise; silu(v) = v / (1 + exp(-v)).
+pub(super) fn silu_mul(gate: &mut [f32], up: &[f32]) {
+    Arch::new().dispatch(SiluMul { gate, up });
 }
 
 /// x += y.
@@ -109,34 +109,29 @@ impl WithSimd for RmsNorm<'_> {
     }
 }
 
-struct SiluMul<'a, I> {
-    out: &'a mut [f32],
-    pieces: I,
+struct SiluMul<'a> {
+    gate: &'a mut [f32],
+    up: &'a [f32],
 }
 
-impl<'a, I: Iterator<Item = (&'a [f32], &'a [f32])>> WithSimd for SiluMul<'_, I> {
+impl WithSimd for SiluMul<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, s: S) {
-        let (one, mut rest) = (s.splat_f32s(1.0), self.out);
-        for (gate, up) in self.pieces {
-            let (piece, behind) = rest.split_at_mut(gate.len());
-            rest = behind;
-            let (out, out_tail) = S::as_mut_simd_f32s(piece);
-            let (gate, gate_tail) = S::as_simd_f32s(gate);
-            let (up, up_tail) = S::as_simd_f32s(up);
-            for (out, (&gate, &up)) in out.iter_mut().zip(gate.iter().zip(up)) {
-                // exp(-|v|) keeps the exponential in its range: sigmoid(-v) = exp(-v) sigmoid(v).
-                let small = exp(s, s.neg_f32s(s.abs_f32s(gate)));
-                let positive = s.less_than_f32s(s.splat_f32s(0.0), gate);
-                let numerator = s.select_f32s(positive, one, small);
-                let sigmoid = s.div_f32s(numerator, s.add_f32s(one, small));
-                *out = s.mul_f32s(s.mul_f32s(gate, sigmoid), up);
-            }
-            for (out, (gate, up)) in out_tail.iter_mut().zip(gate_tail.iter().zip(up_tail)) {
-                *out = gate / (1.0 + (-gate).exp()) * up;
-            }
+        let (gate, gate_tail) = S::as_mut_simd_f32s(self.gate);
+        let (up, up_tail) = S::as_simd_f32s(self.up);
+        let one = s.splat_f32s(1.0);
+        for (gate, &up) in gate.iter_mut().zip(up) {
+            // exp(-|v|) keeps the exponential in its range: sigmoid(-v) = exp(-v) sigmoid(v).
+            let small = exp(s, s.neg_f32s(s.abs_f32s(*gate)));
+            let positive = s.less_than_f32s(s.splat_f32s(0.0), *gate);
+            let numerator = s.select_f32s(positive, one, small);
+            let sigmoid = s.div_f32s(numerator, s.add_f32s(one, small));
+            *gate = s.mul_f32s(s.mul_f32s(*gate, sigmoid), up);
+        }
+        for (gate, up) in gate_tail.iter_mut().zip(up_tail) {
+            *gate = *gate / (1.0 + (-*gate).exp()) * up;
         }
     }
 }
@@ -262,8 +257,8 @@ mod tests {
     #[test]
     fn silu_holds_at_both_ends() {
         let gate: Vec<f32> = (-60..60).map(|i| i as f32 * 2.5).collect();
-        let (mut out, up) = (vec![0.0; gate.len()], vec![2.0; gate.len()]);
-        silu_mul(&mut out, gate.chunks(25).zip(up.chunks(25)));
+        let mut out = gate.clone();
+        silu_mul(&mut out, &vec![2.0; gate.len()]);
         for (gate, out) in gate.iter().zip(out) {
             let gate = f64::from(*gate);
             let want = 2.0 * gate / (1.0 + (-gate).exp());

@@ -118,7 +118,10 @@ impl Engine {
                 common_prefix(&job.tokens[..reusable], &next.tokens[..next.from - 1])
             });
             if shared >= sequence.tokens().len() + WORTH_SHARING {
-                self.prefill(&mut sequence, &job.tokens[..shared], cancelled)?;
+                if let Err(halt) = self.prefill(&mut sequence, &job.tokens[..shared], cancelled) {
+                    self.pool.release(sequence);
+                    return Err(halt);
+                }
                 batch.shared.push(sequence.fork(shared));
             }
             batch.rows += job.tokens.len() - 1 - sequence.tokens().len();
@@ -293,4 +296,27 @@ pub(super) fn chunks(todo: &[Rows]) -> Vec<Vec<Rows>> {
         }
     }
     passes
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use transformer::GgufFile;
+
+    use super::*;
+
+    #[test]
+    fn what_was_cancelled_gives_its_memory_back() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/gguf/qwen3-q8_0.gguf");
+        let mut engine = Engine::new(Arc::new(Network::load(&GgufFile::open(&path).unwrap()).unwrap()));
+        let job = |last: u32| {
+            let tokens: Vec<u32> = (0..60).chain([last, last]).collect();
+            Job { tokens, from: 60, keep: 60 }
+        };
+        let cancelled = AtomicBool::new(true);
+        engine.score(&[job(1), job(2)], &|_, _| {}, &cancelled).unwrap_err();
+        engine.forget();
+        assert_eq!(engine.pool.live_bytes(), 0);
+    }
 }
