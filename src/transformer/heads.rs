@@ -9,16 +9,8 @@ use pulp::{NullaryFnOnce, Simd, cast, i16x32, i32x16};
 
 use super::attend_integers::{MOST, SEGMENT, WIDEST};
 use super::cache::{BLOCK, Held, Line};
+use super::integers::{LARGEST, LEAST, MAGIC};
 use super::vnni::Vnni;
-
-/// The largest whole number of 16 bits.
-const LARGEST: f32 = 32_767.0;
-
-/// Numbers of nothing larger count as zeros: one divided by their scale would be no finite number.
-const LEAST: f32 = 1e-30;
-
-/// 1.5 * 2^23: adding it leaves the rounded integer in the low bits.
-const MAGIC: f32 = 12_582_912.0;
 
 /// Positions whose weights are rounded together.
 const POSITIONS: usize = SEGMENT * BLOCK;

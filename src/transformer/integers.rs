@@ -15,10 +15,10 @@ use super::parallel;
 pub(super) const SPAN: usize = 32;
 
 /// The largest whole number.
-const LARGEST: f32 = 32767.0;
+pub(super) const LARGEST: f32 = 32767.0;
 
 /// A span of nothing larger counts as zeros: one divided by its scale would be no finite number.
-const LEAST: f32 = 1e-30;
+pub(super) const LEAST: f32 = 1e-30;
 
 /// Spans that one task rounds.
 const SPANS_A_TASK: usize = 1024;
@@ -191,7 +191,7 @@ fn scale(x: &[f32], most: f32) -> (f32, f32) {
 }
 
 /// 1.5 * 2^23: adding it leaves the rounded integer in the low bits.
-const MAGIC: f32 = 12_582_912.0;
+pub(super) const MAGIC: f32 = 12_582_912.0;
 
 /// Rounds a block.
 #[inline(always)]
